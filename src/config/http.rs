@@ -1,0 +1,42 @@
+//! `[http]`: the listener and what surrounds every request.
+use serde::Deserialize;
+
+/// `[http]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Http {
+    /// Address and port to listen on.
+    pub listen: std::net::SocketAddr,
+    /// The URL under which callers and clients reach the gateway, for links in answers. Default: from the Host header.
+    pub public_url: Option<String>,
+    /// Proxies whose X-Forwarded-For and X-Real-IP are believed.
+    pub trusted_proxies: Vec<ipnet::IpNet>,
+    /// Largest request body, in bytes.
+    pub body_bytes: usize,
+    /// Longest time for one request, in seconds.
+    pub request_seconds: u64,
+    /// Longest wait for a request's head or body to arrive, in seconds.
+    pub read_seconds: u64,
+    /// Requests in flight at once; more get 503.
+    pub requests: usize,
+    /// Seconds between "not ready" and the end of accepting, on SIGTERM.
+    pub drain_delay_seconds: u64,
+    /// Whether /metrics is served on the listener.
+    pub metrics: bool,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            listen: std::net::SocketAddr::from(([127, 0, 0, 1], 10050)),
+            public_url: None,
+            trusted_proxies: Vec::new(),
+            body_bytes: 8_000_000,
+            request_seconds: 30,
+            read_seconds: 15,
+            requests: 4096,
+            drain_delay_seconds: 0,
+            metrics: true,
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The HTTP APIs, one folder each. They know `chat`, never each other.
+
+pub mod qtalk;

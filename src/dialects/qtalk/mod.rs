@@ -1,0 +1,1 @@
+//! The qtalk (Startalk) API.

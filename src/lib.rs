@@ -1,0 +1,31 @@
+//! Stanzagate: HTTP chat APIs in, XMPP stanzas out, over one external component connection (XEP-0114).
+//!
+//! Layers, each of which may use only what stands below it:
+//!
+//! ```text
+//! HTTP -> dialects -> chat -> xmpp -> session, link -> xml -> TCP
+//! ```
+//!
+//! - [`dialects`]: one folder per HTTP API: routes, wire types, authentication and errors exactly as on that API's wire.
+//! - [`chat`]: the verbs (send, create a room, add members ...): the order of stanzas, acknowledgement, and the one
+//!   place where ejabberd and Prosody differ.
+//! - [`xmpp`]: one file per XEP family, pure functions between structs and elements.
+//! - [`link`]: the component connection: frame, queue, IQ tracking, reconnect, drain.
+//! - [`session`]: a user's own c2s stream, where a server offers no other way.
+//! - [`xml`]: bounded parsing and safe encoding of elements.
+//!
+//! [`config`], [`http`] and [`app`] put these together; [`dev`] is the rig behind `stanzagate dev` and the tests.
+#![forbid(unsafe_code)]
+#![deny(rust_2018_idioms)]
+
+pub mod app;
+pub mod chat;
+pub mod config;
+pub mod dev;
+pub mod dialects;
+pub mod http;
+pub mod link;
+pub mod metrics;
+pub mod session;
+pub mod xml;
+pub mod xmpp;

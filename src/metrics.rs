@@ -1,0 +1,12 @@
+//! The gateway's metrics, each registered once and handed to the layer that counts.
+
+/// What the link counts.
+#[derive(Debug, Clone, Default)]
+pub struct LinkMetrics {}
+
+/// All metrics. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Metrics {
+    /// The link's.
+    pub link: LinkMetrics,
+}

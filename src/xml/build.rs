@@ -1,0 +1,1 @@
+//! A bounded builder of elements from parser events: no recursion, no unbounded memory.
