@@ -64,12 +64,23 @@ impl Chat {
     /// Makes `users` members of `room` so that their standard clients show it: affiliation, reserved nick, MUC/Sub
     /// subscription (ejabberd), bookmark with autojoin, invitation from `inviter`. One outcome per user, in order.
     /// A user who is an admin or owner already keeps that.
-    pub async fn add_members(&self, _call: &Call, _room: &BareJid, _inviter: Option<&BareJid>, _users: &[BareJid]) -> Result<Vec<MemberOutcome>, ChatError> {
+    pub async fn add_members(
+        &self,
+        _call: &Call,
+        _room: &BareJid,
+        _inviter: Option<&BareJid>,
+        _users: &[BareJid],
+    ) -> Result<Vec<MemberOutcome>, ChatError> {
         todo!()
     }
 
     /// Undoes [`Chat::add_members`], owners and admins included. Removing one who is not a member is a success.
-    pub async fn remove_members(&self, _call: &Call, _room: &BareJid, _users: &[BareJid]) -> Result<Vec<MemberOutcome>, ChatError> {
+    pub async fn remove_members(
+        &self,
+        _call: &Call,
+        _room: &BareJid,
+        _users: &[BareJid],
+    ) -> Result<Vec<MemberOutcome>, ChatError> {
         todo!()
     }
 
@@ -85,7 +96,12 @@ impl Chat {
 
     /// Removes `users` from every room of the MUC service `rooms`, rooms made by ordinary clients included. One outcome
     /// per user; a user's error names the rooms that failed.
-    pub async fn remove_from_all_rooms(&self, _call: &Call, _rooms: &str, _users: &[BareJid]) -> Result<Vec<MemberOutcome>, ChatError> {
+    pub async fn remove_from_all_rooms(
+        &self,
+        _call: &Call,
+        _rooms: &str,
+        _users: &[BareJid],
+    ) -> Result<Vec<MemberOutcome>, ChatError> {
         todo!()
     }
 

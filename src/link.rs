@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 use secrecy::SecretString;
 use tokio::sync::watch;
 
+use crate::xml::Element;
 use crate::xml::encode::EncodeError;
 use crate::xml::read::Bounds;
-use crate::xml::Element;
 
 /// On whose behalf something is sent, and until when an answer is of use.
 #[derive(Debug, Clone)]

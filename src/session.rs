@@ -49,7 +49,12 @@ impl Sessions {
     }
 
     /// Sends a stanza in the session of `user` and waits until the server has processed it; `Some` is its bounce.
-    pub async fn send_routed(&self, _call: &Call, _user: &BareJid, _stanza: Element) -> Result<Option<Element>, SessionError> {
+    pub async fn send_routed(
+        &self,
+        _call: &Call,
+        _user: &BareJid,
+        _stanza: Element,
+    ) -> Result<Option<Element>, SessionError> {
         todo!()
     }
 

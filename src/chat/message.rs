@@ -2,8 +2,8 @@
 
 use jid::BareJid;
 
-use crate::xml::read::{Bounds, ReadError};
 use crate::xml::Element;
+use crate::xml::read::{Bounds, ReadError};
 
 /// Where a message goes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Secrets: given in place, or as the path of a file that holds them.
-use serde::Deserialize;
 use secrecy::SecretString;
+use serde::Deserialize;
 
 /// A secret in the configuration: `"text"` or `{ file = "path" }`. Never printed.
 #[derive(Debug, Clone, Deserialize)]

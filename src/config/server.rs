@@ -34,6 +34,13 @@ pub struct Server {
 
 impl Default for Server {
     fn default() -> Self {
-        Self { kind: Kind::Auto, domain: String::new(), domains: Vec::new(), rooms: None, cache_seconds: 60, unknown_senders: false }
+        Self {
+            kind: Kind::Auto,
+            domain: String::new(),
+            domains: Vec::new(),
+            rooms: None,
+            cache_seconds: 60,
+            unknown_senders: false,
+        }
     }
 }

@@ -2,8 +2,8 @@
 
 use tokio::io::AsyncBufRead;
 
-use crate::xml::read::Bounds;
 use crate::xml::Element;
+use crate::xml::read::Bounds;
 
 /// What a stream yields.
 #[derive(Debug)]
