@@ -2,42 +2,71 @@
 //! `server/`) the one place where ejabberd and Prosody differ.
 
 pub mod address;
+mod cache;
+mod core;
 pub mod error;
+mod inbound;
+mod members;
 pub mod message;
 pub mod profile;
 pub mod room;
+mod rooms;
+mod seating;
+mod seats;
+mod send;
+mod server;
+mod waiters;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jid::BareJid;
 
-pub use crate::link::{Call, LinkState};
+pub use self::core::KeyAnswer;
+use self::core::{Core, Incoming};
+use crate::config::Config;
+pub use crate::link::{Call, LinkError, LinkState};
+use crate::link::{Link, LinkConfig};
+use crate::session::Sessions;
+use crate::xml::read::Bounds;
 pub use address::Addresses;
 pub use error::ChatError;
 use message::{Message, Receipt};
 use profile::{Photo, Profile};
 use room::{Affiliation, Member, MemberOutcome, NewRoom};
+pub use server::Product;
+
+/// Bounds of what the server sends: a list of 30,000 members is one stanza.
+const INCOMING: Bounds = Bounds { depth: 64, bytes: 4 << 20, elements: 65_536 };
 
 /// The verbs, over one link. Cheap to clone.
 #[derive(Clone)]
 pub struct Chat {
-    _todo: (),
+    core: Arc<Core>,
 }
 
 impl Chat {
     /// Connects the verbs to the server that `config` names; the link comes up in the background.
-    pub fn start(_config: Arc<crate::config::Config>, _metrics: crate::metrics::Metrics) -> Result<Chat, ChatError> {
-        todo!()
+    pub fn start(config: Arc<Config>, metrics: &crate::metrics::Metrics) -> Result<Chat, ChatError> {
+        let addresses = Addresses::new(&config.server)?;
+        let incoming = Arc::new(Incoming::default());
+        let handler = incoming.clone();
+        let inbound: crate::link::Inbound = Arc::new(move |link, stanza| handler.take(link, stanza));
+        let link = Link::start(link_config(&config, addresses.domain())?, inbound, metrics.link.clone());
+        let sessions = Sessions::new(config.clone())?;
+        let core = Arc::new(Core::new(config, addresses, link, sessions, incoming));
+        tokio::spawn(Core::sweep(Arc::downgrade(&core)));
+        Ok(Chat { core })
     }
 
     /// The link's state, to watch.
     pub fn link_state(&self) -> tokio::sync::watch::Receiver<LinkState> {
-        todo!()
+        self.core.link.state()
     }
 
     /// The addresses that callers may name.
     pub fn addresses(&self) -> &Addresses {
-        todo!()
+        &self.core.addresses
     }
 
     /// Sends one message, one-to-one or to a room, and returns when the server has processed it (one-to-one) or the
@@ -46,19 +75,19 @@ impl Chat {
     /// # Errors
     /// Unknown recipient, sender or room, a sender who is not a member, a refusal by the room, a link that is busy,
     /// down, or fell before the answer.
-    pub async fn send(&self, _call: &Call, _message: Message) -> Result<Receipt, ChatError> {
-        todo!()
+    pub async fn send(&self, call: &Call, message: Message) -> Result<Receipt, ChatError> {
+        self.core.send(call, message).await
     }
 
     /// Creates a persistent room with `owner` as its owner. Atomic: of two callers one gets [`ChatError::RoomExists`].
     /// A room that could not be finished is destroyed again.
-    pub async fn create_room(&self, _call: &Call, _room: NewRoom) -> Result<(), ChatError> {
-        todo!()
+    pub async fn create_room(&self, call: &Call, room: NewRoom) -> Result<(), ChatError> {
+        self.core.create_room(call, &room).await
     }
 
     /// Destroys a room; its occupants see `reason`.
-    pub async fn destroy_room(&self, _call: &Call, _room: &BareJid, _reason: &str) -> Result<(), ChatError> {
-        todo!()
+    pub async fn destroy_room(&self, call: &Call, room: &BareJid, reason: &str) -> Result<(), ChatError> {
+        self.core.destroy_room(call, room, reason).await
     }
 
     /// Makes `users` members of `room` so that their standard clients show it: affiliation, reserved nick, MUC/Sub
@@ -66,68 +95,95 @@ impl Chat {
     /// A user who is an admin or owner already keeps that.
     pub async fn add_members(
         &self,
-        _call: &Call,
-        _room: &BareJid,
-        _inviter: Option<&BareJid>,
-        _users: &[BareJid],
+        call: &Call,
+        room: &BareJid,
+        inviter: Option<&BareJid>,
+        users: &[BareJid],
     ) -> Result<Vec<MemberOutcome>, ChatError> {
-        todo!()
+        self.core.add_members(call, room, inviter, users).await
     }
 
     /// Undoes [`Chat::add_members`], owners and admins included. Removing one who is not a member is a success.
     pub async fn remove_members(
         &self,
-        _call: &Call,
-        _room: &BareJid,
-        _users: &[BareJid],
+        call: &Call,
+        room: &BareJid,
+        users: &[BareJid],
     ) -> Result<Vec<MemberOutcome>, ChatError> {
-        todo!()
+        self.core.remove_members(call, room, users).await
     }
 
     /// Owners, admins and members of a room with their nicks, the gateway itself never among them.
-    pub async fn members(&self, _call: &Call, _room: &BareJid) -> Result<Vec<Member>, ChatError> {
-        todo!()
+    pub async fn members(&self, call: &Call, room: &BareJid) -> Result<Vec<Member>, ChatError> {
+        self.core.members(call, room).await
     }
 
     /// The affiliation of one user in a room.
-    pub async fn affiliation(&self, _call: &Call, _room: &BareJid, _user: &BareJid) -> Result<Affiliation, ChatError> {
-        todo!()
+    pub async fn affiliation(&self, call: &Call, room: &BareJid, user: &BareJid) -> Result<Affiliation, ChatError> {
+        Ok(self.core.lists(call, room).await?.of(user))
     }
 
     /// Removes `users` from every room of the MUC service `rooms`, rooms made by ordinary clients included. One outcome
     /// per user; a user's error names the rooms that failed.
     pub async fn remove_from_all_rooms(
         &self,
-        _call: &Call,
-        _rooms: &str,
-        _users: &[BareJid],
+        call: &Call,
+        rooms: &str,
+        users: &[BareJid],
     ) -> Result<Vec<MemberOutcome>, ChatError> {
-        todo!()
+        self.core.remove_from_all_rooms(call, rooms, users).await
     }
 
     /// Nick name and photo from the user's vCard.
-    pub async fn profile(&self, _call: &Call, _user: &BareJid) -> Result<Profile, ChatError> {
-        todo!()
+    pub async fn profile(&self, call: &Call, user: &BareJid) -> Result<Profile, ChatError> {
+        self.core.profile(call, user).await
     }
 
     /// The photo in the user's vCard, whole, when it is binary.
-    pub async fn photo(&self, _call: &Call, _user: &BareJid) -> Result<Option<Photo>, ChatError> {
-        todo!()
+    pub async fn photo(&self, call: &Call, user: &BareJid) -> Result<Option<Photo>, ChatError> {
+        self.core.photo(call, user).await
     }
 
     /// True when `password` is the XMPP password of `user`.
-    pub async fn check_password(&self, _call: &Call, _user: &BareJid, _password: &str) -> Result<bool, ChatError> {
-        todo!()
+    pub async fn checkpassword(&self, call: &Call, user: &BareJid, password: &str) -> Result<bool, ChatError> {
+        Ok(self.core.sessions.check_password(call, user, password).await?)
     }
 
     /// Registers what answers an IQ get that a user of a served domain sends to the component itself: given the sender's
     /// bare JID, it returns the payload's text (used for `urn:xmpp:key`).
-    pub fn on_key_request(&self, _answer: Arc<dyn Fn(&BareJid) -> Option<String> + Send + Sync>) {
-        todo!()
+    pub fn on_key_request(&self, answer: KeyAnswer) {
+        let addresses = self.core.addresses.clone();
+        let served: KeyAnswer =
+            Arc::new(move |user| addresses.user(&user.to_string()).ok().and_then(|user| answer(&user)));
+        *self.core.incoming.key_answer.write() = Some(served);
     }
 
     /// Closes sessions and the link after what is pending has ended, or `limit` has passed.
-    pub async fn drain(&self, _limit: std::time::Duration) {
-        todo!()
+    pub async fn drain(&self, limit: Duration) {
+        self.core.vacate(self.core.seats.drain()).await;
+        self.core.sessions.drain().await;
+        self.core.link.drain(limit).await;
     }
+}
+
+fn link_config(config: &Config, server: &str) -> Result<LinkConfig, ChatError> {
+    let component = &config.component;
+    let secret = component.secret.as_ref().ok_or_else(|| ChatError::Config("component.secret is missing".into()))?;
+    Ok(LinkConfig {
+        address: component.address.clone(),
+        name: component.name.clone(),
+        secret: secret.read().map_err(|error| ChatError::Config(error.to_string()))?,
+        server: server.to_owned(),
+        connect_timeout: Duration::from_secs(10),
+        queue_stanzas: component.queue_stanzas,
+        queue_bytes: component.queue_bytes,
+        busy_wait: Duration::from_millis(50),
+        grace: Duration::from_secs(component.grace_seconds),
+        iq_timeout: Duration::from_secs(component.iq_timeout_seconds),
+        pending: component.pending,
+        keepalive: Duration::from_secs(30),
+        keepalive_timeout: Duration::from_secs(15),
+        backoff: (Duration::from_millis(200), Duration::from_secs(15)),
+        bounds: INCOMING,
+    })
 }

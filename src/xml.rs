@@ -1,6 +1,7 @@
 //! Elements to bytes and back: a bounded, iterative builder and an encoder that cannot emit broken XML.
 
 pub mod build;
+pub mod element;
 pub mod encode;
 pub mod read;
 

@@ -1,1 +1,19 @@
-//! xmpp
+//! One file per XEP family: namespace, build, read. Pure functions between structs and elements, no I/O.
+//!
+//! Reading is tolerant: what a server adds or leaves out beyond what is needed never makes an answer unreadable.
+
+pub mod bookmarks;
+pub mod commands;
+pub mod data_form;
+pub mod disco;
+pub mod invite;
+pub mod iq;
+pub mod message;
+pub mod muc;
+pub mod muc_admin;
+pub mod mucsub;
+pub mod privilege;
+pub mod rsm;
+pub mod stanza_error;
+pub mod vcard;
+pub mod version;

@@ -1,6 +1,8 @@
 //! Addresses that callers may name: only users of the served domains, only rooms of their MUC services.
 
-use jid::BareJid;
+use jid::{BareJid, DomainPart, NodePart};
+
+use crate::config::server::Server;
 
 /// Why an address is refused. Never contains more than the caller sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -8,7 +10,7 @@ pub enum AddressError {
     /// Not a JID at all, or one that XMPP forbids.
     #[error("{0:?} is not a valid address: {1}")]
     Invalid(String, String),
-    /// A domain that is not served: a user may not be named there.
+    /// A domain that is not served: nobody may be named there.
     #[error("the domain {0:?} is not served by this gateway")]
     Domain(String),
     /// A user address without a localpart, or a room address without a room.
@@ -16,40 +18,189 @@ pub enum AddressError {
     NoLocalpart(String),
 }
 
-/// The served domains and MUC services.
+/// The served domains, each with its MUC service.
 #[derive(Debug, Clone)]
 pub struct Addresses {
-    _todo: (),
+    /// Never empty: the first is the default.
+    served: Vec<(DomainPart, DomainPart)>,
 }
 
 impl Addresses {
+    /// Reads the served domains from the configuration.
+    ///
+    /// # Errors
+    /// When a domain is not a valid domain.
+    pub fn new(server: &Server) -> Result<Addresses, AddressError> {
+        let mut served = Vec::new();
+        for domain in std::iter::once(&server.domain).chain(&server.domains) {
+            let rooms = match &server.rooms {
+                Some(rooms) if served.is_empty() => rooms.clone(),
+                _ => format!("conference.{domain}"),
+            };
+            served.push((domain_part(domain)?, domain_part(&rooms)?));
+        }
+        Ok(Addresses { served })
+    }
+
     /// The default domain.
     pub fn domain(&self) -> &str {
-        todo!()
+        self.served.first().map_or("", |(domain, _)| domain.as_str())
+    }
+
+    /// All served domains, the default one first.
+    pub fn domains(&self) -> impl Iterator<Item = &str> {
+        self.served.iter().map(|(domain, _)| domain.as_str())
+    }
+
+    /// The MUC services of the served domains, in the same order.
+    pub fn services(&self) -> impl Iterator<Item = &str> {
+        self.served.iter().map(|(_, rooms)| rooms.as_str())
     }
 
     /// The MUC service of a served domain: the configured one, else `conference.` and the domain.
-    pub fn rooms_of(&self, _domain: &str) -> Result<String, AddressError> {
-        todo!()
+    ///
+    /// # Errors
+    /// When the domain is not served.
+    pub fn rooms_of(&self, domain: &str) -> Result<String, AddressError> {
+        let wanted = domain_part(domain)?;
+        let found = self.served.iter().find(|(served, _)| *served == wanted);
+        found.map(|(_, rooms)| rooms.to_string()).ok_or_else(|| AddressError::Domain(shown(domain)))
+    }
+
+    /// True when `domain` is the MUC service of a served domain.
+    pub fn is_rooms(&self, domain: &str) -> bool {
+        domain_part(domain).is_ok_and(|wanted| self.served.iter().any(|(_, rooms)| *rooms == wanted))
     }
 
     /// A user by JID (a resource is dropped) of a served domain.
-    pub fn user(&self, _jid: &str) -> Result<BareJid, AddressError> {
-        todo!()
+    ///
+    /// # Errors
+    /// See [`AddressError`].
+    pub fn user(&self, jid: &str) -> Result<BareJid, AddressError> {
+        self.check(bare(jid)?, jid, |(domain, _)| domain)
     }
 
-    /// A user by localpart and domain. A localpart that contains `@` is refused.
-    pub fn user_at(&self, _local: &str, _domain: &str) -> Result<BareJid, AddressError> {
-        todo!()
+    /// A user by localpart and domain.
+    ///
+    /// # Errors
+    /// See [`AddressError`].
+    pub fn user_at(&self, local: &str, domain: &str) -> Result<BareJid, AddressError> {
+        self.check(from_parts(local, domain)?, local, |(domain, _)| domain)
     }
 
     /// A room by JID of a served MUC service.
-    pub fn room(&self, _jid: &str) -> Result<BareJid, AddressError> {
-        todo!()
+    ///
+    /// # Errors
+    /// See [`AddressError`].
+    pub fn room(&self, jid: &str) -> Result<BareJid, AddressError> {
+        self.check(bare(jid)?, jid, |(_, rooms)| rooms)
     }
 
     /// A room by localpart and MUC service.
-    pub fn room_at(&self, _local: &str, _service: &str) -> Result<BareJid, AddressError> {
-        todo!()
+    ///
+    /// # Errors
+    /// See [`AddressError`].
+    pub fn room_at(&self, local: &str, service: &str) -> Result<BareJid, AddressError> {
+        self.check(from_parts(local, service)?, local, |(_, rooms)| rooms)
+    }
+
+    fn check(
+        &self,
+        jid: BareJid,
+        given: &str,
+        side: fn(&(DomainPart, DomainPart)) -> &DomainPart,
+    ) -> Result<BareJid, AddressError> {
+        if jid.node().is_none() {
+            return Err(AddressError::NoLocalpart(shown(given)));
+        }
+        if self.served.iter().any(|served| side(served).as_str() == jid.domain().as_str()) {
+            Ok(jid)
+        } else {
+            Err(AddressError::Domain(shown(jid.domain().as_str())))
+        }
+    }
+}
+
+fn bare(text: &str) -> Result<BareJid, AddressError> {
+    check_characters(text)?;
+    jid::Jid::new(text).map(jid::Jid::into_bare).map_err(|error| AddressError::Invalid(shown(text), error.to_string()))
+}
+
+fn from_parts(local: &str, domain: &str) -> Result<BareJid, AddressError> {
+    check_characters(local)?;
+    if local.contains(['@', '/']) {
+        return Err(AddressError::Invalid(shown(local), "a localpart holds neither @ nor /".into()));
+    }
+    if local.is_empty() {
+        return Err(AddressError::NoLocalpart(String::new()));
+    }
+    let node = NodePart::new(local).map_err(|error| AddressError::Invalid(shown(local), error.to_string()))?;
+    Ok(BareJid::from_parts(Some(&node), &domain_part(domain)?))
+}
+
+fn domain_part(domain: &str) -> Result<DomainPart, AddressError> {
+    check_characters(domain)?;
+    let invalid = |error: jid::Error| AddressError::Invalid(shown(domain), error.to_string());
+    DomainPart::new(domain).map(|domain| domain.into_owned()).map_err(invalid)
+}
+
+/// Control characters and white space are refused here in so many words: stringprep maps some of them to nothing, so
+/// that two texts which look different to a log would be one account.
+fn check_characters(text: &str) -> Result<(), AddressError> {
+    let bad = |c: char| {
+        c.is_control() || c.is_whitespace() || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
+    };
+    match text.chars().find(|c| bad(*c)) {
+        Some(c) => Err(AddressError::Invalid(shown(text), format!("it holds the character U+{:04X}", u32::from(c)))),
+        None => Ok(()),
+    }
+}
+
+/// What of a caller's text goes into an error: enough to recognise it.
+fn shown(text: &str) -> String {
+    const LONGEST: usize = 80;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses() -> Addresses {
+        let server =
+            Server { domain: "example.org".into(), domains: vec!["other.example".into()], ..Server::default() };
+        Addresses::new(&server).unwrap()
+    }
+
+    #[test]
+    fn users_and_rooms_of_served_domains_are_named_in_one_form() {
+        let all = addresses();
+        assert_eq!(all.user("Alice@EXAMPLE.org/phone").unwrap().as_str(), "alice@example.org");
+        assert_eq!(all.user_at("bob", "other.example").unwrap().as_str(), "bob@other.example");
+        assert_eq!(all.room("R@conference.example.org").unwrap().as_str(), "r@conference.example.org");
+        assert_eq!(all.rooms_of("other.example").unwrap(), "conference.other.example");
+    }
+
+    #[test]
+    fn nobody_is_named_elsewhere_or_by_a_trick() {
+        let all = addresses();
+        for foreign in ["a@evil.example", "a@gw.example.org", "a@conference.example.org", "a@example.org.evil"] {
+            assert!(matches!(all.user(foreign), Err(AddressError::Domain(_))), "{foreign}");
+        }
+        for bad in
+            ["", "@example.org", "a b@example.org", "a\0@example.org", "a\u{200b}@example.org", "a\n@example.org"]
+        {
+            assert!(matches!(all.user(bad), Err(AddressError::Invalid(..))), "{bad:?}");
+        }
+        assert_eq!(all.user("example.org"), Err(AddressError::NoLocalpart("example.org".into())));
+        for bad in ["a@b", "a/b", "", "a b", "<a>"] {
+            assert!(all.user_at(bad, "example.org").is_err(), "{bad:?}");
+        }
+        assert!(all.room("example.org/x").is_err());
+        let long = "x".repeat(5000);
+        assert!(all.user_at(&long, "example.org").unwrap_err().to_string().len() < 300);
     }
 }

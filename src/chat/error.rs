@@ -6,6 +6,7 @@ use super::address::AddressError;
 use super::message::FragmentError;
 use crate::link::LinkError;
 use crate::session::SessionError;
+use crate::xmpp::stanza_error::StanzaError;
 
 /// Why a verb was not done, or is not known to have been done.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -64,6 +65,12 @@ pub enum ChatError {
 }
 
 impl ChatError {
+    /// A refusal by whoever sent the stanza error.
+    pub(super) fn refused(error: StanzaError) -> ChatError {
+        let by = error.from.unwrap_or_else(|| "the XMPP server".to_owned());
+        ChatError::Refused { by, condition: error.condition, text: error.text }
+    }
+
     /// True when nothing was done and the same call may succeed soon: the gateway answers 503 with Retry-After.
     pub fn is_unavailable(&self) -> bool {
         matches!(

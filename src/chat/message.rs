@@ -1,9 +1,16 @@
 //! Messages as callers give them.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use jid::BareJid;
 
-use crate::xml::Element;
-use crate::xml::read::{Bounds, ReadError};
+use crate::xml::element::Build as _;
+use crate::xml::read::{Bounds, ReadError, read_one};
+use crate::xml::{CLIENT, Element};
+use crate::xmpp::message::{self, Marks, Unacceptable};
+
+/// The attribute with which qtalk's clients know when a message was sent: milliseconds since 1970.
+const SENT_AT: &str = "msec_times";
 
 /// Where a message goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +64,7 @@ pub enum Content {
 }
 
 /// The namespaced child that carries what servers drop from `<message>` and `<body>`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MarksChild {
     /// Namespace.
     pub ns: &'static str,
@@ -87,6 +94,9 @@ pub enum FragmentError {
     /// A namespace that only servers use.
     #[error("the namespace {0:?} is not allowed in a message")]
     Namespace(String),
+    /// An element that has no place where it stands, such as a stanza in a message or markup in a body.
+    #[error("the element <{0}> is not allowed there")]
+    Element(String),
 }
 
 impl Fragment {
@@ -95,14 +105,71 @@ impl Fragment {
     ///
     /// # Errors
     /// [`FragmentError`] names the rule that is broken.
-    pub fn parse(_xml: &str, _bounds: Bounds, _child: MarksChild) -> Result<Fragment, FragmentError> {
-        todo!()
+    pub fn parse(xml: &str, bounds: Bounds, child: MarksChild) -> Result<Fragment, FragmentError> {
+        let element = message::accept(read_one(xml, CLIENT, bounds)?)?;
+        Ok(Fragment { element, child })
     }
 
     /// The `type` attribute as given; `normal` when absent.
     pub fn kind(&self) -> &str {
         self.element.attr("type").unwrap_or("normal")
     }
+
+    /// An attribute of `<message>` as given.
+    pub fn attribute(&self, name: &str) -> Option<&str> {
+        self.element.attr(name)
+    }
+}
+
+impl From<Unacceptable> for FragmentError {
+    fn from(unacceptable: Unacceptable) -> Self {
+        match unacceptable {
+            Unacceptable::NotMessage(name) => Self::NotMessage(name),
+            Unacceptable::Type(kind) => Self::Type(kind),
+            Unacceptable::Namespace(ns) => Self::Namespace(ns),
+            Unacceptable::Element(name) => Self::Element(name),
+        }
+    }
+}
+
+impl Message {
+    /// The stanza: addressed, with the given id, and with its marks.
+    pub(super) fn stanza(&self, id: &str) -> Element {
+        let from = self.from.as_str();
+        let (to, room) = match &self.to {
+            Target::User(user) => (user.as_str(), false),
+            Target::Room(room) => (room.as_str(), true),
+        };
+        let text;
+        let (element, child) = match &self.content {
+            Content::Fragment(fragment) => (&fragment.element, fragment.child),
+            Content::Text { body, kind, message, marks, child } => {
+                text = message::text(body, kind, message, marks);
+                (&text, *child)
+            }
+            Content::Notice { ns, name, attributes } => {
+                return message::notice(from, to, ns, name, attributes).with("id", id);
+            }
+        };
+        let kind = match element.attr("type").unwrap_or("normal") {
+            _ if room => "groupchat",
+            "groupchat" => "chat",
+            given => message::travelling_type(given),
+        };
+        let mut extra = Vec::new();
+        if element.attr(SENT_AT).is_none() {
+            extra.push((SENT_AT, now_ms().to_string()));
+        }
+        if room {
+            extra.extend([("realfrom", from.to_owned()), ("sendjid", from.to_owned())]);
+        }
+        let marks = Marks { ns: child.ns, name: child.name, extra: &extra };
+        message::address(element, from, to, id, kind, marks)
+    }
+}
+
+fn now_ms() -> u128 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis())
 }
 
 /// What was observed of a message that was sent.

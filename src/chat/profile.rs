@@ -1,5 +1,13 @@
 //! What a user says of himself: vCard nick name and photo.
 
+use jid::BareJid;
+use sha2::{Digest as _, Sha256};
+
+use super::core::Core;
+use super::{Call, ChatError};
+use crate::xmpp::iq;
+use crate::xmpp::vcard::{self, VCard};
+
 /// From a user's vCard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
@@ -32,4 +40,58 @@ pub struct Photo {
     pub media_type: &'static str,
     /// The image.
     pub bytes: Vec<u8>,
+}
+
+/// What images are passed on, by their first bytes: what a vCard says of itself is not believed.
+fn media_type(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0x89, b'P', b'N', b'G', ..] => Some("image/png"),
+        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
+        [b'G', b'I', b'F', b'8', ..] => Some("image/gif"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
+        _ => None,
+    }
+}
+
+/// NICKNAME, else FN, else the localpart.
+pub(super) fn nick(user: &BareJid, card: Option<&VCard>) -> String {
+    card.and_then(|card| card.nick.clone().or_else(|| card.full_name.clone()))
+        .unwrap_or_else(|| user.node().map_or_else(|| user.to_string(), |node| node.to_string()))
+}
+
+fn image(bytes: Vec<u8>) -> Option<Photo> {
+    let media_type = media_type(&bytes)?;
+    let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    Some(Photo { sha256, media_type, bytes })
+}
+
+impl Core {
+    async fn vcard(&self, call: &Call, user: &BareJid) -> Result<VCard, ChatError> {
+        self.require_users(call, &[user]).await?;
+        match self.ask(call, iq::get(&self.component, user.as_str(), vcard::query())).await? {
+            Ok(reply) => Ok(vcard::read(&reply)),
+            Err(error) if error.is("item-not-found") => Ok(VCard::default()),
+            Err(error) => Err(ChatError::refused(error)),
+        }
+    }
+
+    pub(super) async fn profile(&self, call: &Call, user: &BareJid) -> Result<Profile, ChatError> {
+        let card = self.vcard(call, user).await?;
+        let nick = nick(user, Some(&card));
+        let photo = match card.photo {
+            Some(vcard::Photo::Url(url)) => Some(PhotoRef::Url(url)),
+            Some(vcard::Photo::Binary(bytes)) => {
+                image(bytes).map(|photo| PhotoRef::Binary { sha256: photo.sha256, media_type: photo.media_type })
+            }
+            None => None,
+        };
+        Ok(Profile { nick, photo })
+    }
+
+    pub(super) async fn photo(&self, call: &Call, user: &BareJid) -> Result<Option<Photo>, ChatError> {
+        match self.vcard(call, user).await?.photo {
+            Some(vcard::Photo::Binary(bytes)) => Ok(image(bytes)),
+            _ => Ok(None),
+        }
+    }
 }

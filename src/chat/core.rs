@@ -1,0 +1,150 @@
+//! What all verbs share: the link, the sessions, the addresses, what is known for a while, and how an answer is asked.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jid::BareJid;
+use parking_lot::RwLock;
+use tokio::sync::OnceCell;
+
+use super::cache::Cache;
+use super::seats::Seats;
+use super::server::Product;
+use super::waiters::Waiters;
+use super::{Addresses, ChatError};
+use crate::config::Config;
+use crate::link::{Call, Link};
+use crate::session::Sessions;
+use crate::xml::Element;
+use crate::xmpp::iq;
+use crate::xmpp::stanza_error::StanzaError;
+
+/// Accounts that are believed to exist without asking again, at most.
+const KNOWN_USERS: usize = 100_000;
+/// IQs of one verb that are asked side by side.
+pub(super) const WINDOW: usize = 64;
+
+/// Answers a request for a key that a user of a served domain sent to the component.
+pub type KeyAnswer = Arc<dyn Fn(&BareJid) -> Option<String> + Send + Sync>;
+
+/// What became of a message to a room: its archive id, when the room gives one, or the refusal.
+pub(super) type Reflection = Result<Option<String>, StanzaError>;
+
+/// Shared by all verbs and by the handler of what comes in.
+pub(super) struct Core {
+    pub(super) config: Arc<Config>,
+    pub(super) addresses: Addresses,
+    /// The component's own name: the address from which everything that is not in a user's name is sent.
+    pub(super) component: String,
+    pub(super) link: Link,
+    pub(super) sessions: Sessions,
+    pub(super) product: OnceCell<Product>,
+    pub(super) incoming: Arc<Incoming>,
+    known: Cache<BareJid, ()>,
+    pub(super) seats: Seats,
+}
+
+/// Where what comes in finds who waits for it. Apart from [`Core`], since the link starts before the core exists.
+#[derive(Default)]
+pub(super) struct Incoming {
+    /// Reflections, by stanza id.
+    pub(super) reflections: Waiters<(BareJid, Reflection)>,
+    /// Our own presence in a room, by the full JID it was sent to.
+    pub(super) entries: Waiters<Element>,
+    /// Refusals of a user's presence in a room, by stanza id.
+    pub(super) refusals: Waiters<StanzaError>,
+    /// Rooms whose members have changed since they were last looked at.
+    pub(super) changed: RwLock<Vec<BareJid>>,
+    /// Who answers requests for a key.
+    pub(super) key_answer: RwLock<Option<KeyAnswer>>,
+    /// What Prosody said that it grants (XEP-0356).
+    pub(super) granted: RwLock<Vec<(String, String)>>,
+}
+
+impl Core {
+    pub(super) fn new(
+        config: Arc<Config>,
+        addresses: Addresses,
+        link: Link,
+        sessions: Sessions,
+        incoming: Arc<Incoming>,
+    ) -> Core {
+        let life = Duration::from_secs(config.server.cache_seconds);
+        Core {
+            component: config.component.name.clone(),
+            known: Cache::new(life, KNOWN_USERS),
+            seats: Seats::new(life),
+            product: OnceCell::new(),
+            config,
+            addresses,
+            link,
+            sessions,
+            incoming,
+        }
+    }
+
+    /// Asks, and tells a refusal from an answer.
+    pub(super) async fn ask(&self, call: &Call, iq: Element) -> Result<Result<Element, StanzaError>, ChatError> {
+        Ok(iq::outcome(self.link.iq(call, iq).await?))
+    }
+
+    /// Asks where any refusal is a failure of the verb.
+    pub(super) async fn require(&self, call: &Call, iq: Element) -> Result<Element, ChatError> {
+        self.ask(call, iq).await?.map_err(ChatError::refused)
+    }
+
+    /// Asks many things side by side; the answers are in the order of the questions.
+    pub(super) async fn ask_all(
+        &self,
+        call: &Call,
+        iqs: Vec<Element>,
+        window: usize,
+    ) -> Vec<Result<Result<Element, StanzaError>, ChatError>> {
+        let replies = self.link.iq_all(call, iqs, window).await;
+        replies.into_iter().map(|reply| Ok(iq::outcome(reply?))).collect()
+    }
+
+    /// Fails for the first of `users` that has no account.
+    pub(super) async fn require_users(&self, call: &Call, users: &[&BareJid]) -> Result<(), ChatError> {
+        let unknown: Vec<BareJid> =
+            users.iter().filter(|user| self.known.get(**user).is_none()).map(|user| (*user).clone()).collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        for (user, exists) in unknown.iter().zip(self.exist(call, &unknown).await) {
+            if !exists? {
+                return Err(ChatError::UnknownUser(user.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether each of `users` has an account, side by side; what is known already is not asked.
+    pub(super) async fn exist(&self, call: &Call, users: &[BareJid]) -> Vec<Result<bool, ChatError>> {
+        let unknown: Vec<BareJid> = users.iter().filter(|user| self.known.get(*user).is_none()).cloned().collect();
+        let mut answers = self.probe(call, &unknown).await.into_iter();
+        users
+            .iter()
+            .map(|user| {
+                if self.known.get(user).is_some() {
+                    return Ok(true);
+                }
+                let exists = answers.next().unwrap_or(Ok(false))?;
+                if exists {
+                    self.known.insert(user.clone(), ());
+                }
+                Ok(exists)
+            })
+            .collect()
+    }
+
+    /// Forgets that an account exists.
+    pub(super) fn forget_user(&self, user: &BareJid) {
+        self.known.remove(user);
+    }
+
+    /// The moment until which one step of a verb may wait: `step` from now, but never beyond the caller's own deadline.
+    pub(super) fn until(&self, call: &Call, step: Duration) -> Instant {
+        call.deadline.min(Instant::now() + step)
+    }
+}

@@ -1,0 +1,118 @@
+//! What comes in that nobody asked for by IQ: reflections, presence of our own, bounces, and questions to the gateway.
+
+use jid::{BareJid, Jid};
+
+use super::core::Incoming;
+use crate::link::LinkHandle;
+use crate::xml::Element;
+use crate::xml::element::{Build, el};
+use crate::xmpp::stanza_error::{self, StanzaError};
+use crate::xmpp::{disco, iq, muc, mucsub, privilege, version};
+
+/// The request for a key that auth_uk accepts, as qtalk's clients make it.
+const KEY: &str = "urn:xmpp:key";
+const PING: &str = "urn:xmpp:ping";
+const STANZA_ID: &str = "urn:xmpp:sid:0";
+/// Rooms that changed are remembered up to this many; beyond it the oldest is forgotten and its seats age instead.
+const CHANGED: usize = 1024;
+
+impl Incoming {
+    /// Takes one stanza. Never blocks.
+    pub(super) fn take(&self, link: &LinkHandle, stanza: Element) {
+        match (stanza.name(), stanza.attr("type")) {
+            ("iq", Some("get" | "set")) => link.try_send(&self.answer(&stanza)),
+            ("message", Some("error")) => self.refused(&stanza),
+            ("presence", Some("error")) => {
+                self.refused_presence(&stanza);
+                self.own_presence(stanza);
+            }
+            ("presence", None) if muc::has_status(&stanza, muc::SELF) => self.own_presence(stanza),
+            ("message", _) => self.message(&stanza),
+            _ => {}
+        }
+    }
+
+    fn message(&self, message: &Element) {
+        let Some(from) = message.attr("from").and_then(|from| Jid::new(from).ok()).map(Jid::into_bare) else { return };
+        if let Some(event) = mucsub::event(message) {
+            match (event.node, event.message) {
+                (mucsub::MESSAGES, Some(inner)) => {
+                    if let Some(id) = inner.attr("id") {
+                        self.reflections.resolve(id, (from, Ok(event.item.map(str::to_owned))));
+                    }
+                }
+                (mucsub::AFFILIATIONS | mucsub::SYSTEM, _) => self.change(from),
+                _ => {}
+            }
+        } else if message.attr("type") == Some("groupchat") {
+            if let Some(id) = message.attr("id") {
+                let archive_id = message
+                    .children()
+                    .find(|child| {
+                        child.is("stanza-id", STANZA_ID) && child.attr("by").is_some_and(|by| by == from.as_str())
+                    })
+                    .and_then(|child| child.attr("id"))
+                    .map(str::to_owned);
+                self.reflections.resolve(id, (from, Ok(archive_id)));
+            }
+        } else if let Some(granted) = privilege::advertised(message) {
+            *self.granted.write() = granted;
+        }
+    }
+
+    fn refused(&self, message: &Element) {
+        let error = StanzaError::read(message);
+        let from = error.from.as_deref().and_then(|from| Jid::new(from).ok()).map(Jid::into_bare);
+        if let (Some(id), Some(from)) = (message.attr("id"), from) {
+            self.reflections.resolve(id, (from, Err(error)));
+        }
+    }
+
+    fn refused_presence(&self, presence: &Element) {
+        if let Some(id) = presence.attr("id") {
+            self.refusals.resolve(id, StanzaError::read(presence));
+        }
+    }
+
+    fn own_presence(&self, presence: Element) {
+        if let Some(to) = presence.attr("to").map(str::to_owned) {
+            self.entries.resolve(&to, presence);
+        }
+    }
+
+    fn change(&self, room: BareJid) {
+        let mut changed = self.changed.write();
+        if !changed.contains(&room) {
+            if changed.len() >= CHANGED {
+                changed.remove(0);
+            }
+            changed.push(room);
+        }
+    }
+
+    fn answer(&self, request: &Element) -> Element {
+        let refuse = || stanza_error::reply(request, "cancel", "service-unavailable");
+        let Some(payload) = request.children().next() else { return refuse() };
+        if request.attr("type") != Some("get") {
+            return refuse();
+        }
+        let answer = match (payload.name(), payload.ns().as_str()) {
+            ("ping", PING) => None,
+            ("query", version::NS) => Some(version::answer("Stanzagate", env!("CARGO_PKG_VERSION"))),
+            ("query", disco::INFO) => {
+                Some(disco::info_answer("gateway", "http", "Stanzagate", &[disco::INFO, version::NS, PING]))
+            }
+            ("query", disco::ITEMS) => Some(el("query", disco::ITEMS)),
+            ("key", KEY) => {
+                let user = request.attr("from").and_then(|from| Jid::new(from).ok()).map(Jid::into_bare);
+                let answer = self.key_answer.read().clone();
+                match user.and_then(|user| answer.and_then(|answer| answer(&user))) {
+                    Some(key) => Some(el("key", KEY).with("value", key)),
+                    None => return refuse(),
+                }
+            }
+            _ => return refuse(),
+        };
+        iq::result(request, answer)
+    }
+}

@@ -1,0 +1,264 @@
+//! Members: adding so that their clients show the room, removing without trace, listing.
+
+use std::collections::HashSet;
+
+use futures::{StreamExt as _, stream};
+use jid::BareJid;
+
+use super::core::Core;
+use super::room::{Affiliation, Member, MemberOutcome};
+use super::rooms::summary;
+use super::{Call, ChatError};
+use crate::xml::Element;
+use crate::xml::element::Build;
+use crate::xmpp::{invite, iq, vcard};
+
+/// Rooms that are looked at side by side when a user is removed from all of them.
+const ROOMS: usize = 16;
+
+impl Core {
+    pub(super) async fn add_members(
+        &self,
+        call: &Call,
+        room: &BareJid,
+        inviter: Option<&BareJid>,
+        users: &[BareJid],
+    ) -> Result<Vec<MemberOutcome>, ChatError> {
+        self.room_info(call, room).await?;
+        let (mut outcomes, present) = self.sort_out(call, users).await;
+        let mut lists = self.lists(call, room).await?;
+        let nicks = self.nicks(call, &present).await;
+        let nicks: Vec<(BareJid, String)> = present
+            .into_iter()
+            .zip(nicks)
+            .filter_map(|(user, nick)| match nick {
+                Ok(nick) => {
+                    let nick = lists.free_nick(&user, &nick);
+                    Some((user, nick))
+                }
+                Err(error) => {
+                    outcomes.fail(&user, error);
+                    None
+                }
+            })
+            .collect();
+
+        let (new, old): (Vec<_>, Vec<_>) =
+            nicks.into_iter().partition(|(user, _)| lists.of(user) < Affiliation::Member);
+        let affiliations: Vec<_> = new.iter().map(|(user, nick)| (user.clone(), Some(nick.clone()))).collect();
+        let set = self.set_affiliations(call, room, "member", &affiliations).await?;
+        let mut joined = Vec::with_capacity(new.len());
+        for (entry, outcome) in new.into_iter().zip(set) {
+            match outcome {
+                Ok(()) => joined.push(entry),
+                Err(error) => outcomes.fail(&entry.0, error),
+            }
+        }
+        let invited: Vec<BareJid> = joined.iter().map(|(user, _)| user.clone()).collect();
+        joined.extend(old);
+        let name = self.room_name(call, room).await?;
+        for ((user, _), outcome) in joined.iter().zip(self.enrol(call, room, &name, &joined).await?) {
+            if let Err(error) = outcome {
+                outcomes.fail(user, error);
+            }
+        }
+        self.invite(call, room, inviter, &invited, &mut outcomes).await;
+        Ok(outcomes.list)
+    }
+
+    async fn invite(
+        &self,
+        call: &Call,
+        room: &BareJid,
+        inviter: Option<&BareJid>,
+        users: &[BareJid],
+        outcomes: &mut Outcomes,
+    ) {
+        let from = inviter.map_or(self.component.as_str(), |inviter| inviter.as_str());
+        let invitations: Vec<Element> =
+            users.iter().map(|user| invite::direct(from, user, room).with("id", self.link.new_id(call))).collect();
+        for (user, outcome) in users.iter().zip(self.link.send_all_routed(call, &invitations).await) {
+            match outcome {
+                Ok(None) => {}
+                Ok(Some(bounce)) => outcomes.fail(user, self.bounced(user, &bounce)),
+                Err(error) => outcomes.fail(user, error.into()),
+            }
+        }
+    }
+
+    pub(super) async fn remove_members(
+        &self,
+        call: &Call,
+        room: &BareJid,
+        users: &[BareJid],
+    ) -> Result<Vec<MemberOutcome>, ChatError> {
+        let info = self.room_info(call, room).await?;
+        let mut outcomes = Outcomes::new(users);
+        let users: Vec<BareJid> = outcomes.list.iter().map(|outcome| outcome.user.clone()).collect();
+        let mut failed = HashSet::new();
+        // Taking the affiliation away expels from a members-only room; from an open one only a ban does, here for a moment.
+        let steps: &[&str] = if info.members_only { &["none"] } else { &["outcast", "none"] };
+        let entries: Vec<_> = users.iter().map(|user| (user.clone(), None)).collect();
+        for step in steps {
+            for (user, outcome) in users.iter().zip(self.set_affiliations(call, room, step, &entries).await?) {
+                if let Err(error) = outcome {
+                    failed.insert(user.clone());
+                    outcomes.fail(user, error);
+                }
+            }
+        }
+        let removed: Vec<BareJid> = users.into_iter().filter(|user| !failed.contains(user)).collect();
+        for (user, outcome) in removed.iter().zip(self.withdraw(call, room, &removed, false).await?) {
+            if let Err(error) = outcome {
+                outcomes.fail(user, error);
+            }
+        }
+        for user in &removed {
+            self.vacate(self.seats.leave(room, user)).await;
+        }
+        Ok(outcomes.list)
+    }
+
+    pub(super) async fn members(&self, call: &Call, room: &BareJid) -> Result<Vec<Member>, ChatError> {
+        let lists = self.lists(call, room).await?;
+        let mut members: Vec<Member> = Vec::with_capacity(lists.affiliations.len());
+        let mut nameless = Vec::new();
+        for (jid, affiliation) in &lists.affiliations {
+            if self.is_own(jid) || jid.node().is_none() {
+                continue;
+            }
+            let nick = lists.nick(jid).map(str::to_owned);
+            if nick.is_none() {
+                nameless.push(jid.clone());
+            }
+            members.push(Member { jid: jid.clone(), affiliation: *affiliation, nick: nick.unwrap_or_default() });
+        }
+        let mut nicks = self.nicks(call, &nameless).await.into_iter();
+        for member in members.iter_mut().filter(|member| member.nick.is_empty()) {
+            if let Some(nick) = nicks.next() {
+                member.nick = nick?;
+            }
+        }
+        members.sort_unstable_by(|a, b| {
+            b.affiliation.cmp(&a.affiliation).then_with(|| a.jid.as_str().cmp(b.jid.as_str()))
+        });
+        Ok(members)
+    }
+
+    pub(super) async fn remove_from_all_rooms(
+        &self,
+        call: &Call,
+        service: &str,
+        users: &[BareJid],
+    ) -> Result<Vec<MemberOutcome>, ChatError> {
+        let rooms = self.rooms(call, service).await?;
+        let mut removals = stream::iter(&rooms)
+            .map(async |room| {
+                let lists = match self.lists(call, room).await {
+                    Ok(lists) => lists,
+                    // Gone since it was listed.
+                    Err(ChatError::UnknownRoom(_)) => return Ok((room, Vec::new())),
+                    Err(error) => return Err((room, error)),
+                };
+                let there: Vec<BareJid> = users
+                    .iter()
+                    .filter(|user| lists.of(user) >= Affiliation::Member || lists.subscribers.contains(*user))
+                    .cloned()
+                    .collect();
+                if there.is_empty() {
+                    return Ok((room, Vec::new()));
+                }
+                self.remove_members(call, room, &there).await.map(|done| (room, done)).map_err(|error| (room, error))
+            })
+            .buffer_unordered(ROOMS);
+        let mut failed: Vec<(BareJid, Vec<String>)> = users.iter().map(|user| (user.clone(), Vec::new())).collect();
+        while let Some(removal) = removals.next().await {
+            match removal {
+                Ok((room, outcomes)) => {
+                    for outcome in outcomes {
+                        let Err(error) = outcome.result else { continue };
+                        for (_, failures) in failed.iter_mut().filter(|(user, _)| *user == outcome.user) {
+                            failures.push(format!("{room}: {error}"));
+                        }
+                    }
+                }
+                Err((_, error)) if error.is_unavailable() => return Err(error),
+                Err((room, error)) => {
+                    for (_, failures) in &mut failed {
+                        failures.push(format!("{room}: {error}"));
+                    }
+                }
+            }
+        }
+        let outcome = |(user, failures): (BareJid, Vec<String>)| {
+            let result = if failures.is_empty() { Ok(()) } else { Err(ChatError::Partial(summary(&failures))) };
+            MemberOutcome { user, result }
+        };
+        Ok(failed.into_iter().map(outcome).collect())
+    }
+
+    /// Splits those who exist, each once, from those who do not.
+    async fn sort_out(&self, call: &Call, users: &[BareJid]) -> (Outcomes, Vec<BareJid>) {
+        let mut outcomes = Outcomes::new(users);
+        let each: Vec<BareJid> = outcomes.list.iter().map(|outcome| outcome.user.clone()).collect();
+        let exist = self.exist(call, &each).await;
+        let mut present = Vec::with_capacity(each.len());
+        for (user, exists) in each.into_iter().zip(exist) {
+            match exists {
+                Ok(true) => present.push(user),
+                Ok(false) => outcomes.fail(&user, ChatError::UnknownUser(user.clone())),
+                Err(error) => outcomes.fail(&user, error),
+            }
+        }
+        (outcomes, present)
+    }
+
+    async fn room_name(&self, call: &Call, room: &BareJid) -> Result<String, ChatError> {
+        let reply =
+            self.require(call, iq::get(&self.component, room.as_str(), crate::xmpp::disco::info_query())).await?;
+        Ok(crate::xmpp::disco::name(&reply).unwrap_or_default())
+    }
+
+    /// The nick of each user's vCard, else his localpart; side by side.
+    pub(super) async fn nicks(&self, call: &Call, users: &[BareJid]) -> Vec<Result<String, ChatError>> {
+        let questions = users.iter().map(|user| iq::get(&self.component, user.as_str(), vcard::query())).collect();
+        let answers = self.ask_all(call, questions, super::core::WINDOW).await;
+        let nick = |(user, answer): (&BareJid, Result<Result<Element, _>, ChatError>)| {
+            Ok(super::profile::nick(user, answer?.ok().map(|reply| vcard::read(&reply)).as_ref()))
+        };
+        users.iter().zip(answers).map(nick).collect()
+    }
+
+    /// The nick of one user.
+    pub(super) async fn nick(&self, call: &Call, user: &BareJid) -> Result<String, ChatError> {
+        self.nicks(call, std::slice::from_ref(user)).await.pop().unwrap_or_else(|| Ok(user.to_string()))
+    }
+}
+
+/// One outcome for each user, the first failure of each kept.
+struct Outcomes {
+    list: Vec<MemberOutcome>,
+    places: std::collections::HashMap<BareJid, usize>,
+}
+
+impl Outcomes {
+    /// All well so far. A user who is named twice has one outcome, at his first place.
+    fn new(users: &[BareJid]) -> Outcomes {
+        let mut outcomes = Outcomes { list: Vec::with_capacity(users.len()), places: std::collections::HashMap::new() };
+        for user in users {
+            if !outcomes.places.contains_key(user) {
+                outcomes.places.insert(user.clone(), outcomes.list.len());
+                outcomes.list.push(MemberOutcome { user: user.clone(), result: Ok(()) });
+            }
+        }
+        outcomes
+    }
+
+    fn fail(&mut self, user: &BareJid, error: ChatError) {
+        if let Some(outcome) = self.places.get(user).and_then(|place| self.list.get_mut(*place))
+            && outcome.result.is_ok()
+        {
+            outcome.result = Err(error);
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Making, looking at and destroying rooms.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use jid::BareJid;
+
+use super::core::Core;
+use super::room::{Affiliation, NewRoom, RoomLists};
+use super::{Call, ChatError};
+use crate::link::LinkError;
+use crate::xml::Element;
+use crate::xml::element::Build;
+use crate::xmpp::stanza_error::StanzaError;
+use crate::xmpp::{data_form, disco, iq, muc, muc_admin};
+
+/// How long a room may take to answer somebody who enters.
+const ENTER: Duration = Duration::from_secs(10);
+
+static ENTRIES: AtomicU64 = AtomicU64::new(0);
+
+/// What disco#info says of a room.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RoomInfo {
+    /// Whether only members may enter.
+    pub(super) members_only: bool,
+    /// Whether it keeps an archive.
+    pub(super) archived: bool,
+}
+
+impl Core {
+    /// Looks at a room, which on both servers is the one question that never creates it.
+    pub(super) async fn room_info(&self, call: &Call, room: &BareJid) -> Result<RoomInfo, ChatError> {
+        match self.ask(call, iq::get(&self.component, room.as_str(), disco::info_query())).await? {
+            Ok(reply) => Ok(RoomInfo {
+                members_only: disco::has_feature(&reply, muc::MEMBERS_ONLY),
+                archived: disco::has_feature(&reply, muc::ARCHIVE),
+            }),
+            Err(error) if error.is("item-not-found") => Err(ChatError::UnknownRoom(room.clone())),
+            Err(error) => Err(ChatError::refused(error)),
+        }
+    }
+
+    /// Creates a room. Entering it is atomic: the server tells the one who created it from those who found it.
+    pub(super) async fn create_room(&self, call: &Call, new: &NewRoom) -> Result<(), ChatError> {
+        self.require_users(call, &[&new.owner]).await?;
+        match self.room_info(call, &new.room).await {
+            Ok(_) => return Err(ChatError::RoomExists(new.room.clone())),
+            Err(ChatError::UnknownRoom(_)) => {}
+            Err(error) => return Err(error),
+        }
+        let n = ENTRIES.fetch_add(1, Ordering::Relaxed);
+        let own = format!("{}/{}-{n}", self.component, self.link.instance());
+        let nick = format!("{}-{n}", self.link.instance());
+        let created = self.enter(call, &new.room, &own, &nick).await?;
+        let furnished = if created { Some(self.furnish(call, new).await) } else { None };
+        let leave = muc::leave(&own, &new.room, &nick);
+        let left = self.link.send(call, &leave).await;
+        match furnished {
+            None => Err(ChatError::RoomExists(new.room.clone())),
+            Some(Ok(())) => Ok(left?),
+            Some(Err(error)) => Err(self.undo(call, &new.room, error).await),
+        }
+    }
+
+    /// Enters as the gateway; true when that created the room.
+    async fn enter(&self, call: &Call, room: &BareJid, own: &str, nick: &str) -> Result<bool, ChatError> {
+        let mut entry = self.incoming.entries.register(own.to_owned());
+        let join = muc::join(own, room, nick).with("id", self.link.new_id(call));
+        self.link.send(call, &join).await?;
+        let presence = entry.until(self.until(call, ENTER)).await.ok_or(LinkError::Timeout)?;
+        if presence.attr("type") != Some("error") {
+            return Ok(muc::has_status(&presence, muc::CREATED));
+        }
+        let error = StanzaError::read(&presence);
+        match error.condition.as_str() {
+            // Locked: somebody else is creating it right now.
+            "item-not-found" => Err(ChatError::RoomExists(room.clone())),
+            "not-allowed" | "forbidden" => Err(ChatError::Right(format!(
+                "creating the room {room} was refused ({error}): let {:?} create rooms on this MUC service",
+                self.component
+            ))),
+            _ => Err(ChatError::refused(error)),
+        }
+    }
+
+    /// Configures a room that was just created, gives it its owner, and makes it show with him.
+    async fn furnish(&self, call: &Call, new: &NewRoom) -> Result<(), ChatError> {
+        let reply = self.require(call, iq::get(&self.component, new.room.as_str(), muc::config_query())).await?;
+        let flag = |on: bool| if on { "1" } else { "0" };
+        // Servers refuse a form with a field they do not offer, and name the archive differently.
+        let offered = muc::config_form(&reply);
+        let fields = [
+            ("muc#roomconfig_roomname", new.name.as_str()),
+            ("muc#roomconfig_roomdesc", new.description.as_str()),
+            ("muc#roomconfig_persistentroom", "1"),
+            ("muc#roomconfig_membersonly", flag(new.members_only)),
+            ("muc#roomconfig_publicroom", flag(!new.members_only)),
+            ("muc#roomconfig_whois", "anyone"),
+            ("muc#roomconfig_enablearchiving", "1"),
+            ("mam", "1"),
+            ("allow_subscription", "1"),
+        ];
+        let fields = fields
+            .into_iter()
+            .filter(|(name, value)| !value.is_empty() && offered.is_some_and(|form| data_form::offers(form, name)));
+        self.require(call, iq::set(&self.component, new.room.as_str(), muc::configure(fields))).await?;
+
+        let wanted = self.nick(call, &new.owner).await?;
+        let nick = RoomLists::default().free_nick(&new.owner, &wanted);
+        let owner = [(new.owner.clone(), Some(nick.clone()))];
+        all(self.set_affiliations(call, &new.room, "owner", &owner).await?)?;
+        all(self.enrol(call, &new.room, &new.name, &[(new.owner.clone(), nick)]).await?)
+    }
+
+    /// Destroys a room that could not be finished, and says so when even that fails.
+    async fn undo(&self, call: &Call, room: &BareJid, error: ChatError) -> ChatError {
+        let destroy = muc::destroy("not finished");
+        match self.ask(call, iq::set(&self.component, room.as_str(), destroy)).await {
+            Ok(Ok(_)) => error,
+            failed => {
+                let why = failed.map_or_else(|error| error.to_string(), |refused| format!("{refused:?}"));
+                ChatError::Partial(format!("{error}; the unfinished room {room} could not be destroyed: {why}"))
+            }
+        }
+    }
+
+    /// Destroys a room, and takes it off its members' lists: a bookmark that stays would have clients create it anew.
+    pub(super) async fn destroy_room(&self, call: &Call, room: &BareJid, reason: &str) -> Result<(), ChatError> {
+        // On ejabberd the request to destroy would create a room that does not exist.
+        self.room_info(call, room).await?;
+        let members: Vec<BareJid> = self.lists(call, room).await?.affiliations.into_keys().collect();
+        let members: Vec<BareJid> = members.into_iter().filter(|member| !self.is_own(member)).collect();
+        self.require(call, iq::set(&self.component, room.as_str(), muc::destroy(reason))).await?;
+        self.seats.clear(room);
+        let outcomes = self.withdraw(call, room, &members, true).await?;
+        let failed: Vec<String> = members
+            .iter()
+            .zip(outcomes)
+            .filter_map(|(member, outcome)| Some(format!("{member}: {}", outcome.err()?)))
+            .collect();
+        if failed.is_empty() {
+            return Ok(());
+        }
+        Err(ChatError::Partial(format!("the room is destroyed, but stays on the lists of {}", summary(&failed))))
+    }
+
+    /// The three lists of those who belong to a room, and one more question of the caller's, asked at once.
+    pub(super) async fn affiliation_lists(
+        &self,
+        call: &Call,
+        room: &BareJid,
+        more: Option<Element>,
+    ) -> Result<(RoomLists, Option<Element>), ChatError> {
+        const LISTS: [(&str, Affiliation); 3] =
+            [("member", Affiliation::Member), ("admin", Affiliation::Admin), ("owner", Affiliation::Owner)];
+        let questions = LISTS
+            .iter()
+            .map(|(name, _)| muc_admin::list(name))
+            .chain(more)
+            .map(|question| iq::get(&self.component, room.as_str(), question))
+            .collect();
+        let mut answers = self.ask_all(call, questions, LISTS.len() + 1).await.into_iter();
+        let mut lists = RoomLists::default();
+        for ((_, affiliation), answer) in LISTS.iter().zip(answers.by_ref()) {
+            let reply = match answer? {
+                Ok(reply) => reply,
+                Err(error) if error.is("item-not-found") => return Err(ChatError::UnknownRoom(room.clone())),
+                Err(error) if error.is("forbidden") || error.is("not-allowed") => {
+                    return Err(ChatError::Right(format!(
+                        "the members of {room} were refused ({error}): {:?} must be an administrator of the MUC service \
+                         (ejabberd: access_admin; Prosody: admins and component_admins_as_room_owners)",
+                        self.component
+                    )));
+                }
+                Err(error) => return Err(ChatError::refused(error)),
+            };
+            for item in muc_admin::items(&reply) {
+                if let Some(nick) = item.nick {
+                    lists.set_nick(item.jid.clone(), nick);
+                }
+                lists.affiliations.insert(item.jid, *affiliation);
+            }
+        }
+        let more = answers.next().and_then(|answer| answer.ok()?.ok());
+        Ok((lists, more))
+    }
+
+    /// True for an address of the gateway's own domain.
+    pub(super) fn is_own(&self, jid: &BareJid) -> bool {
+        jid.domain().as_str() == self.component
+    }
+}
+
+/// The first failure of several outcomes.
+pub(super) fn all(outcomes: Vec<Result<(), ChatError>>) -> Result<(), ChatError> {
+    outcomes.into_iter().collect()
+}
+
+/// A few of many failures, and how many more there are.
+pub(super) fn summary(failed: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let shown = failed.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join("; ");
+    match failed.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown}; and {more} more"),
+    }
+}

@@ -1,0 +1,73 @@
+//! Taking seats and giving them up again.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jid::BareJid;
+
+use super::core::Core;
+use super::seats::{Left, Seat};
+use super::{Call, ChatError};
+use crate::xmpp::muc;
+
+/// A seat that nobody used for this long is given up: on Prosody it shows the user as present in the room.
+const IDLE: Duration = Duration::from_secs(60);
+/// How often that is looked at.
+const SWEEP: Duration = Duration::from_secs(10);
+
+impl Core {
+    /// The seat of `user` in `room`; one caller takes it, those who come meanwhile wait for him.
+    pub(super) async fn seat<F>(
+        &self,
+        room: &BareJid,
+        user: &BareJid,
+        take: impl FnOnce() -> F,
+    ) -> Result<Arc<Seat>, ChatError>
+    where
+        F: Future<Output = Result<Seat, ChatError>>,
+    {
+        self.forget_changed().await;
+        let (place, old) = self.seats.place(room, user);
+        self.vacate(old).await;
+        let taken = place.get_or_try_init(async || take().await.map(Arc::new)).await.cloned();
+        if taken.is_err() {
+            self.seats.leave(room, user);
+        }
+        taken
+    }
+
+    /// Gives up the seats of rooms whose members have changed.
+    async fn forget_changed(&self) {
+        if self.incoming.changed.read().is_empty() {
+            return;
+        }
+        let changed = std::mem::take(&mut *self.incoming.changed.write());
+        for room in changed {
+            self.vacate(self.seats.clear(&room)).await;
+        }
+    }
+
+    /// Has the occupants of seats that were given up leave their rooms. What cannot be sent now needs no leaving: a link
+    /// that is down has no occupants.
+    pub(super) async fn vacate(&self, left: impl IntoIterator<Item = Left>) {
+        for Left { room, user, seat } in left {
+            if let Some(resource) = &seat.resource {
+                let call = Call { request: "seats".into(), deadline: Instant::now() + Duration::from_secs(2) };
+                let leave = muc::leave(&format!("{user}/{resource}"), &room, &seat.nick);
+                if let Err(error) = self.link.send(&call, &leave).await {
+                    tracing::debug!(%room, %error, "an occupant did not leave");
+                }
+            }
+        }
+    }
+
+    /// Gives up idle seats for as long as the core lives.
+    pub(super) async fn sweep(core: std::sync::Weak<Core>) {
+        let mut ticks = tokio::time::interval(SWEEP);
+        loop {
+            ticks.tick().await;
+            let Some(core) = core.upgrade() else { return };
+            core.vacate(core.seats.sweep(IDLE)).await;
+        }
+    }
+}

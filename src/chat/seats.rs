@@ -1,0 +1,163 @@
+//! Seats: users who were found entitled to speak in a room, and as what they sit there, for a while.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jid::BareJid;
+use parking_lot::Mutex;
+use tokio::sync::OnceCell;
+
+/// Seats at most; beyond it the least recently used are given up.
+const MOST: usize = 4096;
+
+/// One user's place in one room.
+#[derive(Debug)]
+pub(super) struct Seat {
+    /// His nick there.
+    pub(super) nick: String,
+    /// The resource with which he was made an occupant (Prosody).
+    pub(super) resource: Option<String>,
+    /// Whether the room keeps an archive, so that a reflection's id is an archive id.
+    pub(super) archived: bool,
+    taken: Instant,
+    used: Mutex<Instant>,
+}
+
+impl Seat {
+    pub(super) fn new(nick: String, resource: Option<String>, archived: bool) -> Seat {
+        let now = Instant::now();
+        Seat { nick, resource, archived, taken: now, used: Mutex::new(now) }
+    }
+}
+
+/// The place of a seat: empty until the first caller has found the user entitled; those who come meanwhile wait for him.
+pub(super) type Place = Arc<OnceCell<Arc<Seat>>>;
+
+type Rooms = HashMap<BareJid, HashMap<BareJid, Place>>;
+
+/// A seat that was given up, to be vacated on the server where it has a resource.
+pub(super) struct Left {
+    pub(super) room: BareJid,
+    pub(super) user: BareJid,
+    pub(super) seat: Arc<Seat>,
+}
+
+/// All seats.
+#[derive(Debug)]
+pub(super) struct Seats {
+    life: Duration,
+    rooms: Mutex<Rooms>,
+}
+
+impl Seats {
+    pub(super) fn new(life: Duration) -> Seats {
+        Seats { life, rooms: Mutex::default() }
+    }
+
+    /// The place of `user` in `room`. A seat that was taken longer ago than its life is given up first.
+    pub(super) fn place(&self, room: &BareJid, user: &BareJid) -> (Place, Option<Left>) {
+        let mut rooms = self.rooms.lock();
+        if let Some(place) = rooms.get(room).and_then(|users| users.get(user)) {
+            match place.get() {
+                Some(seat) if seat.taken.elapsed() >= self.life => {}
+                Some(seat) => {
+                    *seat.used.lock() = Instant::now();
+                    return (place.clone(), None);
+                }
+                None => return (place.clone(), None),
+            }
+        }
+        let place = Place::default();
+        let old = rooms.entry(room.clone()).or_default().insert(user.clone(), place.clone());
+        (place, old.and_then(|old| left(room, user, &old)))
+    }
+
+    /// Gives up one seat.
+    pub(super) fn leave(&self, room: &BareJid, user: &BareJid) -> Option<Left> {
+        let mut rooms = self.rooms.lock();
+        let users = rooms.get_mut(room)?;
+        let place = users.remove(user)?;
+        if users.is_empty() {
+            rooms.remove(room);
+        }
+        left(room, user, &place)
+    }
+
+    /// Gives up all seats of a room.
+    pub(super) fn clear(&self, room: &BareJid) -> Vec<Left> {
+        let users = self.rooms.lock().remove(room).unwrap_or_default();
+        users.iter().filter_map(|(user, place)| left(room, user, place)).collect()
+    }
+
+    /// Gives up the seats that were not used for `idle`, and as many more as are over the bound.
+    pub(super) fn sweep(&self, idle: Duration) -> Vec<Left> {
+        let mut rooms = self.rooms.lock();
+        let mut used: Vec<(Instant, BareJid, BareJid)> = rooms
+            .iter()
+            .flat_map(|(room, users)| users.iter().map(move |(user, place)| (room, user, place)))
+            .filter_map(|(room, user, place)| Some((*place.get()?.used.lock(), room.clone(), user.clone())))
+            .collect();
+        used.sort_unstable_by_key(|(used, ..)| *used);
+        let over = used.len().saturating_sub(MOST);
+        let mut given_up = Vec::new();
+        for (n, (used, room, user)) in used.into_iter().enumerate() {
+            if n >= over && used.elapsed() < idle {
+                break;
+            }
+            if let Some(users) = rooms.get_mut(&room) {
+                given_up.extend(users.remove(&user).and_then(|place| left(&room, &user, &place)));
+                if users.is_empty() {
+                    rooms.remove(&room);
+                }
+            }
+        }
+        given_up
+    }
+
+    /// Gives up everything.
+    pub(super) fn drain(&self) -> Vec<Left> {
+        let rooms = std::mem::take(&mut *self.rooms.lock());
+        rooms
+            .iter()
+            .flat_map(|(room, users)| users.iter().filter_map(move |(user, place)| left(room, user, place)))
+            .collect()
+    }
+}
+
+fn left(room: &BareJid, user: &BareJid, place: &Place) -> Option<Left> {
+    Some(Left { room: room.clone(), user: user.clone(), seat: place.get()?.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn jid(text: &str) -> BareJid {
+        BareJid::new(text).unwrap()
+    }
+
+    async fn sit(seats: &Seats, room: &BareJid, user: &BareJid) {
+        let (place, _) = seats.place(room, user);
+        place.get_or_init(|| async { Arc::new(Seat::new("n".into(), None, true)) }).await;
+    }
+
+    #[tokio::test]
+    async fn a_seat_is_kept_for_its_life_and_given_up_when_idle() {
+        let (seats, room, user) = (Seats::new(Duration::from_secs(60)), jid("r@c"), jid("u@h"));
+        sit(&seats, &room, &user).await;
+        assert!(seats.place(&room, &user).0.get().is_some());
+        assert!(seats.sweep(Duration::from_secs(60)).is_empty());
+        assert_eq!(seats.sweep(Duration::ZERO).len(), 1);
+        assert!(seats.place(&room, &user).0.get().is_none());
+    }
+
+    #[tokio::test]
+    async fn an_old_seat_is_given_up_before_a_new_one_is_taken() {
+        let (seats, room, user) = (Seats::new(Duration::ZERO), jid("r@c"), jid("u@h"));
+        sit(&seats, &room, &user).await;
+        let (place, old) = seats.place(&room, &user);
+        assert!(place.get().is_none());
+        assert_eq!(old.unwrap().user, user);
+    }
+}

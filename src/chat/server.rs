@@ -1,0 +1,147 @@
+//! The one place where ejabberd and Prosody differ: each verb's step, by product.
+
+mod ejabberd;
+mod prosody;
+
+use jid::BareJid;
+
+use super::core::Core;
+use super::message::{Message, Receipt};
+use super::room::RoomLists;
+use super::{Call, ChatError};
+use crate::config::server::Kind;
+use crate::xml::Element;
+use crate::xmpp::{iq, version};
+
+/// The server's product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Product {
+    /// ejabberd.
+    Ejabberd,
+    /// Prosody.
+    Prosody,
+}
+
+impl Core {
+    /// The product, as configured or as the server itself says (XEP-0092), asked once.
+    pub(super) async fn product(&self, call: &Call) -> Result<Product, ChatError> {
+        match self.config.server.kind {
+            Kind::Ejabberd => Ok(Product::Ejabberd),
+            Kind::Prosody => Ok(Product::Prosody),
+            Kind::Auto => self.product.get_or_try_init(|| self.ask_product(call)).await.copied(),
+        }
+    }
+
+    async fn ask_product(&self, call: &Call) -> Result<Product, ChatError> {
+        let name = self.server_version(call).await?.map(|(name, _)| name).unwrap_or_default();
+        match name.to_ascii_lowercase() {
+            name if name.contains("ejabberd") => Ok(Product::Ejabberd),
+            name if name.contains("prosody") => Ok(Product::Prosody),
+            _ => Err(ChatError::Config(format!(
+                "the XMPP server says its name is {name:?}: set server.kind to \"ejabberd\" or \"prosody\""
+            ))),
+        }
+    }
+
+    /// Name and version as the server itself says.
+    pub(super) async fn server_version(&self, call: &Call) -> Result<Option<(String, String)>, ChatError> {
+        let question = iq::get(&self.component, self.addresses.domain(), version::query());
+        Ok(self.ask(call, question).await?.ok().and_then(|reply| version::read(&reply)))
+    }
+
+    /// Whether each account exists; asks the server every time.
+    pub(super) async fn probe(&self, call: &Call, users: &[BareJid]) -> Vec<Result<bool, ChatError>> {
+        if users.is_empty() {
+            return Vec::new();
+        }
+        match self.product(call).await {
+            Ok(Product::Ejabberd) => ejabberd::probe(self, call, users).await,
+            Ok(Product::Prosody) => prosody::probe(self, call, users).await,
+            Err(error) => users.iter().map(|_| Err(error.clone())).collect(),
+        }
+    }
+
+    /// Sends an addressed message to an account so that the sender's archive and devices get it too, where that is
+    /// granted. `Some` is the error it came back with.
+    pub(super) async fn deliver_with_copy(
+        &self,
+        call: &Call,
+        from: &BareJid,
+        stanza: Element,
+    ) -> Result<Option<Element>, ChatError> {
+        match self.product(call).await? {
+            Product::Ejabberd => ejabberd::deliver_with_copy(self, call, from, stanza).await,
+            Product::Prosody => prosody::deliver_with_copy(self, call, from, stanza).await,
+        }
+    }
+
+    /// Says something in a room in a user's name, and waits for the room's reflection.
+    pub(super) async fn speak(&self, call: &Call, room: &BareJid, message: &Message) -> Result<Receipt, ChatError> {
+        match self.product(call).await? {
+            Product::Ejabberd => ejabberd::speak(self, call, room, message).await,
+            Product::Prosody => prosody::speak(self, call, room, message).await,
+        }
+    }
+
+    /// Sets one affiliation for several users with their nicks; one outcome each.
+    pub(super) async fn set_affiliations(
+        &self,
+        call: &Call,
+        room: &BareJid,
+        affiliation: &str,
+        users: &[(BareJid, Option<String>)],
+    ) -> Result<Vec<Result<(), ChatError>>, ChatError> {
+        if users.is_empty() {
+            return Ok(Vec::new());
+        }
+        let done = match self.product(call).await? {
+            Product::Ejabberd => ejabberd::set_affiliations(self, call, room, affiliation, users).await,
+            Product::Prosody => prosody::set_affiliations(self, call, room, affiliation, users).await,
+        };
+        Ok(done)
+    }
+
+    /// Completes a membership beyond the affiliation: what makes a standard client show the room.
+    pub(super) async fn enrol(
+        &self,
+        call: &Call,
+        room: &BareJid,
+        name: &str,
+        users: &[(BareJid, String)],
+    ) -> Result<Vec<Result<(), ChatError>>, ChatError> {
+        Ok(match self.product(call).await? {
+            Product::Ejabberd => ejabberd::enrol(self, call, room, name, users).await,
+            Product::Prosody => prosody::enrol(self, call, room, name, users).await,
+        })
+    }
+
+    /// Undoes [`Core::enrol`]. `gone` says that the room itself is gone.
+    pub(super) async fn withdraw(
+        &self,
+        call: &Call,
+        room: &BareJid,
+        users: &[BareJid],
+        gone: bool,
+    ) -> Result<Vec<Result<(), ChatError>>, ChatError> {
+        Ok(match self.product(call).await? {
+            Product::Ejabberd => ejabberd::withdraw(self, call, room, users, gone).await,
+            Product::Prosody => prosody::withdraw(self, call, room, users).await,
+        })
+    }
+
+    /// Who belongs to a room, with the nicks that the room itself knows.
+    pub(super) async fn lists(&self, call: &Call, room: &BareJid) -> Result<RoomLists, ChatError> {
+        match self.product(call).await? {
+            Product::Ejabberd => ejabberd::lists(self, call, room).await,
+            Product::Prosody => prosody::lists(self, call, room).await,
+        }
+    }
+
+    /// All rooms of a MUC service, hidden ones too.
+    pub(super) async fn rooms(&self, call: &Call, service: &str) -> Result<Vec<BareJid>, ChatError> {
+        match self.product(call).await? {
+            Product::Ejabberd => ejabberd::rooms(self, call, service).await,
+            Product::Prosody => prosody::rooms(self, call, service).await,
+        }
+    }
+}

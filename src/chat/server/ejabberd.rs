@@ -1,0 +1,298 @@
+//! ejabberd's way: MUC/Sub for rooms, users' own sessions for what only they may do. Facts measured on 23.01 and 24.12.
+
+use std::time::Duration;
+
+use futures::{StreamExt as _, stream};
+use jid::BareJid;
+use minidom::rxml::Namespace;
+
+use super::super::core::{Core, WINDOW};
+use super::super::message::{Message, Receipt};
+use super::super::room::{Affiliation, RoomLists, distinct_nick};
+use super::super::seats::Seat;
+use super::super::{Call, ChatError};
+use crate::link::LinkError;
+use crate::session::SessionError;
+use crate::xml::Element;
+use crate::xml::element::{Build, client};
+use crate::xmpp::stanza_error::StanzaError;
+use crate::xmpp::{bookmarks, disco, iq, muc, muc_admin, mucsub};
+
+/// Affiliation items in one IQ: a thousand take the room about 20 ms.
+const ITEMS: usize = 1000;
+/// Sessions that one verb uses side by side.
+const SESSIONS: usize = 8;
+/// How long a room may take to reflect before it is asked whether it refused.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// A room that just woke may answer the question before it reflects the message that came first.
+const GRACE: Duration = Duration::from_millis(250);
+const PAGE: usize = 500;
+/// What members are subscribed to.
+const MEMBER_NODES: &[&str] = &[mucsub::MESSAGES, mucsub::SUBJECT];
+/// What the gateway is subscribed to: reflections, and what makes its own knowledge of members old.
+const OWN_NODES: &[&str] = &[mucsub::MESSAGES, mucsub::AFFILIATIONS, mucsub::SYSTEM];
+
+/// An empty headline to an account that does not exist comes back before the ping behind it; to one that does it
+/// vanishes (or reaches online devices, which show nothing). No other stanza tells the two apart here.
+pub(super) async fn probe(core: &Core, call: &Call, users: &[BareJid]) -> Vec<Result<bool, ChatError>> {
+    let probes: Vec<Element> = users
+        .iter()
+        .map(|user| {
+            client("message")
+                .with("type", "headline")
+                .with("from", core.component.as_str())
+                .with("to", user.to_string())
+                .with("id", core.link.new_id(call))
+        })
+        .collect();
+    let bounces = core.link.send_all_routed(call, &probes).await;
+    bounces
+        .into_iter()
+        .map(|bounce| match bounce?.map(|bounce| StanzaError::read(&bounce)) {
+            None => Ok(true),
+            Some(error) => Ok(!(error.is("service-unavailable") || error.is("item-not-found"))),
+        })
+        .collect()
+}
+
+/// A component's message leaves no copy with its sender; one from a session of his own does.
+pub(super) async fn deliver_with_copy(
+    core: &Core,
+    call: &Call,
+    from: &BareJid,
+    stanza: Element,
+) -> Result<Option<Element>, ChatError> {
+    if core.sessions.granted() {
+        let mut own = stanza.clone();
+        own.attrs_mut().remove(&Namespace::NONE, "from");
+        match core.sessions.send_routed(call, from, own).await {
+            Ok(bounce) => return Ok(bounce),
+            Err(
+                error @ (SessionError::Refused(_) | SessionError::Connect(_) | SessionError::Link(LinkError::Down(_))),
+            ) => tracing::warn!(request = %call.request, %error, "sent without the sender's own copy"),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(core.link.send_routed(call, &stanza).await?)
+}
+
+/// A room accepts what comes from a subscriber's bare JID, and reflects it to the gateway's own subscription.
+pub(super) async fn speak(core: &Core, call: &Call, room: &BareJid, message: &Message) -> Result<Receipt, ChatError> {
+    let user = &message.from;
+    let seat = core.seat(room, user, || take_seat(core, call, room, user)).await?;
+    let id = core.link.new_id(call);
+    let mut reflection = core.incoming.reflections.register(id.clone());
+    core.link.send(call, &message.stanza(&id)).await?;
+    let mut seen = reflection.until(core.until(call, PATIENCE)).await;
+    if seen.is_none() {
+        core.room_info(call, room).await?;
+        seen = reflection.until(core.until(call, GRACE)).await;
+    }
+    match seen {
+        Some((from, Ok(archive_id))) if from == *room => {
+            Ok(Receipt { id, archive_id: archive_id.filter(|_| seat.archived) })
+        }
+        Some((_, Err(error))) => Err(ChatError::refused(error)),
+        _ => {
+            // The refusal went to the user, where the gateway cannot see it. Looking again tells the usual causes.
+            core.seats.leave(room, user);
+            take_seat(core, call, room, user).await?;
+            Err(ChatError::Refused {
+                by: room.to_string(),
+                condition: "not-acceptable".into(),
+                text: Some("the room did not show the message".into()),
+            })
+        }
+    }
+}
+
+async fn take_seat(core: &Core, call: &Call, room: &BareJid, user: &BareJid) -> Result<Seat, ChatError> {
+    let info = core.room_info(call, room).await?;
+    let mut lists = lists(core, call, room).await?;
+    if lists.of(user) < Affiliation::Member {
+        return Err(ChatError::NotMember { user: user.clone(), room: room.clone() });
+    }
+    if !lists.subscribers.iter().any(|subscriber| subscriber.as_str() == core.component) {
+        let own = mucsub::subscribe(None, &core.component, OWN_NODES);
+        subscribe(core, call, room, vec![own]).await.into_iter().collect::<Result<Vec<()>, ChatError>>()?;
+    }
+    let wanted = core.nick(call, user).await?;
+    let nick = lists.free_nick(user, &wanted);
+    if !lists.subscribers.contains(user) {
+        enrol_nicks(core, call, room, &[(user.clone(), nick.clone())])
+            .await
+            .into_iter()
+            .collect::<Result<Vec<()>, _>>()?;
+    }
+    Ok(Seat::new(nick, None, info.archived))
+}
+
+/// Subscribes; where the room does not allow subscriptions, allows them first.
+async fn subscribe(core: &Core, call: &Call, room: &BareJid, requests: Vec<Element>) -> Vec<Result<(), ChatError>> {
+    let ask = async |requests: &[Element]| {
+        let iqs = requests.iter().map(|request| iq::set(&core.component, room.as_str(), request.clone())).collect();
+        core.ask_all(call, iqs, WINDOW).await
+    };
+    let mut answers = ask(&requests).await;
+    let refused = |answer: &Result<Result<Element, StanzaError>, ChatError>| matches!(answer, Ok(Err(error)) if error.is("not-allowed"));
+    if answers.iter().any(refused) {
+        let allow = muc::configure([("allow_subscription", "1")]);
+        match core.ask(call, iq::set(&core.component, room.as_str(), allow)).await {
+            Ok(Ok(_)) => {
+                tracing::info!(%room, "allowed MUC/Sub subscriptions in a room that did not");
+                answers = ask(&requests).await;
+            }
+            Ok(Err(error)) => tracing::warn!(%room, %error, "cannot allow MUC/Sub subscriptions in this room"),
+            Err(error) => return vec![Err(error)],
+        }
+    }
+    answers.into_iter().map(|answer| answer?.map(drop).map_err(ChatError::refused)).collect()
+}
+
+/// Subscribes members under their nicks; one whose nick somebody else has gets one with his address behind it.
+async fn enrol_nicks(
+    core: &Core,
+    call: &Call,
+    room: &BareJid,
+    users: &[(BareJid, String)],
+) -> Vec<Result<(), ChatError>> {
+    let request = |(user, nick): &(BareJid, String)| mucsub::subscribe(Some(user), nick, MEMBER_NODES);
+    let mut outcomes = subscribe(core, call, room, users.iter().map(request).collect()).await;
+    for (outcome, (user, nick)) in outcomes.iter_mut().zip(users) {
+        if matches!(outcome, Err(ChatError::Refused { condition, .. }) if condition == "conflict") {
+            let other = (user.clone(), distinct_nick(nick, user));
+            if let Some(again) = subscribe(core, call, room, vec![request(&other)]).await.pop() {
+                *outcome = again;
+            }
+        }
+    }
+    outcomes
+}
+
+/// One IQ takes any number of items, but one bad item refuses all: then each is asked by itself.
+pub(super) async fn set_affiliations(
+    core: &Core,
+    call: &Call,
+    room: &BareJid,
+    affiliation: &str,
+    users: &[(BareJid, Option<String>)],
+) -> Vec<Result<(), ChatError>> {
+    let request = |chunk: &[(BareJid, Option<String>)]| {
+        iq::set(&core.component, room.as_str(), muc_admin::set(affiliation, chunk.iter().map(|(user, _)| (user, None))))
+    };
+    let mut outcomes = Vec::with_capacity(users.len());
+    for chunk in users.chunks(ITEMS) {
+        match core.ask(call, request(chunk)).await {
+            Ok(Ok(_)) => outcomes.extend(chunk.iter().map(|_| Ok(()))),
+            Ok(Err(_)) if chunk.len() > 1 => {
+                let alone = chunk.iter().map(|user| request(std::slice::from_ref(user))).collect();
+                let answers = core.ask_all(call, alone, WINDOW).await;
+                outcomes.extend(answers.into_iter().map(|answer| answer?.map(drop).map_err(ChatError::refused)));
+            }
+            Ok(Err(error)) => outcomes.push(Err(ChatError::refused(error))),
+            Err(error) => outcomes.extend(chunk.iter().map(|_| Err(error.clone()))),
+        }
+    }
+    outcomes
+}
+
+/// A subscription for everybody, and a bookmark where the gateway may open the user's session.
+pub(super) async fn enrol(
+    core: &Core,
+    call: &Call,
+    room: &BareJid,
+    name: &str,
+    users: &[(BareJid, String)],
+) -> Vec<Result<(), ChatError>> {
+    let subscribed = enrol_nicks(core, call, room, users).await;
+    if !core.sessions.granted() {
+        return subscribed;
+    }
+    let bookmarked = stream::iter(users).map(|(user, nick)| bookmark(core, call, user, room, name, nick));
+    let bookmarked: Vec<_> = bookmarked.buffered(SESSIONS).collect().await;
+    subscribed.into_iter().zip(bookmarked).map(|(subscribed, bookmarked)| subscribed.and(bookmarked)).collect()
+}
+
+/// 23.01 refuses XEP-0402's publish-options and needs its own configuration for the node instead; 24.12 takes them.
+async fn bookmark(
+    core: &Core,
+    call: &Call,
+    user: &BareJid,
+    room: &BareJid,
+    name: &str,
+    nick: &str,
+) -> Result<(), ChatError> {
+    let request = |options| client("iq").with("type", "set").child(bookmarks::publish(room, name, nick, options));
+    let reply = core.sessions.iq(call, user, request(true)).await?;
+    if iq::outcome(reply).is_ok() {
+        return Ok(());
+    }
+    let reply = core.sessions.iq(call, user, request(false)).await?;
+    iq::outcome(reply).map(drop).map_err(ChatError::refused)
+}
+
+/// Ends subscriptions and removes bookmarks; what is not there needs no removing.
+pub(super) async fn withdraw(
+    core: &Core,
+    call: &Call,
+    room: &BareJid,
+    users: &[BareJid],
+    gone: bool,
+) -> Vec<Result<(), ChatError>> {
+    let mut outcomes: Vec<Result<(), ChatError>> = users.iter().map(|_| Ok(())).collect();
+    if !gone {
+        let ends =
+            users.iter().map(|user| iq::set(&core.component, room.as_str(), mucsub::unsubscribe(user))).collect();
+        outcomes = core.ask_all(call, ends, WINDOW).await.into_iter().map(|answer| absent_is_fine(answer?)).collect();
+    }
+    if !core.sessions.granted() {
+        return outcomes;
+    }
+    let exist = core.exist(call, users).await;
+    let removed = stream::iter(users.iter().zip(exist)).map(async |(user, exists)| {
+        // A grant opens a session even for an account that is gone.
+        if !exists? {
+            return Ok(());
+        }
+        let request = client("iq").with("type", "set").child(bookmarks::retract(room));
+        absent_is_fine(iq::outcome(core.sessions.iq(call, user, request).await?))
+    });
+    let removed: Vec<_> = removed.buffered(SESSIONS).collect().await;
+    outcomes.into_iter().zip(removed).map(|(ended, removed)| ended.and(removed)).collect()
+}
+
+fn absent_is_fine(answer: Result<Element, StanzaError>) -> Result<(), ChatError> {
+    match answer {
+        Err(error) if !error.is("item-not-found") => Err(ChatError::refused(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Three affiliation lists and the subscribers, asked at once.
+pub(super) async fn lists(core: &Core, call: &Call, room: &BareJid) -> Result<RoomLists, ChatError> {
+    let (mut lists, subscribers) = core.affiliation_lists(call, room, Some(mucsub::subscriptions())).await?;
+    if let Some(reply) = subscribers {
+        for (user, nick) in mucsub::subscribers(&reply) {
+            lists.set_nick(user.clone(), nick);
+            lists.subscribers.insert(user);
+        }
+    }
+    Ok(lists)
+}
+
+/// A service admin is shown hidden rooms too, in pages.
+pub(super) async fn rooms(core: &Core, call: &Call, service: &str) -> Result<Vec<BareJid>, ChatError> {
+    let mut rooms = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let query = iq::get(&core.component, service, disco::items_query(PAGE, after.as_deref()));
+        let reply = core.require(call, query).await?;
+        let page = disco::items(&reply);
+        rooms.extend(page.iter().filter_map(|(jid, _)| BareJid::new(jid).ok()));
+        let next = disco::next_page(&reply).filter(|_| !page.is_empty());
+        if next.is_none() || next == after {
+            return Ok(rooms);
+        }
+        after = next;
+    }
+}

@@ -1,0 +1,252 @@
+//! Prosody's way: occupants that the gateway seats for users, privileged messages and IQs. Facts measured on 0.12 and 13.0.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use jid::BareJid;
+
+use super::super::core::{Core, WINDOW};
+use super::super::message::{Message, Receipt};
+use super::super::room::{Affiliation, RoomLists};
+use super::super::seats::Seat;
+use super::super::{Call, ChatError};
+use crate::link::LinkError;
+use crate::xml::Element;
+use crate::xml::element::{Build, el, set};
+use crate::xmpp::stanza_error::StanzaError;
+use crate::xmpp::{bookmarks, commands, data_form, iq, muc, muc_admin, privilege};
+
+/// Only the first item of an affiliation IQ is applied, and each rewrites the whole room: few at a time, so that the
+/// server's other users are not kept waiting.
+const AFFILIATIONS: usize = 4;
+/// Privileged IQs at once. Prosody remembers the last 256 inner ids of a host.
+const PRIVILEGED: usize = 32;
+/// How long a room may take to reflect a message.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PING: &str = "urn:xmpp:ping";
+
+static RESOURCES: AtomicU64 = AtomicU64::new(0);
+
+/// The statistics command answers for existing accounts only.
+pub(super) async fn probe(core: &Core, call: &Call, users: &[BareJid]) -> Vec<Result<bool, ChatError>> {
+    let question = |user: &BareJid| {
+        let fields = [("accountjid", user.as_str())];
+        iq::set(&core.component, user.domain().as_str(), commands::execute_with(commands::USER_STATS, &fields))
+    };
+    let answers = core.ask_all(call, users.iter().map(question).collect(), WINDOW).await;
+    answers
+        .into_iter()
+        .map(|answer| match answer? {
+            Ok(reply) => Ok(commands::read(&reply).is_some_and(|answer| answer.error.is_none())),
+            Err(error) if error.is("forbidden") || error.is("not-allowed") => Err(ChatError::Right(format!(
+                "user-stats was refused: name {:?} in the VirtualHost's admins",
+                core.component
+            ))),
+            Err(error) if error.is("service-unavailable") || error.is("item-not-found") => Err(ChatError::Right(
+                "there is no user-stats command: enable the module admin_adhoc on the VirtualHost".into(),
+            )),
+            Err(error) => Err(ChatError::refused(error)),
+        })
+        .collect()
+}
+
+/// A privileged message is archived for its sender and copied to his devices. The server says nothing of it but a
+/// refusal of the privilege.
+pub(super) async fn deliver_with_copy(
+    core: &Core,
+    call: &Call,
+    from: &BareJid,
+    stanza: Element,
+) -> Result<Option<Element>, ChatError> {
+    let outer = privilege::message(&core.component, from.domain().as_str(), stanza).with("id", core.link.new_id(call));
+    match core.link.send_routed(call, &outer).await? {
+        None => Ok(None),
+        Some(bounce) => {
+            let error = StanzaError::read(&bounce);
+            Err(ChatError::Right(format!(
+                "a privileged message was refused ({error}): give {:?} message = \"outgoing\" in privileged_entities, \
+                 with the module privilege on the VirtualHost and on the component",
+                core.component
+            )))
+        }
+    }
+}
+
+/// An occupant in the user's name speaks; the firewall rule returns the room's reflection to the gateway.
+pub(super) async fn speak(core: &Core, call: &Call, room: &BareJid, message: &Message) -> Result<Receipt, ChatError> {
+    match speak_once(core, call, room, message).await {
+        // The occupant was removed since: nothing was said, so a new one may say it.
+        Err(ChatError::Refused { condition, .. }) if condition == "not-acceptable" => {
+            core.vacate(core.seats.leave(room, &message.from)).await;
+            speak_once(core, call, room, message).await
+        }
+        outcome => outcome,
+    }
+}
+
+async fn speak_once(core: &Core, call: &Call, room: &BareJid, message: &Message) -> Result<Receipt, ChatError> {
+    let user = &message.from;
+    let seat = core.seat(room, user, || take_seat(core, call, room, user)).await?;
+    let id = core.link.new_id(call);
+    let mut stanza = message.stanza(&id);
+    if let Some(resource) = &seat.resource {
+        set(&mut stanza, "from", format!("{user}/{resource}"));
+    }
+    let mut reflection = core.incoming.reflections.register(id.clone());
+    core.link.send(call, &stanza).await?;
+    match reflection.until(core.until(call, PATIENCE)).await {
+        Some((from, Ok(archive_id))) if from == *room => Ok(Receipt { id, archive_id }),
+        Some((_, Err(error))) if error.is("item-not-found") => {
+            core.seats.leave(room, user);
+            Err(ChatError::UnknownRoom(room.clone()))
+        }
+        Some((_, Err(error))) => Err(ChatError::refused(error)),
+        _ => Err(LinkError::Timeout.into()),
+    }
+}
+
+async fn take_seat(core: &Core, call: &Call, room: &BareJid, user: &BareJid) -> Result<Seat, ChatError> {
+    // Entering a room that does not exist would create it.
+    let info = core.room_info(call, room).await?;
+    let mut lists = lists(core, call, room).await?;
+    if lists.of(user) < Affiliation::Member {
+        return Err(ChatError::NotMember { user: user.clone(), room: room.clone() });
+    }
+    let wanted = core.nick(call, user).await?;
+    let mut nick = lists.free_nick(user, &wanted);
+    let resource = format!("gw-{}-{}", core.link.instance(), RESOURCES.fetch_add(1, Ordering::Relaxed));
+    let own = format!("{user}/{resource}");
+    for last in [false, true] {
+        match enter(core, call, room, &own, &nick).await? {
+            Ok(()) => return Ok(Seat::new(nick, Some(resource), info.archived)),
+            Err(error) if error.is("conflict") && !last => nick = super::super::room::distinct_nick(&nick, user),
+            Err(error) if error.is("registration-required") || error.is("forbidden") => {
+                return Err(ChatError::NotMember { user: user.clone(), room: room.clone() });
+            }
+            Err(error) => return Err(ChatError::refused(error)),
+        }
+    }
+    Err(LinkError::Timeout.into())
+}
+
+/// Enters, and lets the room itself say that the occupant is there (XEP-0410): presence to it goes nowhere.
+async fn enter(
+    core: &Core,
+    call: &Call,
+    room: &BareJid,
+    own: &str,
+    nick: &str,
+) -> Result<Result<(), StanzaError>, ChatError> {
+    let id = core.link.new_id(call);
+    let mut refusal = core.incoming.refusals.register(id.clone());
+    core.link.send(call, &muc::join(own, room, nick).with("id", id)).await?;
+    let there = core.ask(call, iq::get(own, &format!("{room}/{nick}"), el("ping", PING))).await?;
+    Ok(match (there, refusal.now()) {
+        (_, Some(error)) => Err(error),
+        (Err(error), None) => Err(error),
+        (Ok(_), None) => Ok(()),
+    })
+}
+
+/// One IQ for each, a few at a time.
+pub(super) async fn set_affiliations(
+    core: &Core,
+    call: &Call,
+    room: &BareJid,
+    affiliation: &str,
+    users: &[(BareJid, Option<String>)],
+) -> Vec<Result<(), ChatError>> {
+    let request = |(user, nick): &(BareJid, Option<String>)| {
+        iq::set(&core.component, room.as_str(), muc_admin::set(affiliation, [(user, nick.as_deref())]))
+    };
+    let answers = core.ask_all(call, users.iter().map(request).collect(), AFFILIATIONS).await;
+    answers.into_iter().map(|answer| answer?.map(drop).map_err(ChatError::refused)).collect()
+}
+
+/// A bookmark for everybody.
+pub(super) async fn enrol(
+    core: &Core,
+    call: &Call,
+    room: &BareJid,
+    name: &str,
+    users: &[(BareJid, String)],
+) -> Vec<Result<(), ChatError>> {
+    let requests = users
+        .iter()
+        .map(|(user, nick)| (user, bookmarks::publish(room, name, nick, true)))
+        .map(|(user, payload)| privilege::iq(&core.component, user.as_str(), "set", &core.link.new_id(call), payload))
+        .collect();
+    privileged(core, call, requests).await
+}
+
+/// Removes bookmarks and occupants.
+pub(super) async fn withdraw(
+    core: &Core,
+    call: &Call,
+    room: &BareJid,
+    users: &[BareJid],
+) -> Vec<Result<(), ChatError>> {
+    for user in users {
+        core.vacate(core.seats.leave(room, user)).await;
+    }
+    let requests = users
+        .iter()
+        .map(|user| {
+            privilege::iq(&core.component, user.as_str(), "set", &core.link.new_id(call), bookmarks::retract(room))
+        })
+        .collect();
+    let answers = privileged(core, call, requests).await;
+    let exist = core.exist(call, users).await;
+    answers
+        .into_iter()
+        .zip(exist)
+        .map(|(answer, exists)| match answer {
+            Err(ChatError::Refused { condition, .. }) if condition == "item-not-found" => Ok(()),
+            // Nobody's bookmarks need no removing.
+            Err(_) if matches!(exists, Ok(false)) => Ok(()),
+            other => other,
+        })
+        .collect()
+}
+
+async fn privileged(core: &Core, call: &Call, requests: Vec<Element>) -> Vec<Result<(), ChatError>> {
+    let answers = core.ask_all(call, requests, PRIVILEGED).await;
+    answers
+        .into_iter()
+        .map(|answer| match answer? {
+            Ok(reply) => match privilege::inner_reply(&reply).map(iq::outcome) {
+                Some(Err(error)) => Err(ChatError::refused(error)),
+                _ => Ok(()),
+            },
+            Err(error) if error.is("forbidden") => Err(ChatError::Right(format!(
+                "a privileged IQ was refused ({error}): give {:?} iq = {{ [\"http://jabber.org/protocol/pubsub\"] = \
+                 \"both\" }} in privileged_entities",
+                core.component
+            ))),
+            Err(error) => Err(ChatError::refused(error)),
+        })
+        .collect()
+}
+
+/// Three affiliation lists, asked at once; they carry the reserved nicks.
+pub(super) async fn lists(core: &Core, call: &Call, room: &BareJid) -> Result<RoomLists, ChatError> {
+    Ok(core.affiliation_lists(call, room, None).await?.0)
+}
+
+/// The form of the command that destroys rooms lists all of them; service discovery lists the public ones only.
+pub(super) async fn rooms(core: &Core, call: &Call, service: &str) -> Result<Vec<BareJid>, ChatError> {
+    let start = iq::set(&core.component, service, commands::execute(commands::PROSODY_DESTROY_ROOM));
+    let reply = core.ask(call, start).await?.map_err(|error| {
+        ChatError::Right(format!(
+            "the list of rooms was refused ({error}): name {:?} in the admins of {service}, with admin_adhoc enabled",
+            core.component
+        ))
+    })?;
+    let Some(answer) = commands::read(&reply) else { return Ok(Vec::new()) };
+    if let Some(session) = &answer.session {
+        let cancel = commands::cancel(commands::PROSODY_DESTROY_ROOM, session);
+        core.ask(call, iq::set(&core.component, service, cancel)).await?.ok();
+    }
+    let listed = answer.form.map(|form| data_form::options(&form, "rooms")).unwrap_or_default();
+    Ok(listed.iter().filter_map(|(_, room)| BareJid::new(room).ok()).collect())
+}

@@ -1,0 +1,221 @@
+//! Messages given as XML by a caller: what may pass, and the child that carries what servers drop.
+//!
+//! ejabberd keeps of `<message>` only the standard attributes and of `<body>` only the text; namespaced children
+//! survive on every server. So whatever else a caller put on these two elements is repeated in one child, the marks.
+
+use minidom::Node;
+use minidom::rxml::Namespace;
+
+use crate::xml::element::{Build, client, el, set};
+use crate::xml::{CLIENT, COMPONENT, Element, STREAMS};
+
+/// Namespaces whose elements only a server may put into a message, because clients believe them, or which make a server
+/// act: nobody may smuggle them in through a gateway (at any depth).
+const DENIED: &[&str] = &[
+    COMPONENT,
+    STREAMS,
+    "http://www.w3.org/2000/xmlns/",
+    "http://www.w3.org/XML/1998/namespace",
+    "jabber:server",
+    "jabber:x:delay",
+    "urn:xmpp:delay",
+    "urn:xmpp:sid:0",
+    "urn:xmpp:occupant-id:0",
+    "urn:xmpp:forward:0",
+    "urn:xmpp:carbons:2",
+    "urn:xmpp:mam:2",
+    "urn:xmpp:mucsub:0",
+    "urn:xmpp:privilege:1",
+    "urn:xmpp:privilege:2",
+    "urn:xmpp:delegation:2",
+    "urn:xmpp:push:0",
+    "http://jabber.org/protocol/address",
+    "http://jabber.org/protocol/muc",
+    "http://jabber.org/protocol/muc#user",
+    "http://jabber.org/protocol/muc#admin",
+    "http://jabber.org/protocol/muc#owner",
+    "http://jabber.org/protocol/pubsub",
+    "http://jabber.org/protocol/pubsub#event",
+    "http://jabber.org/protocol/pubsub#owner",
+];
+
+/// Attributes of `<message>` that the gateway sets itself.
+const OWN: &[&str] = &["from", "to", "id", "type"];
+/// The standard types (RFC 6121 section 5.2.2); any other travels as `chat`, and by its name in the marks.
+const TYPES: &[&str] = &["chat", "groupchat", "normal", "headline"];
+
+/// Why an element is not acceptable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unacceptable {
+    /// Not `<message>`.
+    NotMessage(String),
+    /// A type that nobody may send.
+    Type(String),
+    /// A namespace that only servers use.
+    Namespace(String),
+    /// An element that has no place where it stands.
+    Element(String),
+}
+
+/// Checks a parsed `<message>` and removes what the gateway sets itself.
+///
+/// # Errors
+/// The first rule that is broken.
+pub fn accept(mut message: Element) -> Result<Element, Unacceptable> {
+    if message.name() != "message" || !message.has_ns(CLIENT) {
+        return Err(Unacceptable::NotMessage(message.name().to_owned()));
+    }
+    if let Some("error") = message.attr("type") {
+        return Err(Unacceptable::Type("error".into()));
+    }
+    let mut waiting: Vec<(&Element, bool)> = message.children().map(|child| (child, true)).collect();
+    while let Some((element, top)) = waiting.pop() {
+        let ns = element.ns();
+        if DENIED.contains(&ns.as_str()) {
+            return Err(Unacceptable::Namespace(ns));
+        }
+        let stanza_level = top && ns == CLIENT;
+        match element.name() {
+            "message" | "presence" | "iq" | "error" | "stream" if stanza_level => {
+                return Err(Unacceptable::Element(element.name().to_owned()));
+            }
+            "body" | "subject" | "thread" if stanza_level => {
+                if let Some(inside) = element.children().next() {
+                    return Err(Unacceptable::Element(inside.name().to_owned()));
+                }
+            }
+            _ => waiting.extend(element.children().map(|child| (child, false))),
+        }
+    }
+    message.attrs_mut().retain(|ns, name, _| *ns == Namespace::XML || (*ns == Namespace::NONE && name != "xmlns"));
+    Ok(message)
+}
+
+/// The type a message travels with: as given when it is standard, else `chat`.
+pub fn travelling_type(given: &str) -> &str {
+    if TYPES.contains(&given) { given } else { "chat" }
+}
+
+/// Addresses a message that was accepted, and adds its marks as a child `name` in `ns`. `extra` are marks (and
+/// attributes of `<message>`) that the gateway sets whatever the caller said.
+pub fn address(accepted: &Element, from: &str, to: &str, id: &str, kind: &str, marks: Marks<'_>) -> Element {
+    let mut message = accepted.clone();
+    let given = message.attr("type").unwrap_or("normal").to_owned();
+    for (name, value) in [("from", from), ("to", to), ("id", id), ("type", kind)] {
+        set(&mut message, name, value.to_owned());
+    }
+    for (name, value) in marks.extra {
+        set(&mut message, name, value.clone());
+    }
+    let mut child = el(marks.name, marks.ns);
+    copy_attributes(&message, &mut child, OWN);
+    if given != kind {
+        set(&mut child, "type", given);
+    }
+    if let Some(body) = message.get_child("body", CLIENT) {
+        copy_attributes(body, &mut child, &[]);
+    }
+    while message.remove_child(marks.name, marks.ns).is_some() {}
+    message.append_child(child);
+    message
+}
+
+/// The marks child, and marks the gateway sets.
+#[derive(Debug, Clone, Copy)]
+pub struct Marks<'a> {
+    /// Namespace of the child.
+    pub ns: &'a str,
+    /// Name of the child.
+    pub name: &'a str,
+    /// Set on `<message>` and in the child, over what the caller said.
+    pub extra: &'a [(&'static str, String)],
+}
+
+fn copy_attributes(from: &Element, to: &mut Element, without: &[&str]) {
+    for ((ns, name), value) in from.attrs() {
+        if *ns == Namespace::NONE && !without.contains(&name.as_str()) {
+            to.attrs_mut().insert(Namespace::NONE, name.clone(), value.clone());
+        }
+    }
+}
+
+/// A `<message>` of one body, both with attributes. Names that are not XML names are left out.
+pub fn text(body: &str, kind: &str, message: &[(String, String)], marks: &[(String, String)]) -> Element {
+    let mut text = client("body");
+    text.append_node(Node::Text(body.to_owned()));
+    for (name, value) in marks {
+        set(&mut text, name, value.clone());
+    }
+    let mut whole = client("message").with("type", kind);
+    for (name, value) in message {
+        set(&mut whole, name, value.clone());
+    }
+    whole.child(text)
+}
+
+/// A headline with one child of attributes, not to be stored (XEP-0334).
+pub fn notice(from: &str, to: &str, ns: &str, name: &str, attributes: &[(String, String)]) -> Element {
+    const HINTS: &str = "urn:xmpp:hints";
+    let mut child = el(name, ns);
+    for (name, value) in attributes {
+        set(&mut child, name, value.clone());
+    }
+    client("message")
+        .with("type", "headline")
+        .with("from", from)
+        .with("to", to)
+        .child(child)
+        .child(el("no-store", HINTS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(xml: &str) -> Element {
+        xml.parse().unwrap()
+    }
+
+    #[test]
+    fn marks_repeat_what_servers_drop() {
+        let given = parse(
+            "<message xmlns='jabber:client' type='note' client_ver='0' from='x@y' id='i'>\
+             <body id='b1' msgType='1' maType='20'>hi</body><stime xmlns='jabber:stime:delay' stamp='1'/></message>",
+        );
+        let extra = [("msec_times", "7".to_owned())];
+        let marks = Marks { ns: "urn:stanzagate:qtalk:0", name: "qtalk", extra: &extra };
+        let sent = address(&accept(given).unwrap(), "a@h", "b@h", "id1", "chat", marks);
+        assert_eq!((sent.attr("from"), sent.attr("id"), sent.attr("type")), (Some("a@h"), Some("id1"), Some("chat")));
+        let child = sent.get_child("qtalk", "urn:stanzagate:qtalk:0").unwrap();
+        for (name, value) in [
+            ("client_ver", "0"),
+            ("id", "b1"),
+            ("msgType", "1"),
+            ("maType", "20"),
+            ("msec_times", "7"),
+            ("type", "note"),
+        ] {
+            assert_eq!(child.attr(name), Some(value), "{name}");
+        }
+        assert!(sent.has_child("stime", "jabber:stime:delay"));
+        assert_eq!(sent.get_child("body", CLIENT).unwrap().attr("maType"), Some("20"));
+    }
+
+    #[test]
+    fn what_only_servers_say_is_refused_at_any_depth() {
+        for inner in [
+            "<x xmlns='http://jabber.org/protocol/muc#user'><status code='110'/></x>",
+            "<a xmlns='urn:a'><b><forwarded xmlns='urn:xmpp:forward:0'/></b></a>",
+            "<delay xmlns='urn:xmpp:delay' stamp='2000-01-01T00:00:00Z'/>",
+        ] {
+            let message = parse(&format!("<message xmlns='jabber:client'>{inner}</message>"));
+            assert!(matches!(accept(message), Err(Unacceptable::Namespace(_))), "{inner}");
+        }
+        for inner in ["<iq/>", "<error/>", "<body><iq/></body>"] {
+            let message = parse(&format!("<message xmlns='jabber:client'>{inner}</message>"));
+            assert!(matches!(accept(message), Err(Unacceptable::Element(_))), "{inner}");
+        }
+        assert!(matches!(accept(parse("<iq xmlns='jabber:client'/>")), Err(Unacceptable::NotMessage(_))));
+        assert!(matches!(accept(parse("<message xmlns='jabber:client' type='error'/>")), Err(Unacceptable::Type(_))));
+    }
+}

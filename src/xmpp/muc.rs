@@ -1,0 +1,67 @@
+//! Rooms (XEP-0045): entering, leaving, configuring, destroying.
+
+use jid::BareJid;
+
+use super::data_form;
+use crate::xml::Element;
+use crate::xml::element::{Build, client, el};
+
+/// Entering a room.
+pub const NS: &str = "http://jabber.org/protocol/muc";
+/// What a room tells its users.
+pub const USER: &str = "http://jabber.org/protocol/muc#user";
+/// An owner's requests.
+pub const OWNER: &str = "http://jabber.org/protocol/muc#owner";
+/// FORM_TYPE of the room's configuration.
+pub const ROOM_CONFIG: &str = "http://jabber.org/protocol/muc#roomconfig";
+/// The feature of rooms that admit members only.
+pub const MEMBERS_ONLY: &str = "muc_membersonly";
+/// The feature of rooms with an archive (XEP-0313).
+pub const ARCHIVE: &str = "urn:xmpp:mam:2";
+
+/// Status: the presence is the user's own.
+pub const SELF: &str = "110";
+/// Status: the room was created by this.
+pub const CREATED: &str = "201";
+
+/// Enters `room` as `nick`, without history.
+pub fn join(from: &str, room: &BareJid, nick: &str) -> Element {
+    presence(from, room, nick).child(el("x", NS).child(el("history", NS).with("maxstanzas", "0")))
+}
+
+/// Leaves `room`.
+pub fn leave(from: &str, room: &BareJid, nick: &str) -> Element {
+    presence(from, room, nick).with("type", "unavailable")
+}
+
+fn presence(from: &str, room: &BareJid, nick: &str) -> Element {
+    client("presence").with("from", from).with("to", format!("{room}/{nick}"))
+}
+
+/// True when a presence from a room carries the status code.
+pub fn has_status(presence: &Element, code: &str) -> bool {
+    presence
+        .get_child("x", USER)
+        .is_some_and(|x| x.children().any(|child| child.is("status", USER) && child.attr("code") == Some(code)))
+}
+
+/// Asks for the configuration form.
+pub fn config_query() -> Element {
+    el("query", OWNER)
+}
+
+/// The configuration form of an answer.
+pub fn config_form(reply: &Element) -> Option<&Element> {
+    data_form::inside(reply.get_child("query", OWNER)?)
+}
+
+/// Submits settings.
+pub fn configure<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Element {
+    el("query", OWNER).child(data_form::submit(ROOM_CONFIG, fields))
+}
+
+/// Destroys the room.
+pub fn destroy(reason: &str) -> Element {
+    let reason = (!reason.is_empty()).then(|| el("reason", OWNER).text_of(reason));
+    el("query", OWNER).child(el("destroy", OWNER).children_from(reason))
+}

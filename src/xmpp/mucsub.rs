@@ -1,0 +1,69 @@
+//! MUC/Sub (ejabberd, `urn:xmpp:mucsub:0`): membership of a room without presence.
+
+use jid::BareJid;
+
+use crate::xml::element::{Build, el};
+use crate::xml::{CLIENT, Element};
+
+/// The namespace.
+pub const NS: &str = "urn:xmpp:mucsub:0";
+/// Messages of the room.
+pub const MESSAGES: &str = "urn:xmpp:mucsub:nodes:messages";
+/// Changes of affiliations.
+pub const AFFILIATIONS: &str = "urn:xmpp:mucsub:nodes:affiliations";
+/// Changes of the subject.
+pub const SUBJECT: &str = "urn:xmpp:mucsub:nodes:subject";
+/// The room's end, among others.
+pub const SYSTEM: &str = "urn:xmpp:mucsub:nodes:system";
+const EVENT: &str = "http://jabber.org/protocol/pubsub#event";
+
+/// Subscribes `user` (another than the asker: a moderator's right) under `nick` to the given nodes.
+pub fn subscribe(user: Option<&BareJid>, nick: &str, nodes: &[&str]) -> Element {
+    el("subscribe", NS)
+        .with("nick", nick)
+        .maybe("jid", user.map(|user| user.as_str()))
+        .children_from(nodes.iter().map(|node| el("event", NS).with("node", *node)))
+}
+
+/// Ends the subscription of `user`.
+pub fn unsubscribe(user: &BareJid) -> Element {
+    el("unsubscribe", NS).with("jid", user.as_str())
+}
+
+/// Asks a room for its subscribers.
+pub fn subscriptions() -> Element {
+    el("subscriptions", NS)
+}
+
+/// The subscribers: who, under which nick.
+pub fn subscribers(reply: &Element) -> Vec<(BareJid, String)> {
+    let Some(list) = reply.get_child("subscriptions", NS) else { return Vec::new() };
+    list.children()
+        .filter(|child| child.is("subscription", NS))
+        .filter_map(|item| {
+            Some((BareJid::new(item.attr("jid")?).ok()?, item.attr("nick").unwrap_or_default().to_owned()))
+        })
+        .collect()
+}
+
+/// What a subscriber was sent.
+#[derive(Debug)]
+pub struct Event<'a> {
+    /// The node.
+    pub node: &'a str,
+    /// The item's id: on [`MESSAGES`] of an archived room, the archive id.
+    pub item: Option<&'a str>,
+    /// The message inside.
+    pub message: Option<&'a Element>,
+}
+
+/// Reads an event; `None` when the message is none.
+pub fn event(message: &Element) -> Option<Event<'_>> {
+    let items = message.get_child("event", EVENT)?.get_child("items", EVENT)?;
+    let item = items.get_child("item", EVENT);
+    Some(Event {
+        node: items.attr("node")?,
+        item: item.and_then(|item| item.attr("id")),
+        message: item.and_then(|item| item.get_child("message", CLIENT)),
+    })
+}
