@@ -3,6 +3,7 @@
 pub mod access;
 pub mod c2s;
 pub mod component;
+pub mod error;
 pub mod http;
 pub mod limits;
 pub mod log;

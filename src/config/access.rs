@@ -23,4 +23,7 @@ pub struct Key {
     /// Sender domains this key may speak for; empty: all served domains.
     #[serde(default)]
     pub domains: Vec<String>,
+    /// Requests a second, with one second's worth at once; absent: any number.
+    #[serde(default)]
+    pub requests_per_second: Option<std::num::NonZeroU32>,
 }

@@ -19,10 +19,14 @@ pub struct Http {
     pub read_seconds: u64,
     /// Requests in flight at once; more get 503.
     pub requests: usize,
+    /// Connections open at once; more wait to be accepted.
+    pub connections: usize,
     /// Seconds between "not ready" and the end of accepting, on SIGTERM.
     pub drain_delay_seconds: u64,
     /// Whether /metrics is served on the listener.
     pub metrics: bool,
+    /// Networks that may read /metrics; empty: loopback only.
+    pub metrics_allow: Vec<ipnet::IpNet>,
 }
 
 impl Default for Http {
@@ -35,8 +39,10 @@ impl Default for Http {
             request_seconds: 30,
             read_seconds: 15,
             requests: 4096,
+            connections: 8192,
             drain_delay_seconds: 0,
             metrics: true,
+            metrics_allow: Vec::new(),
         }
     }
 }
