@@ -214,7 +214,9 @@ mod tests {
         let access = Access::new(Auth::Key, &keys, &[]);
         let start = Instant::now();
         let check = |key: &str, after| {
-            access.check(from("192.0.2.1"), &headers("x-api-key", key), start + Duration::from_millis(after)).map(|_| ())
+            access
+                .check(from("192.0.2.1"), &headers("x-api-key", key), start + Duration::from_millis(after))
+                .map(|_| ())
         };
         assert_eq!([check("one", 0), check("one", 0)], [Ok(()), Ok(())]);
         assert_eq!(check("one", 0), Err(Refusal::Rate(Duration::from_millis(500))));

@@ -25,7 +25,8 @@ impl<S: Sync> FromRequestParts<S> for CallOf {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
         // Absent only on a route that was registered past `Web::dialect`: such a call gets a deadline of its own.
         let found = parts.extensions.get::<CallOf>().cloned();
-        Ok(found.unwrap_or_else(|| CallOf(Call { request: new_id(), deadline: Instant::now() + Duration::from_secs(30) })))
+        Ok(found
+            .unwrap_or_else(|| CallOf(Call { request: new_id(), deadline: Instant::now() + Duration::from_secs(30) })))
     }
 }
 
@@ -38,7 +39,8 @@ pub fn request_id(headers: &HeaderMap) -> Arc<str> {
 }
 
 fn is_acceptable(id: &str) -> bool {
-    (1..=MAX_LEN).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+    (1..=MAX_LEN).contains(&id.len())
+        && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
 fn new_id() -> Arc<str> {

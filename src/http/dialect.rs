@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::MethodRouter;
-use axum::{Router, body::Body};
 use prometheus_client::metrics::histogram::Histogram;
 
 use super::access::Access;
@@ -71,9 +71,8 @@ impl<S: Clone + Send + Sync + 'static> Dialect<S> {
             common: Arc::clone(&self.common),
         });
         // The body is bounded before the handler runs; axum's own bound would only be a second, smaller one.
-        let handlers = handlers
-            .layer::<_, std::convert::Infallible>(DefaultBodyLimit::disable())
-            .layer(middleware::from_fn_with_state::<_, _, (axum::extract::State<Arc<Endpoint>>, axum::http::Request<Body>)>(endpoint, surround));
+        let handlers: MethodRouter<S> =
+            handlers.layer(DefaultBodyLimit::disable()).layer(middleware::from_fn_with_state(endpoint, surround));
         self.router = self.router.route(path, handlers.clone());
         if !path.ends_with('/') {
             self.router = self.router.route(&format!("{path}/"), handlers);

@@ -62,7 +62,9 @@ pub fn router(web: Web, health: Health) -> Router {
     }
     router
         .fallback(|| async { plain_shape(StatusCode::NOT_FOUND, "there is nothing at this path") })
-        .method_not_allowed_fallback(|| async { plain_shape(StatusCode::METHOD_NOT_ALLOWED, "this method is not allowed here") })
+        .method_not_allowed_fallback(|| async {
+            plain_shape(StatusCode::METHOD_NOT_ALLOWED, "this method is not allowed here")
+        })
 }
 
 async fn ready(State(health): State<Health>) -> Response {

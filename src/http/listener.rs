@@ -86,7 +86,10 @@ impl Listener {
         tasks.shutdown().await;
     }
 
-    async fn accept(&self, permits: &Arc<Semaphore>) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+    async fn accept(
+        &self,
+        permits: &Arc<Semaphore>,
+    ) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
         let permit = Arc::clone(permits).acquire_owned().await.ok()?;
         match self.socket.accept().await {
             Ok((stream, peer)) => {

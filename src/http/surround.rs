@@ -35,7 +35,8 @@ pub(super) async fn surround(State(endpoint): State<Arc<Endpoint>>, request: Req
     let request = request_id(&parts.headers);
     let call = CallOf(Call { request: Arc::clone(&request), deadline: started + endpoint.request_time });
     let from = client_addr(parts.extensions.get::<Peer>().copied(), &parts.headers, &shared.config.trusted_proxies);
-    let mut log = LogLine { method: parts.method.clone(), path: parts.extensions.get().cloned(), from: from.ip, key: None };
+    let mut log =
+        LogLine { method: parts.method.clone(), path: parts.extensions.get().cloned(), from: from.ip, key: None };
 
     let mut response = match shared.in_flight.try_acquire() {
         Ok(_permit) => {
@@ -75,14 +76,7 @@ pub(super) async fn surround(State(endpoint): State<Arc<Endpoint>>, request: Req
     response
 }
 
-async fn serve(
-    endpoint: &Endpoint,
-    parts: Parts,
-    body: Body,
-    call: CallOf,
-    caller: Caller,
-    next: Next,
-) -> Response {
+async fn serve(endpoint: &Endpoint, parts: Parts, body: Body, call: CallOf, caller: Caller, next: Next) -> Response {
     let limit = endpoint.common.shared.config.body_bytes;
     let body = match body::read(&parts.headers, body, limit, endpoint.read_time).await {
         Ok(body) => body,
@@ -105,7 +99,8 @@ async fn serve(
     let handler = AssertUnwindSafe(next.run(request)).catch_unwind();
     match tokio::time::timeout_at((deadline + LAST_WORD).into(), handler).await {
         Ok(Ok(response)) if response.status() == StatusCode::METHOD_NOT_ALLOWED => {
-            let mut shaped = shaped(endpoint, StatusCode::METHOD_NOT_ALLOWED, "method", "this method is not allowed here");
+            let mut shaped =
+                shaped(endpoint, StatusCode::METHOD_NOT_ALLOWED, "method", "this method is not allowed here");
             shaped.headers_mut().extend(response.headers().get(header::ALLOW).cloned().map(|v| (header::ALLOW, v)));
             shaped
         }
