@@ -3,15 +3,20 @@
 pub mod access;
 pub mod c2s;
 pub mod component;
+pub mod error;
 pub mod http;
 pub mod limits;
+pub mod load;
 pub mod log;
+mod position;
 pub mod qtalk;
 pub mod secret;
 pub mod server;
 pub mod sessions;
 
 use serde::Deserialize;
+
+use error::{ConfigError, Problems};
 
 /// Everything that `config/stanzagate.toml` can say.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -33,4 +38,33 @@ pub struct Config {
     pub log: log::Log,
     /// The qtalk API.
     pub qtalk: qtalk::Qtalk,
+}
+
+impl Config {
+    /// The names of the sections.
+    pub fn sections() -> impl Iterator<Item = &'static str> {
+        ["server", "component", "c2s", "sessions", "http", "limits", "log", "qtalk"].into_iter()
+    }
+
+    /// Refuses everything that cannot work, and an API that would be open to the world.
+    ///
+    /// # Errors
+    /// Each problem with its key and what to do about it.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        self.validate_at(|_| String::new())
+    }
+
+    /// As [`Config::validate`]; `place_of` says where a key was given.
+    fn validate_at(&self, place_of: impl Fn(&str) -> String) -> Result<(), ConfigError> {
+        let mut problems = Problems::default();
+        self.server.validate(&mut problems);
+        self.component.validate(&self.server, &mut problems);
+        self.c2s.validate(&mut problems);
+        self.sessions.validate(&mut problems);
+        self.http.validate(&mut problems);
+        self.limits.validate(&mut problems);
+        self.log.validate(&mut problems);
+        self.qtalk.validate(&self.server, &self.http, &mut problems);
+        problems.into_result(place_of)
+    }
 }

@@ -1,1 +1,115 @@
-//! http
+//! The web pieces that every dialect shares: what surrounds a request, who may call, and the listener.
+//!
+//! # What a dialect does
+//!
+//! Its `router` function takes `chat: Chat, config: Arc<Config>, web: Web` and returns its routes, each registered
+//! through [`Web::dialect`]. Nothing else of the gateway is wrapped around them:
+//!
+//! ```ignore
+//! pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> axum::Router {
+//!     let access = Access::new(config.qtalk.auth, &config.qtalk.keys, &config.qtalk.allow);
+//!     let prefix = &config.qtalk.prefix;
+//!     web.dialect("qtalk", error::shape, access)
+//!         .route("muc_users", &format!("{prefix}/qtalk/muc_users"), post(routes::muc_users))
+//!         .open_route("photo", &format!("{prefix}/qtalk/photo/{{user}}/{{hash}}"), get(routes::photo))
+//!         .finish(State { chat, config, web })
+//! }
+//! ```
+//!
+//! - `error::shape` is an [`ErrorShape`]: it turns a status and a text into that API's own body. Every refusal of the
+//!   layers around the handler goes through it: 401, 403, 404 and 405 below the dialect's paths, 408, 413, 429, 500
+//!   (panic), 503, 504. Headers such as Retry-After and X-Request-Id are added to what it returns.
+//! - `route` checks the caller ([`access::Access`]) and reads the body before the handler runs; `open_route` does not
+//!   check the caller. Both accept the path with and without one trailing slash. The first argument is the endpoint's
+//!   name in metrics.
+//! - A handler may take [`call::CallOf`] (request id and deadline, for `Chat`), [`access::Caller`] (who calls, from
+//!   where, and [`access::Caller::may_send_as`]) and `axum::body::Bytes` (the body, already bounded).
+//! - It says how the request ended by [`Outcome`] in the response's extensions (`(Outcome("unknown_user"), body)`
+//!   works as a response too): a fixed word, for metrics and the log. Without one the status decides.
+//! - When the gateway cannot serve now, it answers [`retry_after`] with a 503; too many failed log-ins
+//!   ([`limiter::Attempts`]) are [`retry_after`] with a 429.
+
+pub mod access;
+pub mod body;
+pub mod call;
+pub mod client_addr;
+pub mod dialect;
+pub mod health;
+pub mod limiter;
+pub mod listener;
+mod surround;
+
+use std::sync::Arc;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, IntoResponseParts, Response, ResponseParts};
+use tokio::sync::Semaphore;
+
+use crate::config;
+use crate::metrics::Metrics;
+
+/// Turns a refusal into a dialect's own body: the status to answer with and a text for people.
+pub type ErrorShape = fn(StatusCode, &str) -> Response;
+
+/// How a request ended, as a fixed word: `ok`, or what failed. In the response's extensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome(pub &'static str);
+
+impl IntoResponseParts for Outcome {
+    type Error = std::convert::Infallible;
+
+    fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Self::Error> {
+        parts.extensions_mut().insert(self);
+        Ok(parts)
+    }
+}
+
+/// What all dialects of one gateway share. Cheap to clone.
+#[derive(Clone)]
+pub struct Web {
+    shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) config: config::http::Http,
+    pub(crate) metrics: Metrics,
+    pub(crate) in_flight: Semaphore,
+}
+
+impl Web {
+    /// Shares the settings of `[http]` and the metrics.
+    pub fn new(config: config::http::Http, metrics: Metrics) -> Self {
+        let in_flight = Semaphore::new(config.requests.min(Semaphore::MAX_PERMITS));
+        Self { shared: Arc::new(Shared { config, metrics, in_flight }) }
+    }
+
+    /// The settings of `[http]`.
+    pub fn config(&self) -> &config::http::Http {
+        &self.shared.config
+    }
+
+    /// The metrics.
+    pub fn metrics(&self) -> &Metrics {
+        &self.shared.metrics
+    }
+
+    /// Starts the routes of a dialect. `name` is its name in metrics and logs.
+    pub fn dialect<S>(&self, name: &'static str, shape: ErrorShape, access: access::Access) -> dialect::Dialect<S>
+    where
+        S: Clone + Send + Sync + 'static,
+    {
+        dialect::Dialect::new(Arc::clone(&self.shared), name, shape, access)
+    }
+}
+
+/// Adds Retry-After, in seconds (at least 1), to a response.
+pub fn retry_after(mut response: Response, wait: std::time::Duration) -> Response {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+    response
+}
+
+/// The shape of errors outside every dialect: `{"error":"text"}`.
+pub fn plain_shape(status: StatusCode, text: &str) -> Response {
+    (status, axum::Json(serde_json::json!({ "error": text }))).into_response()
+}

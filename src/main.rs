@@ -1,3 +1,88 @@
-//! The command line: `serve`, `check`, `dev`.
+//! The command line: `serve`, `check`, `dev`, `healthcheck`.
 
-fn main() {}
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use stanzagate::config::Config;
+use stanzagate::config::error::ConfigError;
+use stanzagate::config::load::{self, Override};
+
+mod cli;
+
+/// A gateway from HTTP chat APIs to XMPP: programs call the APIs they know, and an ejabberd or Prosody that already runs
+/// gets stanzas over an external component connection (XEP-0114).
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the gateway until SIGTERM or SIGINT, which end it in order; a second one ends it at once.
+    Serve(ConfigArgs),
+    /// Connect, try every right the gateway needs, and print what works and which lines the server's file lacks.
+    Check(ConfigArgs),
+    /// Ask a running gateway whether it is ready: exit code 0 or 1. For containers, which have no shell.
+    Healthcheck {
+        /// Where to ask.
+        #[arg(long, default_value = "http://127.0.0.1:10050/health/ready")]
+        url: String,
+    },
+}
+
+/// Settings come from defaults, then the file, then the environment (STANZAGATE_SECTION__KEY, such as
+/// STANZAGATE_HTTP__LISTEN; secrets also as STANZAGATE_COMPONENT__SECRET_FILE=PATH), then these flags.
+#[derive(clap::Args)]
+struct ConfigArgs {
+    /// The configuration; config/stanzagate.toml shows every key with its default.
+    #[arg(long, value_name = "FILE", env = "STANZAGATE_CONFIG")]
+    config: Option<PathBuf>,
+    /// Address and port to listen on (http.listen).
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// A level, or directives such as `info,stanzagate::link=debug` (log.level).
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
+    /// `text` or `json` (log.format).
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+}
+
+impl ConfigArgs {
+    fn load(&self) -> Result<Config, ConfigError> {
+        let flags = [
+            ("--listen", "http", "listen", &self.listen),
+            ("--log-level", "log", "level", &self.log_level),
+            ("--log-format", "log", "format", &self.log_format),
+        ];
+        let mut overrides = load::environment(cli::environment())?;
+        for (flag, section, key, value) in flags {
+            overrides.extend(value.as_ref().map(|value| Override::flag(flag, section, key, value)));
+        }
+        load::load(self.config.as_deref(), &overrides)
+    }
+}
+
+fn main() -> ExitCode {
+    let command = Args::parse().command;
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return cli::fail(cli::RUNTIME, &error),
+    };
+    runtime.block_on(async {
+        match command {
+            Command::Serve(args) => match args.load() {
+                Ok(config) => cli::serve(config).await,
+                Err(error) => cli::fail(cli::USAGE, &error),
+            },
+            Command::Check(args) => match args.load() {
+                Ok(config) => cli::check(config).await,
+                Err(error) => cli::fail(cli::USAGE, &error),
+            },
+            Command::Healthcheck { url } => cli::healthcheck(&url).await,
+        }
+    })
+}

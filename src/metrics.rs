@@ -1,12 +1,48 @@
 //! The gateway's metrics, each registered once and handed to the layer that counts.
 
-/// What the link counts.
-#[derive(Debug, Clone, Default)]
-pub struct LinkMetrics {}
+pub mod http;
+pub mod link;
+
+use std::sync::Arc;
+
+use prometheus_client::registry::Registry;
+
+pub use http::HttpMetrics;
+pub use link::LinkMetrics;
 
 /// All metrics. Cheap to clone.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Metrics {
     /// The link's.
     pub link: LinkMetrics,
+    /// The HTTP side's.
+    pub http: HttpMetrics,
+    registry: Arc<Registry>,
+}
+
+impl Metrics {
+    /// All metrics, at zero.
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("stanzagate");
+        let (link, http) = (LinkMetrics::default(), HttpMetrics::default());
+        link.register(&mut registry);
+        http.register(&mut registry);
+        Self { link, http, registry: Arc::new(registry) }
+    }
+
+    /// The values now, in the OpenMetrics text format.
+    ///
+    /// # Errors
+    /// None in practice: writing to a string does not fail.
+    pub fn encode(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
 }

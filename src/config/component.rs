@@ -1,6 +1,9 @@
 //! `[component]`: the component connection (XEP-0114) and its bounds.
 use serde::Deserialize;
 
+use super::error::Problems;
+use super::server::{Server, host_name};
+
 /// `[component]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -35,5 +38,39 @@ impl Default for Component {
             pending: 10_000,
             grace_seconds: 2,
         }
+    }
+}
+
+impl Component {
+    pub(super) fn validate(&self, server: &Server, problems: &mut Problems) {
+        address("component.address", &self.address, problems);
+        if self.name.is_empty() {
+            problems.add("component.name", "missing: set it to the component's own name, such as \"gw.example.org\"");
+        } else {
+            host_name("component.name", &self.name, problems);
+            if server.serves(&self.name) || server.rooms().eq_ignore_ascii_case(&self.name) {
+                let what = "is a domain that the server itself serves: give the component a name of its own, such as \"gw.example.org\"";
+                problems.add("component.name", what);
+            }
+        }
+        match &self.secret {
+            None => problems
+                .add("component.secret", "missing: set it to the secret that the server expects of this component"),
+            Some(secret) if secret.expose().is_empty() => problems.add("component.secret", "is empty"),
+            Some(_) => {}
+        }
+        problems.not_zero("component.queue_stanzas", self.queue_stanzas as u64);
+        problems.not_zero("component.queue_bytes", self.queue_bytes as u64);
+        problems.not_zero("component.iq_timeout_seconds", self.iq_timeout_seconds);
+        problems.not_zero("component.pending", self.pending as u64);
+    }
+}
+
+/// Refuses what is not `host:port`.
+pub(super) fn address(key: &str, address: &str, problems: &mut Problems) {
+    let port =
+        address.rsplit_once(':').filter(|(host, _)| !host.is_empty()).and_then(|(_, port)| port.parse::<u16>().ok());
+    if port.is_none_or(|port| port == 0) {
+        problems.add(key, "is not host:port, such as \"127.0.0.1:5347\"");
     }
 }

@@ -1,6 +1,8 @@
 //! `[http]`: the listener and what surrounds every request.
 use serde::Deserialize;
 
+use super::error::Problems;
+
 /// `[http]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -19,10 +21,14 @@ pub struct Http {
     pub read_seconds: u64,
     /// Requests in flight at once; more get 503.
     pub requests: usize,
+    /// Connections open at once; more wait to be accepted.
+    pub connections: usize,
     /// Seconds between "not ready" and the end of accepting, on SIGTERM.
     pub drain_delay_seconds: u64,
     /// Whether /metrics is served on the listener.
     pub metrics: bool,
+    /// Networks that may read /metrics; empty: loopback only.
+    pub metrics_allow: Vec<ipnet::IpNet>,
 }
 
 impl Default for Http {
@@ -35,8 +41,43 @@ impl Default for Http {
             request_seconds: 30,
             read_seconds: 15,
             requests: 4096,
+            connections: 8192,
             drain_delay_seconds: 0,
             metrics: true,
+            metrics_allow: Vec::new(),
         }
+    }
+}
+
+impl Http {
+    pub(super) fn validate(&self, problems: &mut Problems) {
+        if let Some(url) = &self.public_url {
+            web_url("http.public_url", url, problems);
+        }
+        problems.not_zero("http.body_bytes", self.body_bytes as u64);
+        problems.not_zero("http.request_seconds", self.request_seconds);
+        problems.not_zero("http.read_seconds", self.read_seconds);
+        problems.not_zero("http.requests", self.requests as u64);
+        problems.not_zero("http.connections", self.connections as u64);
+        for (index, network) in self.trusted_proxies.iter().enumerate() {
+            if network.prefix_len() == 0 {
+                let what = "would believe every caller about his own address: name the proxies";
+                problems.add(format!("http.trusted_proxies[{index}]"), what);
+            }
+        }
+    }
+}
+
+/// Refuses what is not the base of `http` or `https` URLs.
+pub(super) fn web_url(key: &str, url: &str, problems: &mut Problems) {
+    let usable = reqwest::Url::parse(url).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+    });
+    if !usable {
+        problems
+            .add(key, "is not a URL with http or https, a host and perhaps a path, such as \"https://gw.example.org\"");
     }
 }

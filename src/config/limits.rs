@@ -1,6 +1,8 @@
 //! `[limits]`: bounds of what a caller may send.
 use serde::Deserialize;
 
+use super::error::Problems;
+
 /// `[limits]`.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -18,5 +20,20 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self { xml_bytes: 65_536, xml_depth: 32, xml_elements: 1_000, list: 10_000 }
+    }
+}
+
+/// Nesting beyond this is a danger to the servers themselves.
+const MAX_DEPTH: usize = 100;
+
+impl Limits {
+    pub(super) fn validate(&self, problems: &mut Problems) {
+        problems.not_zero("limits.xml_bytes", self.xml_bytes as u64);
+        problems.not_zero("limits.xml_elements", self.xml_elements as u64);
+        problems.not_zero("limits.list", self.list as u64);
+        if !(2..=MAX_DEPTH).contains(&self.xml_depth) {
+            problems
+                .add("limits.xml_depth", format!("must be 2 to {MAX_DEPTH}: deeper stanzas endanger the XMPP server"));
+        }
     }
 }

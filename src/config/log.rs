@@ -1,6 +1,8 @@
 //! `[log]`: what is logged and how it looks.
 use serde::Deserialize;
 
+use super::error::Problems;
+
 /// Shape of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
 #[serde(rename_all = "lowercase")]
@@ -25,5 +27,13 @@ pub struct Log {
 impl Default for Log {
     fn default() -> Self {
         Self { level: "info".into(), format: Format::Text }
+    }
+}
+
+impl Log {
+    pub(super) fn validate(&self, problems: &mut Problems) {
+        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.level) {
+            problems.add("log.level", format!("is neither a level nor directives: {error}"));
+        }
     }
 }

@@ -1,6 +1,11 @@
 //! `[qtalk]`: the qtalk API.
 use serde::Deserialize;
 
+use super::access::Rules;
+use super::error::Problems;
+use super::http::Http;
+use super::server::Server;
+
 /// What the replies look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
 #[serde(rename_all = "lowercase")]
@@ -53,4 +58,31 @@ impl Default for Qtalk {
             uk_seconds: 3 * 24 * 3600,
         }
     }
+}
+
+/// Shortest key that signs tokens, in bytes.
+const UK_SECRET_BYTES: usize = 16;
+
+impl Qtalk {
+    pub(super) fn validate(&self, server: &Server, http: &Http, problems: &mut Problems) {
+        if !self.enabled {
+            return;
+        }
+        if !is_prefix(&self.prefix) {
+            let what = "is not a path: empty, or with a leading and without a trailing slash, such as \"/innerpackage/ejaapi\"";
+            problems.add("qtalk.prefix", what);
+        }
+        let rules = Rules { section: "qtalk", auth: self.auth, keys: &self.keys, allow: &self.allow };
+        rules.validate(server, http, problems);
+        if self.uk_secret.as_ref().is_some_and(|secret| secret.expose().len() < UK_SECRET_BYTES) {
+            problems.add("qtalk.uk_secret", format!("is too short: at least {UK_SECRET_BYTES} characters"));
+        }
+        problems.not_zero("qtalk.uk_seconds", self.uk_seconds);
+    }
+}
+
+fn is_prefix(prefix: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'~' | b'-');
+    let segment = |s: &str| !matches!(s, "" | "." | "..") && s.bytes().all(plain);
+    prefix.is_empty() || prefix.strip_prefix('/').is_some_and(|path| path.split('/').all(segment))
 }

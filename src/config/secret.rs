@@ -1,16 +1,81 @@
 //! Secrets: given in place, or as the path of a file that holds them.
-use secrecy::SecretString;
-use serde::Deserialize;
 
-/// A secret in the configuration: `"text"` or `{ file = "path" }`. Never printed.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
-pub enum Secret {
-    /// The secret itself.
-    Text(SecretString),
-    /// A file whose content, without the trailing line break, is the secret.
-    File {
-        /// Path of the file.
-        file: std::path::PathBuf,
-    },
+use std::path::Path;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde::de::{self, Deserializer, MapAccess, Visitor};
+
+use super::error::ConfigError;
+
+/// A secret in the configuration: `"text"`, or `{ file = "path" }` for a file whose content, without the trailing line
+/// break, is the secret. The file is read when the configuration is loaded. Never printed.
+#[derive(Debug, Clone)]
+pub struct Secret(SecretString);
+
+impl Secret {
+    /// A secret given as text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(SecretString::from(text.into()))
+    }
+
+    /// Reads a secret from a file.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or is empty, or is not UTF-8.
+    pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
+        let refuse = |what: String| ConfigError::one(path.display().to_string(), "", what);
+        let text = std::fs::read_to_string(path).map_err(|e| refuse(format!("cannot read this secret file: {e}")))?;
+        let text = text.strip_suffix('\n').unwrap_or(&text);
+        let text = text.strip_suffix('\r').unwrap_or(text);
+        if text.is_empty() {
+            return Err(refuse("this secret file is empty".into()));
+        }
+        Ok(Self::new(text))
+    }
+
+    /// The secret. Kept fallible for callers that treat reading and checking alike; a loaded one never fails.
+    ///
+    /// # Errors
+    /// None since secrets are read at load.
+    pub fn read(&self) -> Result<SecretString, ConfigError> {
+        Ok(self.0.clone())
+    }
+
+    /// The secret's text, for the moment of its use.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(SecretVisitor)
+    }
+}
+
+struct SecretVisitor;
+
+impl<'de> Visitor<'de> for SecretVisitor {
+    type Value = Secret;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a secret as \"text\" or { file = \"path\" }")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Secret, E> {
+        Ok(Secret::new(text))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Secret, A::Error> {
+        let mut secret = None;
+        while let Some(key) = map.next_key::<String>()? {
+            if key != "file" {
+                return Err(de::Error::unknown_field(&key, &["file"]));
+            }
+            let path: std::path::PathBuf = map.next_value()?;
+            secret = Some(Secret::from_file(&path).map_err(de::Error::custom)?);
+        }
+        secret.ok_or_else(|| de::Error::missing_field("file"))
+    }
 }

@@ -1,6 +1,8 @@
 //! `[server]`: what the XMPP server is and which domains it serves.
 use serde::Deserialize;
 
+use super::error::Problems;
+
 /// Which product the server is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
 #[serde(rename_all = "lowercase")]
@@ -43,4 +45,44 @@ impl Default for Server {
             unknown_senders: false,
         }
     }
+}
+
+impl Server {
+    /// The MUC service: the configured one, else `conference.` and the domain.
+    pub fn rooms(&self) -> String {
+        self.rooms.clone().unwrap_or_else(|| format!("conference.{}", self.domain))
+    }
+
+    /// True when accounts of `domain` are served.
+    pub fn serves(&self, domain: &str) -> bool {
+        std::iter::once(&self.domain).chain(&self.domains).any(|served| served.eq_ignore_ascii_case(domain))
+    }
+
+    pub(super) fn validate(&self, problems: &mut Problems) {
+        if self.domain.is_empty() {
+            problems.add("server.domain", "missing: set it to the domain of the accounts, such as \"example.org\"");
+        } else {
+            host_name("server.domain", &self.domain, problems);
+        }
+        for (index, domain) in self.domains.iter().enumerate() {
+            host_name(&format!("server.domains[{index}]"), domain, problems);
+        }
+        if let Some(rooms) = &self.rooms {
+            host_name("server.rooms", rooms, problems);
+            if self.serves(rooms) {
+                problems.add(
+                    "server.rooms",
+                    "is a domain of accounts: name the MUC service, such as \"conference.example.org\"",
+                );
+            }
+        }
+    }
+}
+
+/// Refuses what is no domain in the sense of XMPP addresses.
+pub(super) fn host_name(key: &str, name: &str, problems: &mut Problems) {
+    if name.parse::<jid::BareJid>().is_ok_and(|jid| jid.node().is_none()) {
+        return;
+    }
+    problems.add(key, "is not a domain: write it without user, port or scheme, such as \"example.org\"");
 }

@@ -1,0 +1,104 @@
+//! What the commands do: logging, signals, exit codes.
+
+use std::fmt::Display;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use stanzagate::app::{self, Gateway, StartError};
+use stanzagate::config::Config;
+use stanzagate::config::log::{Format, Log};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// Exit code of a failure at run time.
+pub const RUNTIME: u8 = 1;
+
+/// Exit code of a command line or configuration that cannot work.
+pub const USAGE: u8 = 2;
+
+/// How long `healthcheck` waits for an answer.
+const HEALTH_WAIT: Duration = Duration::from_secs(5);
+
+/// Says why on stderr.
+pub fn fail(code: u8, error: &dyn Display) -> ExitCode {
+    eprintln!("stanzagate: {error}");
+    ExitCode::from(code)
+}
+
+/// The environment variables that are text; others cannot be ours.
+pub fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+/// Runs the gateway until a signal.
+pub async fn serve(config: Config) -> ExitCode {
+    log_to_stderr(&config.log);
+    let mut signals = match Signals::new() {
+        Ok(signals) => signals,
+        Err(error) => return fail(RUNTIME, &error),
+    };
+    let gateway = match Gateway::start(config).await {
+        Ok(gateway) => gateway,
+        Err(StartError::Config(error)) => return fail(USAGE, &error),
+        Err(error) => return fail(RUNTIME, &error),
+    };
+    signals.next().await;
+    tracing::info!("shutting down; a second signal ends at once");
+    tokio::select! {
+        () = gateway.shutdown() => ExitCode::SUCCESS,
+        () = signals.next() => fail(RUNTIME, &"ended before everything was answered"),
+    }
+}
+
+/// Says what works.
+pub async fn check(config: Config) -> ExitCode {
+    log_to_stderr(&config.log);
+    app::check(config).await
+}
+
+/// Asks a gateway whether it is ready.
+pub async fn healthcheck(url: &str) -> ExitCode {
+    let asked = async {
+        let client = reqwest::Client::builder().no_proxy().timeout(HEALTH_WAIT).build()?;
+        let answer = client.get(url).send().await?;
+        let status = answer.status();
+        Ok::<_, reqwest::Error>((status, answer.text().await?))
+    };
+    match asked.await {
+        Ok((status, _)) if status.is_success() => ExitCode::SUCCESS,
+        Ok((status, text)) => fail(RUNTIME, &format!("{status}: {text}")),
+        Err(error) => fail(RUNTIME, &error),
+    }
+}
+
+fn log_to_stderr(config: &Log) {
+    let filter = EnvFilter::try_new(&config.level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let done = match config.format {
+        Format::Text => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),
+        Format::Json => builder.json().flatten_event(true).try_init(),
+    };
+    if let Err(error) = done {
+        eprintln!("stanzagate: no log: {error}");
+    }
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The request's id and deadline, made once and handed to everything done for the request.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::FromRequestParts;
+use axum::http::{HeaderMap, HeaderName, request::Parts};
+
+use crate::chat::Call;
+
+/// The header in which a caller may give a request's id, and in which the answer says it.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Longest id that is taken from a caller.
+const MAX_LEN: usize = 64;
+
+/// The [`Call`] of the request, for a handler to pass on to `Chat`.
+#[derive(Debug, Clone)]
+pub struct CallOf(pub Call);
+
+impl<S: Sync> FromRequestParts<S> for CallOf {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        // Absent only on a route that was registered past `Web::dialect`: such a call gets a deadline of its own.
+        let found = parts.extensions.get::<CallOf>().cloned();
+        Ok(found
+            .unwrap_or_else(|| CallOf(Call { request: new_id(), deadline: Instant::now() + Duration::from_secs(30) })))
+    }
+}
+
+/// The id the caller gave, when it is 1 to 64 characters of `A-Z a-z 0-9 . _ -`, else a new one.
+pub fn request_id(headers: &HeaderMap) -> Arc<str> {
+    match headers.get(REQUEST_ID).and_then(|v| v.to_str().ok()) {
+        Some(id) if is_acceptable(id) => Arc::from(id),
+        _ => new_id(),
+    }
+}
+
+fn is_acceptable(id: &str) -> bool {
+    (1..=MAX_LEN).contains(&id.len())
+        && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+}
+
+fn new_id() -> Arc<str> {
+    Arc::from(format!("{:016x}", rand::random::<u64>()))
+}

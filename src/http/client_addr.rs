@@ -1,0 +1,146 @@
+//! Where a request comes from: the peer, or what a trusted proxy says.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use axum::http::{HeaderMap, HeaderName, header};
+use ipnet::IpNet;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+
+/// The other end of the TCP connection. The listener puts it into every request's extensions.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub SocketAddr);
+
+/// A request's origin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientAddr {
+    /// The caller's address; `0.0.0.0` when it cannot be told, which is in no network that limits anything.
+    pub ip: IpAddr,
+    /// True when a proxy that is not trusted says it forwards for someone else: `ip` is then that proxy, and being on
+    /// this machine proves nothing about the caller.
+    pub relayed: bool,
+}
+
+const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
+impl ClientAddr {
+    /// True when the caller is on this machine.
+    pub fn is_local(&self) -> bool {
+        self.ip.is_loopback() && !self.relayed
+    }
+}
+
+/// Tells a request's origin. Behind trusted proxies it is the rightmost address of X-Forwarded-For that is not itself a
+/// trusted proxy, or X-Real-IP. Where both are sent they must agree: a proxy that sets only one passes the other on from
+/// the caller, who would choose his own address.
+pub fn client_addr(peer: Option<Peer>, headers: &HeaderMap, trusted: &[IpNet]) -> ClientAddr {
+    let Some(Peer(peer)) = peer else { return ClientAddr { ip: UNKNOWN, relayed: true } };
+    let peer = peer.ip().to_canonical();
+    let forwarded = headers.contains_key(FORWARDED_FOR);
+    let real = headers.contains_key(REAL_IP);
+    if !is_in(trusted, peer) {
+        let relayed = forwarded || real || headers.contains_key(header::FORWARDED) || headers.contains_key(header::VIA);
+        return ClientAddr { ip: peer, relayed };
+    }
+    let ip = match (forwarded, real) {
+        (false, false) => peer,
+        (true, false) => forwarded_for(headers, trusted),
+        (false, true) => real_ip(headers),
+        (true, true) => {
+            let (forwarded, real) = (forwarded_for(headers, trusted), real_ip(headers));
+            if forwarded == real || is_in(trusted, real) { forwarded } else { UNKNOWN }
+        }
+    };
+    ClientAddr { ip, relayed: false }
+}
+
+/// True when one of `networks` contains `ip`.
+pub fn is_in(networks: &[IpNet], ip: IpAddr) -> bool {
+    networks.iter().any(|network| network.contains(&ip))
+}
+
+fn forwarded_for(headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    let mut leftmost = UNKNOWN;
+    for value in headers.get_all(FORWARDED_FOR).iter().rev() {
+        let Ok(value) = value.to_str() else { return UNKNOWN };
+        for hop in value.rsplit(',') {
+            let Some(ip) = parse(hop) else { return UNKNOWN };
+            if !is_in(trusted, ip) {
+                return ip;
+            }
+            leftmost = ip;
+        }
+    }
+    leftmost
+}
+
+fn real_ip(headers: &HeaderMap) -> IpAddr {
+    let mut values = headers.get_all(REAL_IP).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok().and_then(parse).unwrap_or(UNKNOWN),
+        _ => UNKNOWN,
+    }
+}
+
+/// An address as proxies write it: bare, in brackets, or with a port.
+fn parse(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
+    let ip = text
+        .parse::<IpAddr>()
+        .or_else(|_| text.parse::<SocketAddr>().map(|a| a.ip()))
+        .or_else(|_| text.trim_start_matches('[').trim_end_matches(']').parse());
+    ip.ok().map(|ip| ip.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin(peer: &str, headers: &[(&'static str, &str)]) -> ClientAddr {
+        let trusted = ["127.0.0.1/32".parse().unwrap(), "10.0.0.0/8".parse().unwrap()];
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, value.parse().unwrap());
+        }
+        client_addr(Some(Peer(peer.parse().unwrap())), &map, &trusted)
+    }
+
+    fn ip(peer: &str, headers: &[(&'static str, &str)]) -> String {
+        origin(peer, headers).ip.to_string()
+    }
+
+    #[test]
+    fn a_stranger_cannot_name_his_own_address() {
+        assert_eq!(ip("192.0.2.1:9", &[("x-forwarded-for", "127.0.0.1")]), "192.0.2.1");
+        assert_eq!(ip("192.0.2.1:9", &[("x-real-ip", "127.0.0.1")]), "192.0.2.1");
+        assert_eq!(ip("127.0.0.1:9", &[("x-forwarded-for", "127.0.0.1, 192.0.2.7")]), "192.0.2.7");
+        assert_eq!(ip("127.0.0.1:9", &[("x-forwarded-for", "127.0.0.1"), ("x-real-ip", "192.0.2.7")]), "0.0.0.0");
+    }
+
+    #[test]
+    fn behind_trusted_proxies_the_rightmost_stranger_is_the_caller() {
+        assert_eq!(ip("127.0.0.1:9", &[("x-forwarded-for", "198.51.100.1, 192.0.2.7, 10.1.1.1")]), "192.0.2.7");
+        let two_headers = [("x-forwarded-for", "192.0.2.7"), ("x-forwarded-for", "10.1.1.1")];
+        assert_eq!(ip("127.0.0.1:9", &two_headers), "192.0.2.7");
+        assert_eq!(ip("10.2.2.2:9", &[("x-real-ip", "[2001:db8::1]:44")]), "2001:db8::1");
+        assert_eq!(ip("10.2.2.2:9", &[("x-forwarded-for", "::ffff:192.0.2.7")]), "192.0.2.7");
+        assert_eq!(ip("127.0.0.1:9", &[]), "127.0.0.1");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_nobody() {
+        assert_eq!(ip("127.0.0.1:9", &[("x-forwarded-for", "unknown")]), "0.0.0.0");
+        assert_eq!(ip("127.0.0.1:9", &[("x-real-ip", "192.0.2.1"), ("x-real-ip", "192.0.2.2")]), "0.0.0.0");
+        assert_eq!(client_addr(None, &HeaderMap::new(), &[]).ip, UNKNOWN);
+    }
+
+    #[test]
+    fn a_proxy_that_is_not_trusted_is_not_taken_for_a_local_caller() {
+        let mut map = HeaderMap::new();
+        let peer = Some(Peer("127.0.0.1:9".parse().unwrap()));
+        assert!(client_addr(peer, &map, &[]).is_local());
+        map.insert("x-forwarded-for", "192.0.2.7".parse().unwrap());
+        assert!(!client_addr(peer, &map, &[]).is_local());
+    }
+}

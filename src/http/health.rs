@@ -1,0 +1,90 @@
+//! `/health/live`, `/health/ready` and `/metrics`: what operators and orchestrators ask.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::json;
+use tokio::sync::watch;
+
+use super::client_addr::{Peer, client_addr, is_in};
+use super::{Web, plain_shape};
+use crate::chat::LinkState;
+
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Whether the gateway can serve. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Health {
+    link: watch::Receiver<LinkState>,
+    draining: Arc<AtomicBool>,
+}
+
+impl Health {
+    /// Follows the link's state.
+    pub fn new(link: watch::Receiver<LinkState>) -> Self {
+        Self { link, draining: Arc::default() }
+    }
+
+    /// From now on the gateway is not ready: it is about to stop.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+
+    /// Whether requests can be served now.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn ready(&self) -> Result<(), String> {
+        if self.draining.load(Ordering::Acquire) {
+            return Err("the gateway is shutting down".into());
+        }
+        match &*self.link.borrow() {
+            LinkState::Up => Ok(()),
+            LinkState::Draining => Err("the gateway is shutting down".into()),
+            LinkState::Down(cause) if cause.is_empty() => Err("the XMPP server is not connected yet".into()),
+            LinkState::Down(cause) => Err(format!("the XMPP server is not connected: {cause}")),
+        }
+    }
+}
+
+/// The routes of operation, and the answer to every path that no dialect has.
+pub fn router(web: Web, health: Health) -> Router {
+    let mut router = Router::new()
+        .route("/health/live", get(|| async { Json(json!({ "status": "live" })) }))
+        .route("/health/ready", get(ready).with_state(health));
+    if web.config().metrics {
+        router = router.route("/metrics", get(metrics).with_state(web));
+    }
+    router
+        .fallback(|| async { plain_shape(StatusCode::NOT_FOUND, "there is nothing at this path") })
+        .method_not_allowed_fallback(|| async {
+            plain_shape(StatusCode::METHOD_NOT_ALLOWED, "this method is not allowed here")
+        })
+}
+
+async fn ready(State(health): State<Health>) -> Response {
+    match health.ready() {
+        Ok(()) => Json(json!({ "status": "ready" })).into_response(),
+        Err(reason) => {
+            (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "not ready", "reason": reason }))).into_response()
+        }
+    }
+}
+
+async fn metrics(State(web): State<Web>, request: Request) -> Response {
+    let config = web.config();
+    let from = client_addr(request.extensions().get::<Peer>().copied(), request.headers(), &config.trusted_proxies);
+    let allowed = from.is_local() || (!from.relayed && is_in(&config.metrics_allow, from.ip));
+    if !allowed {
+        return plain_shape(StatusCode::FORBIDDEN, "http.metrics_allow does not name this network");
+    }
+    match web.metrics().encode() {
+        Ok(text) => ([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response(),
+        Err(_) => plain_shape(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written"),
+    }
+}

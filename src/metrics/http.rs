@@ -1,0 +1,95 @@
+//! What the HTTP side counts: requests by dialect, endpoint and outcome, their time, and what is open now.
+
+use std::sync::atomic::AtomicI64;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+/// One endpoint of one API. All values are words fixed in the code, so that their number is bounded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct EndpointLabels {
+    /// The API.
+    pub dialect: &'static str,
+    /// The endpoint.
+    pub endpoint: &'static str,
+}
+
+/// One endpoint and how its requests ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RequestLabels {
+    /// The API.
+    pub dialect: &'static str,
+    /// The endpoint.
+    pub endpoint: &'static str,
+    /// `ok`, or what failed.
+    pub outcome: &'static str,
+}
+
+/// What the HTTP side counts. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct HttpMetrics {
+    /// Requests that were answered.
+    pub requests: Family<RequestLabels, Counter>,
+    /// Seconds from a request's head to its answer.
+    pub seconds: Family<EndpointLabels, Histogram>,
+    /// Requests that are being handled now.
+    pub in_flight: Gauge,
+    /// Connections that are open now.
+    pub connections: Gauge,
+}
+
+/// One more on a gauge until it is dropped.
+#[derive(Debug)]
+pub struct Held(Gauge<i64, AtomicI64>);
+
+impl Held {
+    fn new(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Default for HttpMetrics {
+    fn default() -> Self {
+        Self {
+            requests: Family::default(),
+            seconds: Family::new_with_constructor(latency_histogram),
+            in_flight: Gauge::default(),
+            connections: Gauge::default(),
+        }
+    }
+}
+
+impl HttpMetrics {
+    /// Names the metrics for the exposition.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register("http_requests", "Requests answered", self.requests.clone());
+        registry.register("http_request_seconds", "Time from a request's head to its answer", self.seconds.clone());
+        registry.register("http_in_flight", "Requests being handled", self.in_flight.clone());
+        registry.register("http_connections", "Connections open", self.connections.clone());
+    }
+
+    /// Counts a request as in flight until the guard is dropped.
+    pub fn begin(&self) -> Held {
+        Held::new(&self.in_flight)
+    }
+
+    /// Counts a connection as open until the guard is dropped.
+    pub fn connected(&self) -> Held {
+        Held::new(&self.connections)
+    }
+}
+
+fn latency_histogram() -> Histogram {
+    Histogram::new([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0])
+}
