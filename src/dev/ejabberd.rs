@@ -1,0 +1,132 @@
+//! ejabberd in the rig: `config/ejabberd.yml` with its macros filled in, run as a bare Erlang machine.
+//!
+//! `ejabberdctl` is not used: it needs a named node with its own port and cookie, and costs a second per call. Without
+//! it ejabberd is up in a second, accounts included, and an ordinary user can run the rig.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::process::Command;
+
+use base64::Engine;
+
+use super::error::DevError;
+use super::place::Place;
+use super::settings::{DOMAIN, Settings};
+use crate::config::sessions::Grant;
+
+/// The unix user of Debian's package.
+pub(super) const USER: &str = "ejabberd";
+/// Written by the server itself once its accounts are there.
+pub(super) const READY: &str = "ready";
+
+const TEMPLATE: &str = include_str!("../../config/ejabberd.yml");
+const PACKAGES: &str = "ejabberd erlang-p1-sqlite3 erlang-p1-oauth2";
+
+/// Fails unless the packages are installed.
+pub(super) fn check(place: &Place) -> Result<(), DevError> {
+    let missing = |what| DevError::Missing { what, install: place.install(PACKAGES) };
+    if !place.system("/usr/bin/erl").exists() || code_path(place).is_none() {
+        return Err(missing("ejabberd"));
+    }
+    // Debian 12 and 13 name the folder of the same library differently.
+    for (what, folders) in
+        [("erlang-p1-sqlite3", ["p1_sqlite3-", "sqlite3-"]), ("erlang-p1-oauth2", ["p1_oauth2-", "oauth2-"])]
+    {
+        if !["/usr/lib/erlang/lib", &code_path(place).unwrap_or_default()]
+            .iter()
+            .any(|lib| names(place, lib).iter().any(|name| folders.iter().any(|folder| name.starts_with(folder))))
+        {
+            return Err(missing(what));
+        }
+    }
+    Ok(())
+}
+
+/// Writes the configuration.
+pub(super) fn configure(place: &Place, settings: &Settings) -> Result<(), DevError> {
+    for folder in ["spool", "log"] {
+        place.make(folder)?;
+    }
+    let jwt = settings.grant == Grant::Jwt;
+    let values = [
+        ("COMPONENT_PORT", settings.component.port().to_string()),
+        ("COMPONENT_SECRET", quoted(&settings.component_secret)),
+        ("CLIENT_IP", quoted("127.0.0.1")),
+        ("CLIENT_PORT", settings.client.port().to_string()),
+        ("CLIENT_TLS", "false".to_owned()),
+        ("CERTIFICATES", quoted(&place.inside("*.pem"))),
+        ("API_PORT", settings.api.port().to_string()),
+        ("ARCHIVE_FILE", quoted(&place.inside("spool/archive.sqlite"))),
+        ("AUTH_METHODS", if jwt { "[mnesia, jwt]" } else { "[mnesia]" }.to_owned()),
+    ];
+    let mut config = TEMPLATE.to_owned();
+    for (name, value) in values {
+        config = with_macro(&config, name, &value)?;
+    }
+    if jwt {
+        let key = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&settings.jwt_key);
+        place.write("stanzagate.jwk", &format!(r#"{{"kty":"oct","k":"{key}"}}"#))?;
+        let _ = write!(config, "\njwt_key: {}\njwt_jid_field: sub\n", quoted(&place.inside("stanzagate.jwk")));
+    }
+    place.write("ejabberd.yml", &config)
+}
+
+/// The command that runs the server in the foreground. `users` are registered, or get these passwords, at its start.
+pub(super) fn command(place: &Place, users: &BTreeMap<String, String>) -> Result<Command, DevError> {
+    // In a file, because a command line can be read by everybody on the machine.
+    let mut script = String::new();
+    for (user, password) in users {
+        let _ = write!(
+            script,
+            "case ejabberd_auth:try_register(<<\"{user}\">>, <<\"{DOMAIN}\">>, <<\"{password}\">>) of\n    \
+             ok -> ok;\n    \
+             {{error, exists}} -> ok = ejabberd_auth:set_password(<<\"{user}\">>, <<\"{DOMAIN}\">>, <<\"{password}\">>)\n\
+             end.\n"
+        );
+    }
+    let _ = writeln!(script, "ok = file:write_file({}, <<>>).", quoted(&place.inside(READY)));
+    place.write("start.erl", &script)?;
+    let _ = std::fs::remove_file(place.outside(READY));
+
+    let mut command = place.command("/usr/bin/erl");
+    command
+        // Room on the scheduler's stack for deep nesting, which otherwise kills the machine (see config/ejabberd.yml).
+        .args(["+sss", "8192", "-noinput", "-mnesia", "dir", &quoted(&place.inside("spool"))])
+        .args(["-s", "ejabberd", "-run", "file", "eval", &place.inside("start.erl")])
+        .env("EJABBERD_CONFIG_PATH", place.inside("ejabberd.yml"))
+        .env("EJABBERD_LOG_PATH", place.inside("log/server.log"))
+        .env("ERL_LIBS", code_path(place).unwrap_or_default())
+        .env("ERL_CRASH_DUMP_BYTES", "0")
+        .env("ERL_MAX_PORTS", "32000");
+    Ok(command)
+}
+
+/// The folder that holds ejabberd's code: Debian puts it under the architecture's name.
+fn code_path(place: &Place) -> Option<String> {
+    names(place, "/usr/lib")
+        .into_iter()
+        .map(|name| format!("/usr/lib/{name}"))
+        .find(|path| names(place, path).iter().any(|name| name.starts_with("ejabberd-")))
+}
+
+fn names(place: &Place, path: &str) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(place.system(path)) else { return Vec::new() };
+    entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+/// Both YAML and Erlang read a JSON string as what it says.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// Replaces the value of one macro.
+fn with_macro(config: &str, name: &str, value: &str) -> Result<String, DevError> {
+    let start = format!("  {name}: ");
+    if !config.lines().any(|line| line.starts_with(&start)) {
+        return Err(DevError::Template { file: "ejabberd.yml", line: start });
+    }
+    Ok(config
+        .lines()
+        .map(|line| if line.starts_with(&start) { format!("{start}{value}\n") } else { format!("{line}\n") })
+        .collect())
+}

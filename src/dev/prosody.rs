@@ -1,0 +1,85 @@
+//! Prosody in the rig: `config/prosody.cfg.lua` unchanged, with its values in the environment.
+
+use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
+
+use super::error::DevError;
+use super::place::Place;
+use super::settings::{DOMAIN, Settings, USERS};
+
+/// The unix user of Debian's package.
+pub(super) const USER: &str = "prosody";
+
+const CONFIG: &str = include_str!("../../config/prosody.cfg.lua");
+const FIREWALL: &str = include_str!("../../config/stanzagate.pfw");
+const PACKAGES: &str = "prosody prosody-modules lua-dbi-sqlite3";
+
+/// Fails unless the packages are installed.
+pub(super) fn check(place: &Place) -> Result<(), DevError> {
+    for (what, path) in [
+        ("prosody", "/usr/bin/prosody"),
+        ("mod_privilege (prosody-modules)", "/usr/lib/prosody/modules/mod_privilege"),
+        ("mod_firewall (prosody-modules)", "/usr/lib/prosody/modules/mod_firewall"),
+    ] {
+        if !place.system(path).exists() {
+            return Err(DevError::Missing { what, install: place.install(PACKAGES) });
+        }
+    }
+    Ok(())
+}
+
+/// Writes the configuration: what only a private rig needs, then the operator's file as it is.
+pub(super) fn configure(place: &Place) -> Result<(), DevError> {
+    for folder in ["data", "log", "certs"] {
+        place.make(folder)?;
+    }
+    place.write("prosody.cfg.lua", CONFIG)?;
+    place.write("stanzagate.pfw", FIREWALL)?;
+    let rig = format!(
+        "data_path = {data:?}\npidfile = {pid:?}\nadmin_socket = {socket:?}\n\
+         log = {{ {{ levels = {{ min = \"info\" }}, to = \"file\", filename = {log:?} }} }}\n\
+         Include {config:?}\n",
+        data = place.inside("data"),
+        pid = place.inside("prosody.pid"),
+        socket = place.inside("prosody.sock"),
+        log = place.inside("log/server.log"),
+        config = place.inside("prosody.cfg.lua"),
+    );
+    place.write("rig.cfg.lua", &rig)
+}
+
+/// The command that runs the server in the foreground.
+pub(super) fn command(place: &Place, settings: &Settings) -> Command {
+    let mut command = tool(place, settings, "prosody");
+    command.arg("-F");
+    command
+}
+
+/// Registers the accounts, or gives them these passwords; the server is not running.
+pub(super) fn register(place: &Place, settings: &Settings, users: &BTreeMap<String, String>) -> Result<(), DevError> {
+    for user in USERS {
+        let Some(password) = users.get(user) else { continue };
+        let output = tool(place, settings, "prosodyctl")
+            .args(["register", user, DOMAIN, password])
+            .stdin(Stdio::null())
+            .output()
+            .map_err(DevError::io("running prosodyctl"))?;
+        if !output.status.success() {
+            let output = [output.stdout, output.stderr].concat();
+            return Err(DevError::Register { user, output: String::from_utf8_lossy(&output).into_owned() });
+        }
+    }
+    Ok(())
+}
+
+fn tool(place: &Place, settings: &Settings, program: &str) -> Command {
+    let mut command = place.command(program);
+    command
+        .args(["--config", &place.inside("rig.cfg.lua")])
+        .env("STANZAGATE_COMPONENT_PORT", settings.component.port().to_string())
+        .env("STANZAGATE_COMPONENT_SECRET", &settings.component_secret)
+        .env("STANZAGATE_CLIENT_INTERFACE", "127.0.0.1")
+        .env("STANZAGATE_CLIENT_PORT", settings.client.port().to_string())
+        .env("STANZAGATE_CLIENT_TLS", "no");
+    command
+}

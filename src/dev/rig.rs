@@ -1,0 +1,312 @@
+//! A private XMPP server with four accounts: started, stopped, restarted, and never left behind.
+
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+use parking_lot::Mutex;
+
+use super::error::DevError;
+use super::guard::Guard;
+use super::place::Place;
+use super::settings::{COMPONENT, DOMAIN, ROOMS, Settings, USERS, random};
+use super::{ejabberd, logs, ports, prosody};
+use crate::config::Config;
+use crate::config::access::Auth;
+use crate::config::c2s::Tls;
+use crate::config::secret::Secret;
+use crate::config::sessions::Grant;
+
+/// Longest wait for a server to answer on its ports; a loaded machine needs several seconds.
+const START: Duration = Duration::from_secs(60);
+/// Longest wait for a server to end by itself.
+const STOP: Duration = Duration::from_secs(20);
+const POLL: Duration = Duration::from_millis(20);
+
+/// Which server to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Product {
+    /// ejabberd.
+    #[default]
+    Ejabberd,
+    /// Prosody.
+    Prosody,
+}
+
+impl Product {
+    /// Its name in lower case, as on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Product::Ejabberd => "ejabberd",
+            Product::Prosody => "prosody",
+        }
+    }
+}
+
+/// What to start.
+#[derive(Debug, Clone, Default)]
+pub struct RigOptions {
+    /// The product.
+    pub server: Product,
+    /// The root file system to take it from; this one's if there is none.
+    pub root: Option<PathBuf>,
+    /// The folder for its data, kept at the end; a temporary one if there is none.
+    pub dir: Option<PathBuf>,
+    /// The session grant that the server gives and [`Rig::gateway_config`] uses. Prosody needs none.
+    pub grant: Grant,
+}
+
+/// The running server. Dropping it ends the server at once; [`Rig::stop`] does it in order. All calls block.
+#[derive(Debug)]
+pub struct Rig {
+    product: Product,
+    place: Place,
+    settings: Settings,
+    users: BTreeMap<String, String>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    guard: Guard,
+    server: Option<Child>,
+}
+
+impl Rig {
+    /// Starts a server, registers the accounts and waits until it answers clients and components.
+    pub fn start(options: RigOptions) -> Result<Rig, DevError> {
+        let user = match options.server {
+            Product::Ejabberd => ejabberd::USER,
+            Product::Prosody => prosody::USER,
+        };
+        let place = Place::new(options.root, options.dir, user)?;
+        let guard = Guard::start(place.to_remove())?;
+        let mut rig = Rig {
+            product: options.server,
+            settings: Settings::new(options.grant)?,
+            place,
+            users: USERS.into_iter().map(|user| (user.to_owned(), random(16))).collect(),
+            state: Mutex::new(State { guard, server: None }),
+        };
+        match rig.product {
+            Product::Ejabberd => ejabberd::check(&rig.place)?,
+            Product::Prosody => prosody::check(&rig.place)?,
+        }
+        for _ in 0..2 {
+            match rig.first_start() {
+                // Between the choice of a port and the server's bind another process can take it.
+                Err(DevError::NotStarted { log, .. }) if logs::port_taken(&log) => {
+                    rig.settings = Settings::new(options.grant)?;
+                }
+                result => return result.map(|()| rig),
+            }
+        }
+        rig.first_start().map(|()| rig)
+    }
+
+    fn first_start(&self) -> Result<(), DevError> {
+        match self.product {
+            Product::Ejabberd => ejabberd::configure(&self.place, &self.settings)?,
+            Product::Prosody => {
+                prosody::configure(&self.place)?;
+                prosody::register(&self.place, &self.settings, &self.users)?;
+            }
+        }
+        self.launch(&self.users)
+    }
+
+    /// Starts the server again on the same ports with the same data, after [`Rig::stop_server`] or
+    /// [`Rig::kill_server`]. Does nothing while it runs.
+    pub fn start_server(&self) -> Result<(), DevError> {
+        // Accounts that were deleted since stay deleted.
+        self.launch(&BTreeMap::new())
+    }
+
+    /// Stops the server in order and keeps its data and ports.
+    pub fn stop_server(&self) -> Result<(), DevError> {
+        self.end(true)
+    }
+
+    /// Ends the server as a power cut would.
+    pub fn kill_server(&self) -> Result<(), DevError> {
+        self.end(false)
+    }
+
+    /// Stops the server and removes its folder, unless the caller named the folder.
+    pub fn stop(self) -> Result<(), DevError> {
+        self.stop_server()
+    }
+
+    fn launch(&self, users: &BTreeMap<String, String>) -> Result<(), DevError> {
+        let mut state = self.state.lock();
+        if state.server.is_some() {
+            return Ok(());
+        }
+        let mut command = match self.product {
+            Product::Ejabberd => ejabberd::command(&self.place, users)?,
+            Product::Prosody => prosody::command(&self.place, &self.settings),
+        };
+        let log = self.place.outside("log/output.log");
+        let output = std::fs::File::create(&log).map_err(DevError::io(log.display().to_string()))?;
+        let errors = output.try_clone().map_err(DevError::io(log.display().to_string()))?;
+        let mark = logs::mark(&self.place);
+        let server = command
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors)
+            .process_group(0)
+            .spawn()
+            .map_err(DevError::io(format!("starting {}", self.product.name())))?;
+        state.guard.watch(server.id());
+        let server = state.server.insert(server);
+        let ready = self.wait_until_ready(server);
+        let log = logs::tail(&self.place, mark);
+        let outcome = match ready {
+            // Prosody goes on without a port that it could not have, and somebody else answers there.
+            Ok(()) if logs::port_taken(&log) => Err("a port is taken".to_owned()),
+            other => other,
+        };
+        let outcome = outcome.map_err(|why| DevError::NotStarted { server: self.product.name(), why, log });
+        drop(state);
+        if outcome.is_err() {
+            self.kill_server()?;
+        }
+        outcome
+    }
+
+    fn wait_until_ready(&self, server: &mut Child) -> Result<(), String> {
+        let deadline = Instant::now() + START;
+        while Instant::now() < deadline {
+            match server.try_wait() {
+                Ok(Some(status)) => return Err(format!("it ended with {status}")),
+                Ok(None) => {}
+                Err(error) => return Err(error.to_string()),
+            }
+            if self.answers() {
+                return Ok(());
+            }
+            std::thread::sleep(POLL);
+        }
+        Err(format!("no answer within {} seconds", START.as_secs()))
+    }
+
+    fn answers(&self) -> bool {
+        let registered = self.product == Product::Prosody || self.place.outside(ejabberd::READY).exists();
+        let api = || self.product == Product::Prosody || TcpStream::connect(self.settings.api).is_ok();
+        registered
+            && ports::speaks_xmpp(self.settings.client, "jabber:client", DOMAIN)
+            && ports::speaks_xmpp(self.settings.component, "jabber:component:accept", COMPONENT)
+            && api()
+    }
+
+    fn end(&self, orderly: bool) -> Result<(), DevError> {
+        let mut state = self.state.lock();
+        let State { guard, server } = &mut *state;
+        let Some(child) = server.as_mut() else { return Ok(()) };
+        let waited = DevError::io(format!("waiting for the end of {}", self.product.name()));
+        if orderly {
+            guard.terminate();
+            let deadline = Instant::now() + STOP;
+            while Instant::now() < deadline && matches!(child.try_wait(), Ok(None)) {
+                std::thread::sleep(POLL);
+            }
+        }
+        if matches!(child.try_wait(), Ok(None)) {
+            guard.kill();
+            let _ = child.kill();
+        }
+        let outcome = child.wait();
+        guard.forget();
+        *server = None;
+        outcome.map(drop).map_err(waited)
+    }
+
+    /// The product.
+    pub fn product(&self) -> Product {
+        self.product
+    }
+
+    /// Domain of the accounts.
+    pub fn domain(&self) -> &'static str {
+        DOMAIN
+    }
+
+    /// The MUC service.
+    pub fn rooms(&self) -> &'static str {
+        ROOMS
+    }
+
+    /// The component's name.
+    pub fn component_name(&self) -> &'static str {
+        COMPONENT
+    }
+
+    /// Where components connect.
+    pub fn component_addr(&self) -> SocketAddr {
+        self.settings.component
+    }
+
+    /// The component's secret.
+    pub fn component_secret(&self) -> &str {
+        &self.settings.component_secret
+    }
+
+    /// Where clients connect, without TLS.
+    pub fn c2s_addr(&self) -> SocketAddr {
+        self.settings.client
+    }
+
+    /// The accounts: localpart and password.
+    pub fn users(&self) -> &BTreeMap<String, String> {
+        &self.users
+    }
+
+    /// Base URL of ejabberd's HTTP API.
+    pub fn http_api(&self) -> Option<String> {
+        (self.product == Product::Ejabberd).then(|| format!("http://{}/api", self.settings.api))
+    }
+
+    /// The server's process id, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.state.lock().server.as_ref().map(Child::id)
+    }
+
+    /// The folder with data and logs.
+    pub fn dir(&self) -> &Path {
+        self.place.dir()
+    }
+
+    /// A gateway's configuration that fits this server: any free loopback port, the qtalk API open to loopback.
+    pub fn gateway_config(&self) -> Config {
+        let secret = |text: &str| Secret::Text(text.to_owned().into());
+        let mut config = Config::default();
+        config.server.domain = DOMAIN.to_owned();
+        config.component.address = self.settings.component.to_string();
+        config.component.name = COMPONENT.to_owned();
+        config.component.secret = Some(secret(&self.settings.component_secret));
+        config.c2s.address = self.settings.client.to_string();
+        config.c2s.tls = Tls::None;
+        if self.product == Product::Ejabberd {
+            config.sessions.grant = self.settings.grant;
+            config.sessions.oauth_url = self.http_api().filter(|_| self.settings.grant == Grant::Oauth);
+            config.sessions.jwt_key = (self.settings.grant == Grant::Jwt).then(|| secret(&self.settings.jwt_key));
+        }
+        config.http.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        config.qtalk.enabled = true;
+        config.qtalk.auth = Auth::None;
+        config
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        // A folder that the caller named holds data that a killed server could leave damaged.
+        let _ = self.end(self.place.to_remove().is_none());
+        self.place.remove();
+        self.state.lock().guard.leave();
+    }
+}
