@@ -3,6 +3,7 @@
 
 pub mod address;
 mod cache;
+pub mod check;
 mod core;
 pub mod error;
 mod inbound;
@@ -47,7 +48,7 @@ pub struct Chat {
 
 impl Chat {
     /// Connects the verbs to the server that `config` names; the link comes up in the background.
-    pub fn start(config: Arc<Config>, metrics: &crate::metrics::Metrics) -> Result<Chat, ChatError> {
+    pub fn start(config: Arc<Config>, metrics: crate::metrics::Metrics) -> Result<Chat, ChatError> {
         let addresses = Addresses::new(&config.server)?;
         let incoming = Arc::new(Incoming::default());
         let handler = incoming.clone();

@@ -116,7 +116,7 @@ impl Fragment {
     }
 
     /// An attribute of `<message>` as given.
-    pub fn attribute(&self, name: &str) -> Option<&str> {
+    pub fn attribute<'a>(&'a self, name: &str) -> Option<&'a str> {
         self.element.attr(name)
     }
 }

@@ -44,6 +44,11 @@ impl Core {
     /// Creates a room. Entering it is atomic: the server tells the one who created it from those who found it.
     pub(super) async fn create_room(&self, call: &Call, new: &NewRoom) -> Result<(), ChatError> {
         self.require_users(call, &[&new.owner]).await?;
+        self.make_room(call, new, true).await
+    }
+
+    /// Creates a room, with its owner or without.
+    pub(super) async fn make_room(&self, call: &Call, new: &NewRoom, owned: bool) -> Result<(), ChatError> {
         match self.room_info(call, &new.room).await {
             Ok(_) => return Err(ChatError::RoomExists(new.room.clone())),
             Err(ChatError::UnknownRoom(_)) => {}
@@ -53,7 +58,7 @@ impl Core {
         let own = format!("{}/{}-{n}", self.component, self.link.instance());
         let nick = format!("{}-{n}", self.link.instance());
         let created = self.enter(call, &new.room, &own, &nick).await?;
-        let furnished = if created { Some(self.furnish(call, new).await) } else { None };
+        let furnished = if created { Some(self.furnish(call, new, owned).await) } else { None };
         let leave = muc::leave(&own, &new.room, &nick);
         let left = self.link.send(call, &leave).await;
         match furnished {
@@ -85,7 +90,7 @@ impl Core {
     }
 
     /// Configures a room that was just created, gives it its owner, and makes it show with him.
-    async fn furnish(&self, call: &Call, new: &NewRoom) -> Result<(), ChatError> {
+    async fn furnish(&self, call: &Call, new: &NewRoom, owned: bool) -> Result<(), ChatError> {
         let reply = self.require(call, iq::get(&self.component, new.room.as_str(), muc::config_query())).await?;
         let flag = |on: bool| if on { "1" } else { "0" };
         // Servers refuse a form with a field they do not offer, and name the archive differently.
@@ -105,7 +110,9 @@ impl Core {
             .into_iter()
             .filter(|(name, value)| !value.is_empty() && offered.is_some_and(|form| data_form::offers(form, name)));
         self.require(call, iq::set(&self.component, new.room.as_str(), muc::configure(fields))).await?;
-
+        if !owned {
+            return Ok(());
+        }
         let wanted = self.nick(call, &new.owner).await?;
         let nick = RoomLists::default().free_nick(&new.owner, &wanted);
         let owner = [(new.owner.clone(), Some(nick.clone()))];

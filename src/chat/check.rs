@@ -1,0 +1,306 @@
+//! Trying each right that the gateway needs of the server, without leaving anything behind.
+
+use std::time::{Duration, Instant};
+
+use jid::BareJid;
+
+use super::core::Core;
+use super::room::NewRoom;
+use super::server::Product;
+use super::{Call, Chat, ChatError, LinkError};
+use crate::xml::element::{Build, client};
+use crate::xmpp::{iq, mucsub};
+
+/// One thing the server must let the gateway do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Right {
+    /// To be answered at all.
+    Answers,
+    /// To send in the name of users.
+    SendAs,
+    /// To learn whether an account exists.
+    Accounts,
+    /// To create, configure, read and destroy rooms.
+    Rooms,
+    /// To list all rooms, hidden ones too.
+    RoomList,
+    /// To have rooms archived.
+    Archive,
+    /// To see what a room makes of a message: MUC/Sub on ejabberd, the firewall rule on Prosody.
+    Reflection,
+    /// To give a sender his own copy.
+    SenderCopy,
+    /// To put a room on a member's list of bookmarks.
+    Bookmarks,
+    /// To check a password by logging in.
+    Passwords,
+}
+
+impl Right {
+    /// The right in words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Answers => "be answered",
+            Self::SendAs => "send as users",
+            Self::Accounts => "find accounts",
+            Self::Rooms => "manage rooms",
+            Self::RoomList => "list all rooms",
+            Self::Archive => "archived rooms",
+            Self::Reflection => "speak in rooms",
+            Self::SenderCopy => "sender's own copy",
+            Self::Bookmarks => "members' bookmarks",
+            Self::Passwords => "check passwords",
+        }
+    }
+
+    /// The lines that grant it, for the server's configuration; whole files are in `config/`.
+    pub fn lines(self, product: Product) -> &'static str {
+        use Product::{Ejabberd, Prosody};
+        match (self, product) {
+            (Self::Answers, Ejabberd) => {
+                "# ejabberd.yml: remove mod_privilege (24.10 to 24.12 drop every component's IQs while it is loaded)"
+            }
+            (Self::Answers, Prosody) => "-- prosody.cfg.lua: modules_enabled = { \"ping\"; \"disco\"; \"version\" }",
+            (Self::SendAs, Ejabberd) => "# ejabberd.yml, in the ejabberd_service listener:\n    check_from: false",
+            (Self::SendAs, Prosody) => {
+                "-- prosody.cfg.lua, in the Component section:\n    validate_from_addresses = false"
+            }
+            (Self::Accounts, Ejabberd) => "# ejabberd.yml: the component must be able to send to users of the domain",
+            (Self::Accounts, Prosody) => {
+                "-- prosody.cfg.lua, in the VirtualHost:\n    modules_enabled = { \"admin_adhoc\" }\n    admins = { \"COMPONENT\" }"
+            }
+            (Self::Rooms | Self::RoomList, Ejabberd) => {
+                "# ejabberd.yml:\nacl:\n  gateway:\n    server: COMPONENT\naccess_rules:\n  muc_admin:\n    allow: gateway\n\
+                 modules:\n  mod_muc:\n    access_admin: muc_admin\n    access_create:\n      - allow: gateway\n      - allow: local"
+            }
+            (Self::Rooms | Self::RoomList, Prosody) => {
+                "-- prosody.cfg.lua, in the MUC component (with admin_adhoc enabled globally):\n    admins = { \"COMPONENT\" }\n    \
+                 component_admins_as_room_owners = true"
+            }
+            (Self::Archive, Ejabberd) => {
+                "# ejabberd.yml:\nmodules:\n  mod_mam: {}\n  mod_muc:\n    default_room_options:\n      mam: true"
+            }
+            (Self::Archive, Prosody) => {
+                "-- prosody.cfg.lua, in the MUC component:\n    modules_enabled = { \"muc_mam\" }\n    muc_log_by_default = true"
+            }
+            (Self::Reflection, Ejabberd) => {
+                "# ejabberd.yml:\nmodules:\n  mod_muc:\n    default_room_options:\n      allow_subscription: true"
+            }
+            (Self::Reflection, Prosody) => {
+                "-- prosody.cfg.lua, in the VirtualHost (the rule is config/stanzagate.pfw):\n    modules_enabled = { \"firewall\" }\n    \
+                 firewall_scripts = { \"stanzagate.pfw\" }"
+            }
+            (Self::SenderCopy | Self::Bookmarks, Ejabberd) => {
+                "# ejabberd.yml (and sessions.grant = \"oauth\", sessions.oauth_url in the gateway's configuration):\n\
+                 oauth_access: all\napi_permissions:\n  \"stanzagate\":\n    from: [mod_http_api]\n    who:\n      ip: 127.0.0.0/8\n    \
+                 what: [oauth_issue_token]"
+            }
+            (Self::SenderCopy, Prosody) => {
+                "-- prosody.cfg.lua, with \"privilege\" in modules_enabled globally and of the component:\n\
+                 privileged_entities = { [\"COMPONENT\"] = { message = \"outgoing\" } }"
+            }
+            (Self::Bookmarks, Prosody) => {
+                "-- prosody.cfg.lua, with \"privilege\" in modules_enabled globally and of the component:\n\
+                 privileged_entities = { [\"COMPONENT\"] = { iq = { [\"http://jabber.org/protocol/pubsub\"] = \"both\" } } }"
+            }
+            (Self::Passwords, _) => "# the gateway's own configuration: c2s.address, c2s.tls, c2s.ca_file",
+        }
+    }
+}
+
+/// What trying a right showed.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// The right.
+    pub right: Right,
+    /// What was seen working, or why it does not.
+    pub verdict: Result<String, String>,
+}
+
+impl Chat {
+    /// Tries every right. The link must be up. With `user`, an account that exists, a session of his is opened too.
+    pub async fn check(&self, user: Option<&BareJid>) -> (Option<Product>, Vec<Finding>) {
+        self.core.check(user).await
+    }
+}
+
+impl Core {
+    async fn check(&self, user: Option<&BareJid>) -> (Option<Product>, Vec<Finding>) {
+        let mut findings = Vec::new();
+        let mut note = |right, verdict: Result<String, String>| findings.push(Finding { right, verdict });
+        let product = match (self.product(&call()).await, self.server_version(&call()).await) {
+            (Ok(product), Ok(version)) => {
+                let (name, version) = version.unwrap_or_else(|| (format!("{product:?}"), "of unknown version".into()));
+                note(Right::Answers, Ok(format!("{name} {version}")));
+                product
+            }
+            (Err(error), _) | (_, Err(error)) => {
+                note(Right::Answers, Err(error.to_string()));
+                return (None, findings);
+            }
+        };
+        // Last among the plain ones: a server that forbids it closes the connection.
+        note(Right::Accounts, self.check_accounts().await);
+        note(Right::RoomList, self.check_room_list().await);
+        let (rooms, archive, reflection) = self.check_room(product).await;
+        note(Right::Rooms, rooms);
+        note(Right::Archive, archive);
+        note(Right::Reflection, reflection);
+        let (copy, bookmarks) = self.check_grant(product, user).await;
+        note(Right::SenderCopy, copy);
+        note(Right::Bookmarks, bookmarks);
+        note(Right::Passwords, self.check_passwords().await);
+        note(Right::SendAs, self.check_send_as().await);
+        (Some(product), findings)
+    }
+
+    /// An address that nobody has.
+    fn nobody(&self) -> Result<BareJid, String> {
+        let local = format!("stanzagate-check-{:08x}", rand::random::<u32>());
+        self.addresses.user_at(&local, self.addresses.domain()).map_err(|error| error.to_string())
+    }
+
+    async fn check_send_as(&self) -> Result<String, String> {
+        let nobody = self.nobody()?;
+        let call = call();
+        let message = client("message")
+            .with("type", "headline")
+            .with("id", self.link.new_id(&call))
+            .with("from", nobody.to_string())
+            .with("to", nobody.to_string());
+        match self.link.send_routed(&call, &message).await {
+            Ok(_) => Ok("a message from a user's address passed".into()),
+            Err(LinkError::Unknown | LinkError::Down(_)) => Err("the server closed the connection".into()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    async fn check_accounts(&self) -> Result<String, String> {
+        let nobody = [self.nobody()?];
+        match self.probe(&call(), &nobody).await.pop() {
+            Some(Ok(false)) => Ok("an account that does not exist was told".into()),
+            Some(Ok(true)) | None => Err("the server does not tell an account that does not exist".into()),
+            Some(Err(error)) => Err(error.to_string()),
+        }
+    }
+
+    async fn check_room_list(&self) -> Result<String, String> {
+        let mut count = 0;
+        for service in self.addresses.services() {
+            count += self.rooms(&call(), service).await.map_err(|error| format!("{service}: {error}"))?.len();
+        }
+        Ok(format!("{count} rooms"))
+    }
+
+    /// Makes a room, looks at it, and destroys it.
+    async fn check_room(
+        &self,
+        product: Product,
+    ) -> (Result<String, String>, Result<String, String>, Result<String, String>) {
+        let nothing = || Err("not tried: no room could be made".to_owned());
+        let room = match self.check_room_made().await {
+            Ok(room) => room,
+            Err(error) => return (Err(error), nothing(), nothing()),
+        };
+        let archive = match self.room_info(&call(), &room).await {
+            Ok(info) if info.archived => Ok("a new room is archived".to_owned()),
+            Ok(_) => Err("a new room has no archive: group messages count as routed, not archived".into()),
+            Err(error) => Err(error.to_string()),
+        };
+        let reflection = match product {
+            Product::Ejabberd => {
+                let subscribe = mucsub::subscribe(None, &self.component, &[mucsub::MESSAGES]);
+                match self.require(&call(), iq::set(&self.component, room.as_str(), subscribe)).await {
+                    Ok(_) => Ok("MUC/Sub is allowed".to_owned()),
+                    Err(error) => Err(error.to_string()),
+                }
+            }
+            Product::Prosody => self.check_redirect().await,
+        };
+        let destroy = crate::xmpp::muc::destroy("");
+        let rooms = match self.require(&call(), iq::set(&self.component, room.as_str(), destroy)).await {
+            Ok(_) => Ok("a room was made, configured and destroyed".to_owned()),
+            Err(error) => Err(format!("{room} could not be destroyed: {error}")),
+        };
+        (rooms, archive, reflection)
+    }
+
+    async fn check_room_made(&self) -> Result<BareJid, String> {
+        let text = |error: ChatError| error.to_string();
+        let service = self.addresses.services().next().unwrap_or_default().to_owned();
+        let nobody = self.nobody()?;
+        let local = nobody.node().map_or("stanzagate-check", |node| node.as_str());
+        let room = self.addresses.room_at(local, &service).map_err(|error| error.to_string())?;
+        let new = NewRoom {
+            room: room.clone(),
+            owner: nobody,
+            name: "check".into(),
+            description: String::new(),
+            members_only: true,
+        };
+        self.make_room(&call(), &new, false).await.map_err(text)?;
+        self.lists(&call(), &room).await.map_err(text)?;
+        Ok(room)
+    }
+
+    /// What a room sends to an occupant in a user's name must come back here.
+    async fn check_redirect(&self) -> Result<String, String> {
+        let call = call();
+        let nobody = self.nobody()?;
+        let id = self.link.new_id(&call);
+        let mut back = self.incoming.reflections.register(id.clone());
+        let message = client("message")
+            .with("type", "groupchat")
+            .with("id", id)
+            .with("from", self.component.as_str())
+            .with("to", format!("{nobody}/gw-check-0"));
+        self.link.send_routed(&call, &message).await.map_err(|error| error.to_string())?;
+        match back.until(Instant::now() + Duration::from_secs(1)).await {
+            Some((_, Ok(_))) => Ok("the firewall rule returns what rooms send".into()),
+            _ => Err("the firewall rule does not return what rooms send".into()),
+        }
+    }
+
+    async fn check_grant(
+        &self,
+        product: Product,
+        user: Option<&BareJid>,
+    ) -> (Result<String, String>, Result<String, String>) {
+        if product == Product::Prosody {
+            let granted = self.incoming.granted.read().clone();
+            let has = |access: &str, kinds: &[&str]| {
+                let found = granted.iter().find(|(name, kind)| name == access && kinds.contains(&kind.as_str()));
+                found
+                    .map(|(name, kind)| format!("granted: {name} {kind}"))
+                    .ok_or_else(|| format!("not granted: {access}"))
+            };
+            return (has("message", &["outgoing"]), has("iq http://jabber.org/protocol/pubsub", &["both", "set"]));
+        }
+        let verdict = match (self.sessions.granted(), user) {
+            (false, _) => Err("no session grant is configured".to_owned()),
+            (true, None) => Ok("a session grant is configured; `check --user NAME` tries it".into()),
+            (true, Some(user)) => self.check_session(user).await,
+        };
+        (verdict.clone(), verdict)
+    }
+
+    async fn check_session(&self, user: &BareJid) -> Result<String, String> {
+        let text = |error: ChatError| error.to_string();
+        self.require_users(&call(), &[user]).await.map_err(text)?;
+        let question = client("iq").with("type", "get").child(crate::xmpp::vcard::query());
+        self.sessions.iq(&call(), user, question).await.map_err(|error| error.to_string())?;
+        Ok(format!("a session of {user} was opened"))
+    }
+
+    async fn check_passwords(&self) -> Result<String, String> {
+        match self.sessions.check_password(&call(), &self.nobody()?, "no password").await {
+            Ok(false) => Ok("a wrong password was refused".into()),
+            Ok(true) => Err("the server takes any password".into()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+fn call() -> Call {
+    Call { request: "check".into(), deadline: Instant::now() + Duration::from_secs(10) }
+}
