@@ -1,8 +1,7 @@
 //! The gateway's metrics, each registered once and handed to the layer that counts.
 
-/// What the link counts.
-#[derive(Debug, Clone, Default)]
-pub struct LinkMetrics {}
+pub mod link;
+pub use link::LinkMetrics;
 
 /// All metrics. Cheap to clone.
 #[derive(Debug, Clone, Default)]
