@@ -4,18 +4,39 @@
 //! replies go to whoever asked; error messages that answer one of our own ids are kept until the barrier behind that
 //! message has passed; everything else goes to the [`Inbound`] handler.
 
+mod backoff;
+mod barrier;
 pub mod conn;
+mod connect;
 pub mod frame;
+pub mod id;
+mod iq;
+mod reader;
+mod stanza;
+mod stream_error;
+mod supervisor;
+mod writer;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::StreamExt;
 use secrecy::SecretString;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{sleep, timeout_at};
 
-use crate::xml::Element;
+use self::conn::{Conn, Routed, Shared};
+use self::stanza::Prepared;
+use self::supervisor::Supervisor;
+use crate::metrics::LinkMetrics;
 use crate::xml::encode::EncodeError;
 use crate::xml::read::Bounds;
+use crate::xml::{Element, StreamKind};
+
+/// Longest wait for the server's end of the stream when draining.
+const FOOTER: Duration = Duration::from_secs(2);
+/// How often draining looks whether something is still in flight.
+const DRAIN_CHECK: Duration = Duration::from_millis(10);
 
 /// On whose behalf something is sent, and until when an answer is of use.
 #[derive(Debug, Clone)]
@@ -32,13 +53,17 @@ pub type Inbound = Arc<dyn Fn(&LinkHandle, Element) + Send + Sync>;
 /// What the [`Inbound`] handler may use to answer: it never waits, and drops the answer when the queue is full.
 #[derive(Clone)]
 pub struct LinkHandle {
-    _todo: (),
+    shared: Arc<Shared>,
 }
 
 impl LinkHandle {
+    fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
     /// Queues an answer, or drops and counts it when the queue is full.
-    pub fn try_send(&self, _stanza: &Element) {
-        todo!()
+    pub fn try_send(&self, stanza: &Element) {
+        self.shared.answer(stanza);
     }
 }
 
@@ -114,52 +139,168 @@ pub enum LinkError {
 /// The component link. Cheap to clone; one per process, shared by all requests.
 #[derive(Clone)]
 pub struct Link {
-    _todo: (),
+    conn: Arc<watch::Sender<Option<Conn>>>,
+    state: Arc<watch::Sender<LinkState>>,
+    grace: Duration,
+    /// Callers that may wait for the link to come up.
+    patient: Arc<Semaphore>,
 }
 
 impl Link {
     /// Starts the supervisor, which connects and reconnects until [`Link::drain`].
-    pub fn start(_config: LinkConfig, _inbound: Inbound, _metrics: crate::metrics::LinkMetrics) -> Link {
-        todo!()
+    pub fn start(config: LinkConfig, inbound: Inbound, metrics: LinkMetrics) -> Link {
+        let link = Link {
+            conn: Arc::new(watch::Sender::new(None)),
+            state: Arc::new(watch::Sender::new(LinkState::Down(Arc::default()))),
+            grace: config.grace,
+            patient: Arc::new(Semaphore::new(config.queue_stanzas.min(Semaphore::MAX_PERMITS))),
+        };
+        let supervisor = Supervisor { config, inbound, metrics, conn: link.conn.clone(), state: link.state.clone() };
+        tokio::spawn(supervisor.run());
+        link
     }
 
     /// The link's state, to watch.
     pub fn state(&self) -> watch::Receiver<LinkState> {
-        todo!()
+        self.state.subscribe()
     }
 
     /// A new stanza id, unique across replicas, that contains the request's id.
-    pub fn new_id(&self, _call: &Call) -> String {
-        todo!()
+    pub fn new_id(&self, call: &Call) -> String {
+        id::new_id(&call.request)
     }
 
     /// Sends an IQ (its id is set here) and waits for the reply: the whole `<iq type='result'|'error'>`.
     ///
     /// # Errors
     /// [`LinkError`] when there is no reply. A reply of type `error` is an `Ok`.
-    pub async fn iq(&self, _call: &Call, _iq: Element) -> Result<Element, LinkError> {
-        todo!()
+    pub async fn iq(&self, call: &Call, iq: Element) -> Result<Element, LinkError> {
+        let iq = Prepared::iq(iq, StreamKind::Component, &call.request)?;
+        let patience = self.patience(call);
+        loop {
+            match self.up(patience).await?.iq_prepared(call, &iq).await {
+                Err(LinkError::Down(_)) => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Sends many IQs with at most `window` unanswered at once; one result each, in the order of the IQs.
+    pub async fn iq_all(&self, call: &Call, iqs: Vec<Element>, window: usize) -> Vec<Result<Element, LinkError>> {
+        let replies = futures::stream::iter(iqs.into_iter().map(|iq| self.iq(call, iq)));
+        replies.buffered(window.max(1)).collect().await
     }
 
     /// Sends a stanza and returns when it has been written to the socket.
     ///
     /// # Errors
     /// [`LinkError`] when it was not, or may not have been, written.
-    pub async fn send(&self, _call: &Call, _stanza: &Element) -> Result<(), LinkError> {
-        todo!()
+    pub async fn send(&self, call: &Call, stanza: &Element) -> Result<(), LinkError> {
+        let stanza = Prepared::plain(stanza, StreamKind::Component)?;
+        let patience = self.patience(call);
+        loop {
+            match self.up(patience).await?.send_prepared(call, &stanza).await {
+                Err(LinkError::Down(_)) => {}
+                outcome => return outcome,
+            }
+        }
     }
 
     /// Sends a stanza and returns when the server has processed it: a ping queued behind it has come back. One ping
-    /// serves every stanza of a write. `Some` is the error stanza with this stanza's id that came back before the ping.
+    /// serves every stanza of a write. `Some` is the error stanza with this stanza's id that came back before the ping
+    /// (its attributes and its `<error>`). A stanza without an id gets one.
     ///
     /// # Errors
     /// [`LinkError`] when that was not observed.
-    pub async fn send_routed(&self, _call: &Call, _stanza: &Element) -> Result<Option<Element>, LinkError> {
-        todo!()
+    pub async fn send_routed(&self, call: &Call, stanza: &Element) -> Result<Option<Element>, LinkError> {
+        let stanza = Prepared::routed(stanza, StreamKind::Component, &call.request)?;
+        self.routed(call, &stanza, self.patience(call)).await
+    }
+
+    /// As [`Link::send_routed`] for many stanzas, in as few writes as possible; one result each, in order.
+    pub async fn send_all_routed(&self, call: &Call, stanzas: &[Element]) -> Vec<Result<Option<Element>, LinkError>> {
+        let patience = self.patience(call);
+        let mut queued = Vec::with_capacity(stanzas.len());
+        for stanza in stanzas {
+            let prepared = Prepared::routed(stanza, StreamKind::Component, &call.request);
+            queued.push(match prepared {
+                Ok(prepared) => self.queue_routed(call, &prepared, patience).await.map(|routed| (prepared, routed)),
+                Err(error) => Err(error.into()),
+            });
+        }
+        let mut outcomes = Vec::with_capacity(queued.len());
+        for queued in queued {
+            outcomes.push(match queued {
+                Ok((prepared, routed)) => match routed.outcome(call).await {
+                    // Never written: once more, on the next connection.
+                    Err(LinkError::Down(_)) => self.routed(call, &prepared, patience).await,
+                    outcome => outcome,
+                },
+                Err(error) => Err(error),
+            });
+        }
+        outcomes
     }
 
     /// Stops taking stanzas, waits until nothing is pending or `limit` has passed, flushes, and closes the stream.
-    pub async fn drain(&self, _limit: Duration) {
-        todo!()
+    pub async fn drain(&self, limit: Duration) {
+        let until = Instant::now() + limit;
+        self.state.send_replace(LinkState::Draining);
+        let Some(conn) = self.conn.borrow().clone() else { return };
+        while !conn.is_idle() && !conn.is_closed() && Instant::now() < until {
+            sleep(DRAIN_CHECK).await;
+        }
+        conn.close(FOOTER).await;
+    }
+
+    async fn routed(&self, call: &Call, stanza: &Prepared, patience: Instant) -> Result<Option<Element>, LinkError> {
+        loop {
+            match self.queue_routed(call, stanza, patience).await?.outcome(call).await {
+                Err(LinkError::Down(_)) => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn queue_routed(&self, call: &Call, stanza: &Prepared, patience: Instant) -> Result<Routed, LinkError> {
+        loop {
+            match self.up(patience).await?.queue_routed(call, stanza).await {
+                Err(LinkError::Down(_)) => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Until when a caller waits for the link to come up.
+    fn patience(&self, call: &Call) -> Instant {
+        call.deadline.min(Instant::now() + self.grace)
+    }
+
+    /// The open stream, waiting for one until `patience` ends.
+    async fn up(&self, patience: Instant) -> Result<Conn, LinkError> {
+        let open = |conn: &Option<Conn>| conn.as_ref().is_some_and(|conn| !conn.is_closed());
+        if *self.state.borrow() == LinkState::Draining {
+            return Err(LinkError::Draining);
+        }
+        if let Some(conn) = self.conn.borrow().as_ref().filter(|conn| !conn.is_closed()) {
+            return Ok(conn.clone());
+        }
+        let _place = self.patient.try_acquire().map_err(|_| LinkError::Busy)?;
+        let (mut conns, mut states) = (self.conn.subscribe(), self.state.subscribe());
+        tokio::select! {
+            conn = timeout_at(patience.into(), conns.wait_for(open)) => match conn {
+                Ok(Ok(conn)) => conn.clone().ok_or_else(|| self.down()),
+                _ => Err(self.down()),
+            },
+            _ = states.wait_for(|state| *state == LinkState::Draining) => Err(LinkError::Draining),
+        }
+    }
+
+    fn down(&self) -> LinkError {
+        match &*self.state.borrow() {
+            LinkState::Down(cause) => LinkError::Down(cause.clone()),
+            LinkState::Up => LinkError::Down("the connection was just lost".into()),
+            LinkState::Draining => LinkError::Draining,
+        }
     }
 }

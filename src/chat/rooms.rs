@@ -55,8 +55,8 @@ impl Core {
             Err(error) => return Err(error),
         }
         let n = ENTRIES.fetch_add(1, Ordering::Relaxed);
-        let own = format!("{}/{}-{n}", self.component, self.link.instance());
-        let nick = format!("{}-{n}", self.link.instance());
+        let own = format!("{}/{}-{n}", self.component, crate::link::id::instance());
+        let nick = format!("{}-{n}", crate::link::id::instance());
         let created = self.enter(call, &new.room, &own, &nick).await?;
         let furnished = if created { Some(self.furnish(call, new, owned).await) } else { None };
         let leave = muc::leave(&own, &new.room, &nick);

@@ -282,7 +282,7 @@ impl Rig {
 
     /// A gateway's configuration that fits this server: any free loopback port, the qtalk API open to loopback.
     pub fn gateway_config(&self) -> Config {
-        let secret = |text: &str| Secret::Text(text.to_owned().into());
+        let secret = |text: &str| Secret::new(text);
         let mut config = Config::default();
         config.server.domain = DOMAIN.to_owned();
         config.component.address = self.settings.component.to_string();

@@ -1,11 +1,22 @@
 //! One negotiated stream, component or client: its queue, its writer, its reader and who waits for which reply.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio::io::{AsyncBufRead, AsyncWrite};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::time::{timeout, timeout_at};
 
+use super::barrier::{Barriers, Waiter};
 use super::frame::FrameReader;
-use super::{Call, LinkError};
+use super::iq::{IqTracker, Peer};
+use super::stanza::Prepared;
+use super::writer::{Outgoing, Queued, Room, Then};
+use super::{Call, Inbound, LinkError, reader, writer};
+use crate::metrics::LinkMetrics;
+use crate::metrics::link::Dropped;
+use crate::xml::encode::EncodeError;
 use crate::xml::{Element, StreamKind};
 
 /// What a stream needs to know of itself.
@@ -33,49 +44,255 @@ pub struct ConnConfig {
     pub keepalive_timeout: Duration,
 }
 
-/// One open stream. Cheap to clone.
+/// Why a stream has ended.
+#[derive(Debug, Clone)]
+pub(super) struct Ended {
+    pub(super) cause: Arc<str>,
+    /// The server will refuse again until somebody changes something.
+    pub(super) refused: bool,
+}
+
+/// One open stream. Cheap to clone; it ends when the last clone is dropped.
 #[derive(Clone)]
 pub struct Conn {
-    _todo: (),
+    open: Arc<Open>,
+}
+
+struct Open {
+    shared: Arc<Shared>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.shared.end("no longer used", false);
+    }
 }
 
 impl Conn {
     /// Starts the reading and the writing task of a stream on which stanzas may flow from now on.
-    pub fn start<R, W>(_reader: FrameReader<R>, _writer: W, _config: ConnConfig, _inbound: super::Inbound) -> Conn
+    pub fn start<R, W>(reader: FrameReader<R>, writer: W, config: ConnConfig, inbound: Inbound) -> Conn
     where
         R: AsyncBufRead + Unpin + Send + 'static,
         W: AsyncWrite + Unpin + Send + 'static,
     {
-        todo!()
+        Self::start_counted(reader, writer, config, inbound, LinkMetrics::default())
+    }
+
+    /// As [`Conn::start`], counting in `metrics`.
+    pub fn start_counted<R, W>(
+        reader: FrameReader<R>,
+        writer: W,
+        config: ConnConfig,
+        inbound: Inbound,
+        metrics: LinkMetrics,
+    ) -> Conn
+    where
+        R: AsyncBufRead + Unpin + Send + 'static,
+        W: AsyncWrite + Unpin + Send + 'static,
+    {
+        let (queue, waiting) = mpsc::channel(config.queue_stanzas.max(1));
+        let shared = Arc::new(Shared::new(config, queue, metrics));
+        let writing = tokio::spawn(writer::run(shared.clone(), waiting, writer));
+        tokio::spawn(reader::run(shared.clone(), reader, inbound, writing));
+        Conn { open: Arc::new(Open { shared }) }
     }
 
     /// Resolves with the cause when the stream has ended.
-    pub async fn closed(&self) -> std::sync::Arc<str> {
-        todo!()
+    pub async fn closed(&self) -> Arc<str> {
+        self.end().await.cause
     }
 
     /// True once the stream has ended.
     pub fn is_closed(&self) -> bool {
-        todo!()
+        self.shared().ended.borrow().is_some()
     }
 
     /// As [`super::Link::iq`], on this stream.
-    pub async fn iq(&self, _call: &Call, _iq: Element) -> Result<Element, LinkError> {
-        todo!()
+    pub async fn iq(&self, call: &Call, iq: Element) -> Result<Element, LinkError> {
+        self.iq_prepared(call, &Prepared::iq(iq, self.shared().config.kind, &call.request)?).await
     }
 
     /// As [`super::Link::send`], on this stream.
-    pub async fn send(&self, _call: &Call, _stanza: &Element) -> Result<(), LinkError> {
-        todo!()
+    pub async fn send(&self, call: &Call, stanza: &Element) -> Result<(), LinkError> {
+        self.send_prepared(call, &Prepared::plain(stanza, self.shared().config.kind)?).await
     }
 
     /// As [`super::Link::send_routed`], on this stream.
-    pub async fn send_routed(&self, _call: &Call, _stanza: &Element) -> Result<Option<Element>, LinkError> {
-        todo!()
+    pub async fn send_routed(&self, call: &Call, stanza: &Element) -> Result<Option<Element>, LinkError> {
+        let stanza = Prepared::routed(stanza, self.shared().config.kind, &call.request)?;
+        self.queue_routed(call, &stanza).await?.outcome(call).await
     }
 
     /// Flushes what is queued, writes the stream's end, waits for the server's end for at most `limit`.
-    pub async fn close(&self, _limit: Duration) {
-        todo!()
+    pub async fn close(&self, limit: Duration) {
+        let goodbye = async {
+            // The queue is closed only when the stream has ended already.
+            let _ = self.shared().queue.send(Outgoing::Close).await;
+            self.closed().await
+        };
+        if timeout(limit, goodbye).await.is_err() {
+            self.shared().end("closed", false);
+        }
+    }
+
+    pub(super) async fn iq_prepared(&self, call: &Call, iq: &Prepared) -> Result<Element, LinkError> {
+        let shared = self.shared();
+        let peer = Peer::new(iq.to.as_deref(), &shared.server);
+        let (_guard, answer) = shared.iqs.expect(&iq.id, peer)?;
+        let until = call.deadline.min(Instant::now() + shared.config.iq_timeout);
+        shared.enqueue(iq.bytes.clone(), Then::Iq(iq.id.clone()), until).await?;
+        wait(answer, until).await
+    }
+
+    pub(super) async fn send_prepared(&self, call: &Call, stanza: &Prepared) -> Result<(), LinkError> {
+        let (written, answer) = oneshot::channel();
+        self.shared().enqueue(stanza.bytes.clone(), Then::Written(written), call.deadline).await?;
+        wait(answer, call.deadline).await
+    }
+
+    pub(super) async fn queue_routed(&self, call: &Call, stanza: &Prepared) -> Result<Routed, LinkError> {
+        let (answer, outcome) = oneshot::channel();
+        let waiter = Waiter { id: stanza.id.clone(), answer };
+        self.shared().enqueue(stanza.bytes.clone(), Then::Routed(waiter), call.deadline).await?;
+        Ok(Routed { outcome, longest: self.shared().config.iq_timeout })
+    }
+
+    /// Resolves when the stream has ended.
+    pub(super) async fn end(&self) -> Ended {
+        let mut ended = self.shared().ended();
+        let ended = ended.wait_for(Option::is_some).await;
+        ended.ok().and_then(|ended| ended.clone()).unwrap_or(Ended { cause: Arc::default(), refused: false })
+    }
+
+    /// True when nothing is queued and nobody waits for a reply.
+    pub(super) fn is_idle(&self) -> bool {
+        let shared = self.shared();
+        let queued = shared.queue.max_capacity() - shared.queue.capacity();
+        queued == 0 && shared.iqs.is_empty() && shared.barriers.is_empty()
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.open.shared
+    }
+}
+
+/// A stanza in the queue whose processing will be confirmed.
+pub(super) struct Routed {
+    outcome: oneshot::Receiver<Result<Option<Element>, LinkError>>,
+    longest: Duration,
+}
+
+impl Routed {
+    /// Resolves when the server has processed the stanza, with its bounce if there is one.
+    pub(super) async fn outcome(self, call: &Call) -> Result<Option<Element>, LinkError> {
+        wait(self.outcome, call.deadline.min(Instant::now() + self.longest)).await
+    }
+}
+
+async fn wait<T>(answer: oneshot::Receiver<Result<T, LinkError>>, until: Instant) -> Result<T, LinkError> {
+    match timeout_at(until.into(), answer).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) => Err(LinkError::Unknown),
+        Err(_) => Err(LinkError::Timeout),
+    }
+}
+
+/// What the tasks and the callers of one stream share.
+pub(super) struct Shared {
+    pub(super) config: ConnConfig,
+    server: Arc<str>,
+    queue: mpsc::Sender<Outgoing>,
+    room: Arc<Semaphore>,
+    pub(super) iqs: Arc<IqTracker>,
+    pub(super) barriers: Barriers,
+    pub(super) metrics: Arc<LinkMetrics>,
+    ended: watch::Sender<Option<Ended>>,
+}
+
+impl Shared {
+    fn new(config: ConnConfig, queue: mpsc::Sender<Outgoing>, metrics: LinkMetrics) -> Self {
+        let server: Arc<str> = config.server.as_str().into();
+        Self {
+            room: Arc::new(Semaphore::new(config.queue_bytes.min(Semaphore::MAX_PERMITS))),
+            iqs: Arc::new(IqTracker::new(config.pending, metrics.pending_iqs.clone())),
+            barriers: Barriers::new(Peer::new(Some(&server), &server), metrics.clone()),
+            metrics: Arc::new(metrics),
+            ended: watch::Sender::new(None),
+            server,
+            queue,
+            config,
+        }
+    }
+
+    /// The end of the stream, to wait for.
+    pub(super) fn ended(&self) -> watch::Receiver<Option<Ended>> {
+        self.ended.subscribe()
+    }
+
+    /// Ends the stream; the first cause stays.
+    pub(super) fn end(&self, cause: &str, refused: bool) {
+        self.ended.send_if_modified(|ended| {
+            let first = ended.is_none();
+            if first {
+                *ended = Some(Ended { cause: cause.into(), refused });
+            }
+            first
+        });
+    }
+
+    /// Why the stream has ended.
+    pub(super) fn cause(&self) -> Arc<str> {
+        self.ended.borrow().as_ref().map_or_else(|| "the stream is being closed".into(), |ended| ended.cause.clone())
+    }
+
+    /// The longest silence that a living server keeps.
+    pub(super) fn silence(&self) -> Duration {
+        self.config.keepalive + self.config.keepalive_timeout
+    }
+
+    pub(super) fn ping(&self, purpose: &str) -> Result<Prepared, EncodeError> {
+        Prepared::ping(self.config.from.as_deref(), &self.config.server, self.config.kind, purpose)
+    }
+
+    /// Asks the server for a sign of life. With a full queue that is what its taking from the queue will be.
+    pub(super) fn keepalive(&self) {
+        if let Ok(ping) = self.ping("keepalive") {
+            let _ = self.try_enqueue(ping.bytes);
+        }
+    }
+
+    /// Queues an answer, or drops and counts it.
+    pub(super) fn answer(&self, stanza: &Element) {
+        let answer = Prepared::plain(stanza, self.config.kind).map_err(LinkError::from);
+        if let Err(error) = answer.and_then(|answer| self.try_enqueue(answer.bytes)) {
+            tracing::debug!(%error, "dropped an answer");
+            self.metrics.drop_one(Dropped::Answer);
+        }
+    }
+
+    fn try_enqueue(&self, bytes: Bytes) -> Result<(), LinkError> {
+        let permit = self.room.clone().try_acquire_many_owned(self.share(&bytes)).map_err(|_| LinkError::Busy)?;
+        let slot = self.queue.try_reserve().map_err(|_| LinkError::Busy)?;
+        let room = Room::new(permit, bytes.len(), self.metrics.clone());
+        slot.send(Outgoing::Stanza(Queued { bytes, then: Then::Nothing, room }));
+        Ok(())
+    }
+
+    async fn enqueue(&self, bytes: Bytes, then: Then, deadline: Instant) -> Result<(), LinkError> {
+        let place = async {
+            let permit = self.room.clone().acquire_many_owned(self.share(&bytes)).await.ok()?;
+            Some((permit, self.queue.reserve().await.ok()?))
+        };
+        let until = deadline.min(Instant::now() + self.config.busy_wait);
+        let Ok(place) = timeout_at(until.into(), place).await else { return Err(LinkError::Busy) };
+        let Some((permit, slot)) = place else { return Err(LinkError::Down(self.cause())) };
+        let room = Room::new(permit, bytes.len(), self.metrics.clone());
+        slot.send(Outgoing::Stanza(Queued { bytes, then, room }));
+        Ok(())
+    }
+
+    /// The part of the queue's bytes that a stanza takes: one larger than the whole queue takes all of it.
+    fn share(&self, bytes: &Bytes) -> u32 {
+        u32::try_from(bytes.len().min(self.config.queue_bytes)).unwrap_or(u32::MAX)
     }
 }

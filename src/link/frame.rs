@@ -1,9 +1,19 @@
 //! Stream reading: the header, then one bounded element after another.
 
-use tokio::io::AsyncBufRead;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-use crate::xml::Element;
+use rxml::{AsyncReader, Event, Options};
+use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
+
+use crate::xml::build::{Builder, Built};
 use crate::xml::read::Bounds;
+use crate::xml::{Element, STREAMS};
+
+/// Longest attribute value or name, in bytes. The parser's own default of 8 KiB would end the stream at an attribute
+/// that both servers let through.
+const MAX_TOKEN: usize = 256 * 1024;
 
 /// What a stream yields.
 #[derive(Debug)]
@@ -27,33 +37,112 @@ pub struct Header {
 
 /// Reads a stream. Dropping a pending [`FrameReader::next`] loses nothing.
 pub struct FrameReader<R> {
-    _inner: R,
+    events: AsyncReader<Metered<R>>,
+    builder: Builder,
 }
 
 impl<R: AsyncBufRead + Unpin> FrameReader<R> {
     /// Reads from `inner`, refusing or skipping what is over `bounds`.
-    pub fn new(_inner: R, _bounds: Bounds) -> Self {
-        todo!()
+    pub fn new(inner: R, bounds: Bounds) -> Self {
+        let mut options = Options::default();
+        options.max_token_length = MAX_TOKEN;
+        // Only a start tag can be long: text comes in pieces. One far over the bounds would be collected in memory
+        // before any of it could be skipped.
+        let most = (4 * bounds.bytes.max(MAX_TOKEN)) as u64;
+        let metered = Metered { inner, received: 0, event_start: 0, most };
+        Self { events: AsyncReader::with_options(metered, options), builder: Builder::new(bounds) }
     }
 
     /// Reads the stream header.
     ///
     /// # Errors
     /// When the peer sends something else, or the connection fails.
-    pub async fn header(&mut self) -> std::io::Result<Header> {
-        todo!()
+    pub async fn header(&mut self) -> io::Result<Header> {
+        loop {
+            match self.event().await? {
+                Event::StartElement(_, (namespace, name), attributes) => {
+                    if namespace.as_str() != STREAMS || name.as_str() != "stream" {
+                        return Err(invalid(format!("expected a stream header, got <{name} xmlns='{namespace}'>")));
+                    }
+                    let get = |key: &str| attributes.get("", key).cloned();
+                    return Ok(Header { id: get("id").unwrap_or_default(), from: get("from") });
+                }
+                Event::XmlDeclaration(..) | Event::Text(..) => {}
+                Event::EndElement(_) => return Err(invalid("expected a stream header".into())),
+            }
+        }
     }
 
     /// Reads the next top-level element.
     ///
     /// # Errors
     /// When the bytes are not well-formed XML, or the connection fails; the stream is unusable afterwards.
-    pub async fn next(&mut self) -> std::io::Result<Frame> {
-        todo!()
+    pub async fn next(&mut self) -> io::Result<Frame> {
+        loop {
+            let event = self.event().await?;
+            if self.builder.is_idle() && matches!(event, Event::EndElement(_)) {
+                return Ok(Frame::End);
+            }
+            match self.builder.feed(event) {
+                Some(Built::Whole(element)) => return Ok(Frame::Element(element)),
+                Some(Built::Head(head, _)) => return Ok(Frame::TooBig(head)),
+                None => {}
+            }
+        }
+    }
+
+    /// Bytes received so far: it grows with every sign of life, white space and parts of stanzas included.
+    pub fn received(&self) -> u64 {
+        self.events.inner().received
     }
 
     /// The transport, to wrap it in TLS or to restart the stream. Bytes already buffered stay in the buffered reader.
     pub fn into_inner(self) -> R {
-        todo!()
+        self.events.into_inner().0.inner
+    }
+
+    async fn event(&mut self) -> io::Result<Event> {
+        let event = self.events.read().await.map_err(|error| {
+            let eof =
+                error.get_ref().and_then(|e| e.downcast_ref()).is_some_and(|e| matches!(e, rxml::Error::InvalidEof(_)));
+            if eof { io::ErrorKind::UnexpectedEof.into() } else { error }
+        })?;
+        let metered = self.events.inner_mut();
+        metered.event_start = metered.received;
+        event.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    }
+}
+
+fn invalid(message: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, message)
+}
+
+/// Counts what is consumed, and fails when one parser event takes too much.
+struct Metered<R> {
+    inner: R,
+    received: u64,
+    event_start: u64,
+    most: u64,
+}
+
+impl<R: AsyncRead + Unpin> AsyncRead for Metered<R> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().inner).poll_read(cx, buf)
+    }
+}
+
+impl<R: AsyncBufRead + Unpin> AsyncBufRead for Metered<R> {
+    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        let this = self.get_mut();
+        if this.received - this.event_start > this.most {
+            return Poll::Ready(Err(invalid("a start tag is larger than can be held".into())));
+        }
+        Pin::new(&mut this.inner).poll_fill_buf(cx)
+    }
+
+    fn consume(self: Pin<&mut Self>, amount: usize) {
+        let this = self.get_mut();
+        this.received += amount as u64;
+        Pin::new(&mut this.inner).consume(amount);
     }
 }

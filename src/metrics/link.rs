@@ -1,12 +1,103 @@
 //! What the link counts.
 
-use prometheus_client::registry::Registry;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
 
-/// What the link counts.
-#[derive(Debug, Clone, Default)]
-pub struct LinkMetrics {}
+/// Why a stanza was dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Dropped {
+    /// An answer of ours for which the queue had no room, or which cannot be written.
+    Answer,
+    /// A reply that nobody waits for, or from somebody else than was asked.
+    Unmatched,
+    /// A top-level element that is no stanza.
+    Unknown,
+}
+
+/// The label of a dropped stanza.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct DroppedLabels {
+    /// Why.
+    pub reason: Dropped,
+}
+
+/// What the link counts. Cheap to clone: the clones count together.
+#[derive(Debug, Clone)]
+pub struct LinkMetrics {
+    /// Stanzas received.
+    pub stanzas_in: Counter,
+    /// Stanzas written.
+    pub stanzas_out: Counter,
+    /// Stanzas received over a bound, skipped.
+    pub oversize: Counter,
+    /// Stanzas dropped, by reason.
+    pub dropped: Family<DroppedLabels, Counter>,
+    /// Connections established after the first.
+    pub reconnects: Counter,
+    /// 1 while the link is up.
+    pub up: Gauge,
+    /// Stanzas waiting to be written.
+    pub queue_stanzas: Gauge,
+    /// Bytes waiting to be written.
+    pub queue_bytes: Gauge,
+    /// IQs waiting for their reply.
+    pub pending_iqs: Gauge,
+    /// Stanzas whose processing one ping confirmed.
+    pub barrier_stanzas: Histogram,
+    /// Seconds from a write to the reply to its ping.
+    pub acknowledgement: Histogram,
+}
+
+impl Default for LinkMetrics {
+    fn default() -> Self {
+        Self {
+            stanzas_in: Counter::default(),
+            stanzas_out: Counter::default(),
+            oversize: Counter::default(),
+            dropped: Family::default(),
+            reconnects: Counter::default(),
+            up: Gauge::default(),
+            queue_stanzas: Gauge::default(),
+            queue_bytes: Gauge::default(),
+            pending_iqs: Gauge::default(),
+            barrier_stanzas: Histogram::new(exponential_buckets(1.0, 2.0, 9)),
+            acknowledgement: Histogram::new(exponential_buckets(0.000_25, 2.0, 16)),
+        }
+    }
+}
 
 impl LinkMetrics {
-    /// Names the metrics for the exposition.
-    pub fn register(&self, _registry: &mut Registry) {}
+    /// Registers everything under `stanzagate_link_`.
+    pub fn register(&self, registry: &mut Registry) {
+        let registry = registry.sub_registry_with_prefix("stanzagate_link");
+        registry.register("stanzas_in", "Stanzas received", self.stanzas_in.clone());
+        registry.register("stanzas_out", "Stanzas written", self.stanzas_out.clone());
+        registry.register("oversize", "Stanzas received over a bound, skipped", self.oversize.clone());
+        registry.register("dropped", "Stanzas dropped", self.dropped.clone());
+        registry.register("reconnects", "Connections established after the first", self.reconnects.clone());
+        registry.register("up", "1 while the link is up", self.up.clone());
+        registry.register("queue_stanzas", "Stanzas waiting to be written", self.queue_stanzas.clone());
+        registry.register("queue_bytes", "Bytes waiting to be written", self.queue_bytes.clone());
+        registry.register("pending_iqs", "IQs waiting for their reply", self.pending_iqs.clone());
+        registry.register(
+            "barrier_stanzas",
+            "Stanzas whose processing one ping confirmed",
+            self.barrier_stanzas.clone(),
+        );
+        registry.register_with_unit(
+            "acknowledgement",
+            "Time from a write to the reply to its ping",
+            Unit::Seconds,
+            self.acknowledgement.clone(),
+        );
+    }
+
+    /// Counts a dropped stanza.
+    pub fn drop_one(&self, reason: Dropped) {
+        self.dropped.get_or_create(&DroppedLabels { reason }).inc();
+    }
 }

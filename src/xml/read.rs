@@ -1,5 +1,15 @@
 //! Parses one complete element from text, within bounds.
+
+use bytes::BytesMut;
+use rxml::error::EndOrError;
+use rxml::{Event, Namespace, Options, Parse, Parser, WithOptions};
+
 use super::Element;
+use super::build::{Builder, Built, Over};
+use super::encode::inside;
+
+/// The parser's smallest token limit: names and short values always fit.
+const LEAST_TOKEN: usize = 4096;
 
 /// Bounds of what is read. Over a bound the element is refused (fragments) or skipped and counted (streams).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +44,125 @@ pub enum ReadError {
 
 /// Parses exactly one element. An element without a namespace declaration gets `default_ns`.
 ///
+/// A byte order mark, an XML declaration, and white space around the element are tolerated.
+///
 /// # Errors
 /// [`ReadError`] says which rule the text breaks.
-pub fn read_one(_text: &str, _default_ns: &str, _bounds: Bounds) -> Result<Element, ReadError> {
-    todo!()
+pub fn read_one(text: &str, default_ns: &str, bounds: Bounds) -> Result<Element, ReadError> {
+    if text.len() > bounds.bytes {
+        return Err(ReadError::TooLarge(bounds.bytes));
+    }
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let (declaration, text) = split_declaration(text);
+    let mut root = BytesMut::new();
+    inside(&Namespace::from(default_ns.to_owned()), &mut root).map_err(|e| ReadError::Malformed(e.0))?;
+
+    let mut reading = Reading::new(bounds);
+    reading.feed(declaration.as_bytes(), Part::Frame)?;
+    reading.feed(&root, Part::Frame)?;
+    reading.feed(text.as_bytes(), Part::Text)?;
+    reading.feed(b"</x>", Part::Frame)?;
+    reading.finish()
+}
+
+/// The XML declaration, if there is one, and the rest. Whether the former is a valid one is for the parser to say.
+fn split_declaration(text: &str) -> (&str, &str) {
+    let text = text.trim_start_matches([' ', '\t', '\r', '\n']);
+    if !text.starts_with("<?xml") {
+        return ("", text);
+    }
+    text.find("?>").and_then(|at| text.split_at_checked(at + 2)).unwrap_or((text, ""))
+}
+
+/// Whose bytes are fed: our own around the element, or the caller's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Frame,
+    Text,
+}
+
+/// The caller's text is parsed inside an element of ours, which gives it the default namespace. The text must neither
+/// close that element nor leave anything open in it.
+struct Reading {
+    parser: Parser,
+    builder: Builder,
+    bounds: Bounds,
+    inside: bool,
+    element: Option<Element>,
+}
+
+impl Reading {
+    fn new(bounds: Bounds) -> Self {
+        let mut options = Options::default();
+        options.max_token_length = bounds.bytes.max(LEAST_TOKEN);
+        Self {
+            parser: Parser::with_options(options),
+            builder: Builder::new(bounds),
+            bounds,
+            inside: false,
+            element: None,
+        }
+    }
+
+    fn feed(&mut self, mut bytes: &[u8], part: Part) -> Result<(), ReadError> {
+        loop {
+            match self.parser.parse(&mut bytes, false) {
+                Ok(Some(event)) => self.event(event, part)?,
+                Ok(None) | Err(EndOrError::NeedMoreData) => return Ok(()),
+                Err(EndOrError::Error(error)) => return Err(malformed(&error)),
+            }
+        }
+    }
+
+    fn event(&mut self, event: Event, part: Part) -> Result<(), ReadError> {
+        if self.builder.is_idle() {
+            match &event {
+                Event::StartElement(..) if !self.inside => {
+                    self.inside = true;
+                    return Ok(());
+                }
+                Event::StartElement(..) if self.element.is_none() => {}
+                Event::XmlDeclaration(..) => return Ok(()),
+                Event::EndElement(_) if part == Part::Frame => return Ok(()),
+                Event::Text(_, text) if text.trim_matches([' ', '\t', '\r', '\n']).is_empty() => return Ok(()),
+                Event::Text(..) if self.element.is_none() => {
+                    return Err(ReadError::Malformed("text outside of an element".into()));
+                }
+                Event::EndElement(_) if self.element.is_none() => {
+                    return Err(ReadError::Malformed("an end tag without a start tag".into()));
+                }
+                Event::StartElement(..) | Event::EndElement(_) | Event::Text(..) => return Err(ReadError::Trailing),
+            }
+        }
+        let built = self.builder.feed(event);
+        if let Some(over) = self.builder.over() {
+            return Err(self.refusal(over));
+        }
+        if let Some(Built::Whole(element)) = built {
+            self.element = Some(element);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Element, ReadError> {
+        match self.parser.parse(&mut &[][..], true) {
+            Ok(None) => self.element.ok_or_else(|| ReadError::Malformed("no element".into())),
+            Ok(Some(_)) | Err(EndOrError::NeedMoreData) => {
+                Err(ReadError::Malformed("the element is not closed".into()))
+            }
+            Err(EndOrError::Error(error)) => Err(malformed(&error)),
+        }
+    }
+
+    fn refusal(&self, over: Over) -> ReadError {
+        match over {
+            Over::Depth => ReadError::TooDeep(self.bounds.depth),
+            Over::Bytes => ReadError::TooLarge(self.bounds.bytes),
+            Over::Elements => ReadError::TooMany(self.bounds.elements),
+        }
+    }
+}
+
+fn malformed(error: &rxml::Error) -> ReadError {
+    ReadError::Malformed(error.to_string())
 }

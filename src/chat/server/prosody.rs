@@ -114,7 +114,7 @@ async fn take_seat(core: &Core, call: &Call, room: &BareJid, user: &BareJid) -> 
     }
     let wanted = core.nick(call, user).await?;
     let mut nick = lists.free_nick(user, &wanted);
-    let resource = format!("gw-{}-{}", core.link.instance(), RESOURCES.fetch_add(1, Ordering::Relaxed));
+    let resource = format!("gw-{}-{}", crate::link::id::instance(), RESOURCES.fetch_add(1, Ordering::Relaxed));
     let own = format!("{user}/{resource}");
     for last in [false, true] {
         match enter(core, call, room, &own, &nick).await? {

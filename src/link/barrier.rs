@@ -1,0 +1,136 @@
+//! Who waits until the server has processed which write: one ping behind a write stands for every stanza in it.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use super::LinkError;
+use super::iq::Peer;
+use crate::metrics::LinkMetrics;
+use crate::xml::{CLIENT, Element};
+
+/// Bounces kept at once. Over it, waiters whose own bounce may be among the lost ones learn "unknown".
+const MOST_BOUNCES: usize = 4096;
+
+/// A caller that waits for the ping behind its stanza.
+pub(super) struct Waiter {
+    /// The stanza's id.
+    pub(super) id: String,
+    pub(super) answer: oneshot::Sender<Result<Option<Element>, LinkError>>,
+}
+
+/// One write and its ping.
+struct Barrier {
+    ping: String,
+    number: u64,
+    since: Instant,
+    waiters: Vec<Waiter>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Outstanding barriers in the order of their writes.
+    outstanding: VecDeque<Barrier>,
+    /// Error stanzas by id, with the number of the latest barrier when they came: they may belong to it or an earlier one.
+    bounces: HashMap<String, (u64, Element)>,
+    /// The latest barrier when a bounce could not be kept.
+    lost: Option<u64>,
+    last: u64,
+}
+
+/// The outstanding barriers of one stream.
+pub(super) struct Barriers {
+    state: Mutex<State>,
+    peer: Peer,
+    metrics: LinkMetrics,
+}
+
+impl Barriers {
+    /// Barriers whose pings `peer` must answer.
+    pub(super) fn new(peer: Peer, metrics: LinkMetrics) -> Self {
+        Self { state: Mutex::default(), peer, metrics }
+    }
+
+    /// Registers the ping of a write that is about to happen.
+    pub(super) fn push(&self, ping: String, waiters: Vec<Waiter>) {
+        self.metrics.barrier_stanzas.observe(waiters.len() as f64);
+        let mut state = self.state.lock();
+        state.last += 1;
+        let number = state.last;
+        state.outstanding.push_back(Barrier { ping, number, since: Instant::now(), waiters });
+    }
+
+    /// Keeps an error stanza for the waiter it may belong to.
+    pub(super) fn bounce(&self, error: &Element) {
+        let Some(id) = error.attr("id") else { return };
+        let mut state = self.state.lock();
+        if state.outstanding.is_empty() {
+            return;
+        }
+        let last = state.last;
+        if state.bounces.len() >= MOST_BOUNCES {
+            state.lost = Some(last);
+        } else {
+            state.bounces.insert(id.to_owned(), (last, without_echo(error)));
+        }
+    }
+
+    /// Resolves the barrier that `reply` answers, if any. An error reply proves the processing just as well.
+    pub(super) fn resolve(&self, reply: &Element) -> bool {
+        let Some(id) = reply.attr("id") else { return false };
+        let mut state = self.state.lock();
+        let Some(at) = state.outstanding.iter().position(|barrier| barrier.ping == id) else { return false };
+        if !self.peer.sent(reply) {
+            return false;
+        }
+        let Some(barrier) = state.outstanding.remove(at) else { return false };
+        self.metrics.acknowledgement.observe(barrier.since.elapsed().as_secs_f64());
+        let lost = state.lost.is_some_and(|lost| barrier.number <= lost);
+        for Waiter { id, answer } in barrier.waiters {
+            let bounce = if state.bounces.is_empty() { None } else { state.bounces.remove(&id) };
+            let outcome = match bounce {
+                Some((_, bounce)) => Ok(Some(bounce)),
+                None if lost => Err(LinkError::Unknown),
+                None => Ok(None),
+            };
+            let _ = answer.send(outcome);
+        }
+        state.forget();
+        true
+    }
+
+    /// Fails everyone who waits.
+    pub(super) fn fail_all(&self, error: &LinkError) {
+        let state = std::mem::take(&mut *self.state.lock());
+        for waiter in state.outstanding.into_iter().flat_map(|barrier| barrier.waiters) {
+            let _ = waiter.answer.send(Err(error.clone()));
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.state.lock().outstanding.is_empty()
+    }
+}
+
+impl State {
+    /// Forgets the bounces to which no outstanding barrier can belong.
+    fn forget(&mut self) {
+        let first = self.outstanding.front().map_or(u64::MAX, |barrier| barrier.number);
+        if !self.bounces.is_empty() {
+            self.bounces.retain(|_, (latest, _)| *latest >= first);
+        }
+        self.lost = self.lost.filter(|latest| *latest >= first);
+    }
+}
+
+/// The bounce without the payload it echoes, which may be as large as a stanza.
+fn without_echo(bounce: &Element) -> Element {
+    let mut kept = Element::bare(bounce.name(), CLIENT);
+    *kept.attrs_mut() = bounce.attrs().clone();
+    if let Some(error) = bounce.get_child("error", CLIENT) {
+        kept.append_child(error.clone());
+    }
+    kept
+}

@@ -1,0 +1,50 @@
+//! Stanza ids: unique across replicas and restarts, and carrying the id of the request they serve.
+
+use std::fmt::Write as _;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Characters of a request id that go into a stanza id; what is longer is cut.
+const LONGEST_REQUEST: usize = 64;
+/// Length of the random part that tells instances apart: 30 bits.
+const INSTANCE: usize = 6;
+
+/// A new id: this process's random prefix, the request's id, a counter. Only `[A-Za-z0-9._-]` of `request` is kept.
+pub fn new_id(request: &str) -> String {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let mut id = String::with_capacity(INSTANCE + request.len() + 10);
+    id.push_str(instance());
+    id.push('.');
+    id.extend(request.chars().filter(|c| c.is_ascii_alphanumeric() || "._-".contains(*c)).take(LONGEST_REQUEST));
+    // Writing to a string cannot fail.
+    let _ = write!(id, ".{}", COUNTER.fetch_add(1, Ordering::Relaxed));
+    id
+}
+
+/// The random prefix of this process's ids.
+pub fn instance() -> &'static str {
+    static PREFIX: OnceLock<String> = OnceLock::new();
+    PREFIX.get_or_init(|| {
+        let letters = b"abcdefghijklmnopqrstuvwxyz234567".map(char::from);
+        (0..INSTANCE).map(|_| letters[rand::random_range(0..letters.len())]).collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn carries_the_request_and_never_repeats() {
+        let (one, two) = (new_id("r-1.A_b"), new_id("r-1.A_b"));
+        assert!(one.starts_with(&format!("{}.r-1.A_b.", instance())), "{one}");
+        assert_ne!(one, two);
+    }
+
+    #[test]
+    fn keeps_out_what_could_be_read_as_something_else() {
+        let id = new_id("a b'/><x\u{0}\u{e9}\n");
+        assert!(id.chars().all(|c| c.is_ascii_alphanumeric() || c == '.'), "{id}");
+        assert!(new_id(&"x".repeat(10_000)).len() < 100);
+    }
+}

@@ -1,0 +1,139 @@
+//! Who waits for which IQ reply (RFC 6120 sections 8.1.2.1 and 8.2.3).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jid::Jid;
+use parking_lot::Mutex;
+use prometheus_client::metrics::gauge::Gauge;
+use tokio::sync::oneshot;
+
+use super::LinkError;
+use crate::xml::Element;
+
+/// Who must answer a request.
+#[derive(Debug, Clone)]
+pub(super) struct Peer {
+    /// The request's `to`; `None` is our own account.
+    to: Option<String>,
+    /// The server's own domain.
+    server: Arc<str>,
+}
+
+impl Peer {
+    pub(super) fn new(to: Option<&str>, server: &Arc<str>) -> Self {
+        Self { to: to.map(str::to_owned), server: server.clone() }
+    }
+
+    /// True when `reply` comes from whom was asked. Its `to` proves nothing: Prosody answers a request with a borrowed
+    /// `from` on our own stream.
+    pub(super) fn sent(&self, reply: &Element) -> bool {
+        match (self.to.as_deref(), reply.attr("from")) {
+            (Some(to), Some(from)) => same(to, from),
+            // Only the server itself may leave out `from`: it speaks for itself or for our own account.
+            (Some(to), None) => same(to, &self.server) || reply.attr("to").is_some_and(|own| same(to, &bare(own))),
+            (None, None) => true,
+            (None, Some(from)) => {
+                same(from, &self.server)
+                    || reply.attr("to").is_some_and(|own| same(from, own) || same(from, &bare(own)))
+            }
+        }
+    }
+}
+
+/// Compares two JIDs as XMPP does: normalised, and a bare JID is not the same as a full one.
+fn same(one: &str, other: &str) -> bool {
+    one == other || matches!((Jid::new(one), Jid::new(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+fn bare(jid: &str) -> String {
+    Jid::new(jid).map(|jid| jid.to_bare().to_string()).unwrap_or_default()
+}
+
+type Answer = Result<Element, LinkError>;
+
+struct Pending {
+    peer: Peer,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// The pending IQs of one stream.
+pub(super) struct IqTracker {
+    pending: Mutex<HashMap<String, Pending>>,
+    most: usize,
+    gauge: Gauge,
+}
+
+impl IqTracker {
+    pub(super) fn new(most: usize, gauge: Gauge) -> Self {
+        Self { pending: Mutex::default(), most, gauge }
+    }
+
+    /// Registers a request. Dropping the guard forgets it.
+    pub(super) fn expect(
+        self: &Arc<Self>,
+        id: &str,
+        peer: Peer,
+    ) -> Result<(Guard, oneshot::Receiver<Answer>), LinkError> {
+        let (answer, receiver) = oneshot::channel();
+        let mut pending = self.pending.lock();
+        if pending.len() >= self.most {
+            return Err(LinkError::Busy);
+        }
+        pending.insert(id.to_owned(), Pending { peer, answer });
+        self.gauge.inc();
+        Ok((Guard { tracker: self.clone(), id: id.to_owned() }, receiver))
+    }
+
+    /// Hands a reply to whoever asked for it; false when nobody did, or when somebody else answers.
+    pub(super) fn resolve(&self, reply: Element) -> bool {
+        let Some(id) = reply.attr("id") else { return false };
+        let mut all = self.pending.lock();
+        if !all.get(id).is_some_and(|pending| pending.peer.sent(&reply)) {
+            return false;
+        }
+        let found = all.remove(id);
+        drop(all);
+        self.settle(found, Ok(reply))
+    }
+
+    /// Fails one request.
+    pub(super) fn fail(&self, id: &str, error: LinkError) {
+        let found = self.pending.lock().remove(id);
+        self.settle(found, Err(error));
+    }
+
+    /// Fails all requests.
+    pub(super) fn fail_all(&self, error: &LinkError) {
+        let all = std::mem::take(&mut *self.pending.lock());
+        for (_, pending) in all {
+            self.settle(Some(pending), Err(error.clone()));
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.pending.lock().is_empty()
+    }
+
+    fn settle(&self, found: Option<Pending>, answer: Answer) -> bool {
+        let Some(pending) = found else { return false };
+        self.gauge.dec();
+        // The caller may have left in this very moment: then nobody needs it.
+        let _ = pending.answer.send(answer);
+        true
+    }
+}
+
+/// Forgets the request when the caller leaves.
+pub(super) struct Guard {
+    tracker: Arc<IqTracker>,
+    id: String,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if self.tracker.pending.lock().remove(&self.id).is_some() {
+            self.tracker.gauge.dec();
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The reading task: hands every stanza to whom it concerns, and notices silence. It waits for nothing but the socket.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rxml::{Namespace, xml_ncname};
+use tokio::io::AsyncBufRead;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+use tracing::{debug, warn};
+
+use super::conn::Shared;
+use super::frame::{Frame, FrameReader};
+use super::stream_error::StreamError;
+use super::{Inbound, LinkError, LinkHandle};
+use crate::metrics::link::Dropped;
+use crate::xml::{CLIENT, Element};
+
+/// The namespace of the conditions of a stanza error (RFC 6120 section 8.3.2).
+const STANZA_ERRORS: &str = "urn:ietf:params:xml:ns:xmpp-stanzas";
+/// Parts of the keep-alive time in which input is looked for: silence is noticed with that precision.
+const TICKS: u32 = 4;
+
+/// Reads until the stream ends, then fails all who still wait.
+pub(super) async fn run<R>(shared: Arc<Shared>, frames: FrameReader<R>, inbound: Inbound, writer: JoinHandle<()>)
+where
+    R: AsyncBufRead + Unpin,
+{
+    read_all(&shared, frames, &inbound).await;
+    // The writer first: what it never wrote is known not to have happened.
+    let _ = writer.await;
+    shared.barriers.fail_all(&LinkError::Unknown);
+    shared.iqs.fail_all(&LinkError::Unknown);
+}
+
+async fn read_all<R: AsyncBufRead + Unpin>(shared: &Arc<Shared>, mut frames: FrameReader<R>, inbound: &Inbound) {
+    let handle = LinkHandle::new(shared.clone());
+    let mut ended = shared.ended();
+    let mut silence = Silence::new(shared);
+    let tick = sleep_until(silence.next);
+    tokio::pin!(tick);
+    loop {
+        tokio::select! {
+            frame = frames.next() => match frame {
+                Ok(Frame::Element(element)) => dispatch(shared, &handle, inbound, element),
+                Ok(Frame::TooBig(head)) => oversize(shared, &handle, inbound, head),
+                Ok(Frame::End) => shared.end("the server closed the stream", false),
+                Err(error) => shared.end(&format!("cannot read: {error}"), false),
+            },
+            () = &mut tick => {
+                silence.check(shared, frames.received());
+                tick.as_mut().reset(silence.next);
+            }
+            _ = ended.wait_for(Option::is_some) => return,
+        }
+    }
+}
+
+fn dispatch(shared: &Shared, handle: &LinkHandle, inbound: &Inbound, element: Element) {
+    if let Some(error) = StreamError::read(&element) {
+        return shared.end(&error.to_string(), error.is_refusal());
+    }
+    let kind = element.attr("type").unwrap_or_default();
+    match element.name() {
+        _ if !element.has_ns(CLIENT) => unknown(shared, &element),
+        "iq" if matches!(kind, "result" | "error") => {
+            shared.metrics.stanzas_in.inc();
+            reply(shared, element);
+        }
+        "message" | "presence" | "iq" => {
+            shared.metrics.stanzas_in.inc();
+            if kind == "error" {
+                shared.barriers.bounce(&element);
+            }
+            inbound(handle, element);
+        }
+        _ => unknown(shared, &element),
+    }
+}
+
+fn reply(shared: &Shared, reply: Element) {
+    if shared.barriers.resolve(&reply) {
+        return;
+    }
+    let (id, from) = (reply.attr("id").map(str::to_owned), reply.attr("from").map(str::to_owned));
+    if !shared.iqs.resolve(reply) {
+        debug!(?id, ?from, "a reply nobody waits for");
+        shared.metrics.drop_one(Dropped::Unmatched);
+    }
+}
+
+fn unknown(shared: &Shared, element: &Element) {
+    debug!(name = element.name(), namespace = element.ns(), "an unknown top-level element");
+    shared.metrics.drop_one(Dropped::Unknown);
+}
+
+/// Of a stanza over the bounds only the head is known. Who waits for it must not wait in vain, and a request must be
+/// answered.
+fn oversize(shared: &Shared, handle: &LinkHandle, inbound: &Inbound, mut head: Element) {
+    shared.metrics.oversize.inc();
+    warn!(name = head.name(), from = head.attr("from"), id = head.attr("id"), "skipped a stanza over the bounds");
+    match head.attr("type") {
+        Some("result" | "error") if head.is("iq", CLIENT) => {
+            head.attrs_mut().insert(Namespace::NONE, xml_ncname!("type").into(), "error".to_owned());
+            head.append_child(too_big());
+            reply(shared, head);
+        }
+        Some("error") => shared.barriers.bounce(&head),
+        _ if head.is("iq", CLIENT) => inbound(handle, head),
+        _ => {}
+    }
+}
+
+/// The error that stands for a reply that was too big to be taken.
+fn too_big() -> Element {
+    let mut text = Element::bare("text", STANZA_ERRORS);
+    text.append_text("the answer is larger than the gateway takes");
+    Element::builder("error", CLIENT)
+        .attr(xml_ncname!("type").into(), "cancel")
+        .append(Element::bare("policy-violation", STANZA_ERRORS))
+        .append(text)
+        .build()
+}
+
+/// Notices when nothing comes: first a ping, then the end.
+struct Silence {
+    every: Duration,
+    quiet: u32,
+    received: u64,
+    pinged: bool,
+    next: Instant,
+}
+
+impl Silence {
+    fn new(shared: &Shared) -> Self {
+        let every = shared.config.keepalive / TICKS;
+        Self { every, quiet: 0, received: 0, pinged: false, next: Instant::now() + every }
+    }
+
+    fn check(&mut self, shared: &Shared, received: u64) {
+        if received != self.received {
+            (self.received, self.quiet, self.pinged) = (received, 0, false);
+        } else if self.pinged {
+            shared.end("the server is silent", false);
+        } else {
+            self.quiet += 1;
+        }
+        let mut pause = self.every;
+        if self.quiet >= TICKS && !self.pinged {
+            self.pinged = true;
+            pause = shared.config.keepalive_timeout;
+            shared.keepalive();
+        }
+        self.next = Instant::now() + pause;
+    }
+}

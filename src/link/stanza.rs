@@ -1,0 +1,73 @@
+//! A stanza ready for the queue: checked, encoded, and with what is needed to recognise its answer.
+
+use bytes::Bytes;
+use rxml::{Namespace, xml_ncname};
+
+use super::id::new_id;
+use crate::xml::encode::{EncodeError, encode};
+use crate::xml::{CLIENT, Element, StreamKind};
+
+/// The namespace of XEP-0199.
+const PING: &str = "urn:xmpp:ping";
+
+/// An encoded stanza. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Prepared {
+    pub(super) bytes: Bytes,
+    /// Its id; empty when it has none.
+    pub(super) id: String,
+    pub(super) to: Option<String>,
+}
+
+impl Prepared {
+    /// Encodes a stanza as it is.
+    pub(super) fn plain(stanza: &Element, kind: StreamKind) -> Result<Self, EncodeError> {
+        guard(stanza, kind)?;
+        let own = |name: &str| stanza.attr(name).map(str::to_owned);
+        Ok(Self { bytes: encode(stanza, kind)?, id: own("id").unwrap_or_default(), to: own("to") })
+    }
+
+    /// Encodes a stanza, with a new id if it has none: without one its bounce could not be told from others.
+    pub(super) fn routed(stanza: &Element, kind: StreamKind, request: &str) -> Result<Self, EncodeError> {
+        if stanza.attr("id").is_some_and(|id| !id.is_empty()) {
+            return Self::plain(stanza, kind);
+        }
+        Self::plain(&with_id(stanza.clone(), request), kind)
+    }
+
+    /// Encodes an IQ with a new id.
+    pub(super) fn iq(iq: Element, kind: StreamKind, request: &str) -> Result<Self, EncodeError> {
+        Self::plain(&with_id(iq, request), kind)
+    }
+
+    /// A ping, as keep-alive and as barrier.
+    pub(super) fn ping(from: Option<&str>, to: &str, kind: StreamKind, purpose: &str) -> Result<Self, EncodeError> {
+        let ping = Element::builder("iq", CLIENT)
+            .attr(xml_ncname!("type").into(), "get")
+            .attr(xml_ncname!("from").into(), from)
+            .attr(xml_ncname!("to").into(), to)
+            .append(Element::bare("ping", PING));
+        Self::iq(ping.build(), kind, purpose)
+    }
+}
+
+fn with_id(mut stanza: Element, request: &str) -> Element {
+    stanza.attrs_mut().insert(Namespace::NONE, xml_ncname!("id").into(), new_id(request));
+    stanza
+}
+
+/// Refuses what would make a server close the stream, and so harm every other request: any top-level element but the
+/// three stanzas, and on a component stream a missing `from` or `to` (RFC 6120 section 4.9.3).
+fn guard(stanza: &Element, kind: StreamKind) -> Result<(), EncodeError> {
+    if !stanza.has_ns(CLIENT) || !matches!(stanza.name(), "message" | "presence" | "iq") {
+        return Err(EncodeError(format!("<{}> is no stanza", stanza.name())));
+    }
+    if kind == StreamKind::Component {
+        for name in ["from", "to"] {
+            if stanza.attr(name).is_none_or(str::is_empty) {
+                return Err(EncodeError(format!("a stanza of a component needs '{name}'")));
+            }
+        }
+    }
+    Ok(())
+}

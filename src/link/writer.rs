@@ -1,0 +1,196 @@
+//! The writing task: takes all that waits and writes it in one go, with one ping behind what wants to be confirmed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::time::timeout;
+
+use super::LinkError;
+use super::barrier::Waiter;
+use super::conn::Shared;
+use crate::metrics::LinkMetrics;
+
+/// Bytes after which a write takes no further stanza.
+const WRITE_BYTES: usize = 256 * 1024;
+/// Stanzas after which a write takes no further one, so that one ping's answer does not wait for too many.
+const WRITE_STANZAS: usize = 1024;
+
+/// Longest time for writing the stream's end.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// What the queue holds.
+pub(super) enum Outgoing {
+    Stanza(Queued),
+    /// Ends the stream once everything before it is written.
+    Close,
+}
+
+/// A stanza in the queue.
+pub(super) struct Queued {
+    pub(super) bytes: Bytes,
+    pub(super) then: Then,
+    pub(super) room: Room,
+}
+
+/// Who waits for what after the write.
+pub(super) enum Then {
+    Nothing,
+    Written(oneshot::Sender<Result<(), LinkError>>),
+    Routed(Waiter),
+    /// The reply, by id.
+    Iq(String),
+}
+
+/// A share of the queue's bytes, given back when the stanza is written or dropped.
+pub(super) struct Room {
+    _permit: OwnedSemaphorePermit,
+    bytes: i64,
+    metrics: Arc<LinkMetrics>,
+}
+
+impl Room {
+    pub(super) fn new(permit: OwnedSemaphorePermit, bytes: usize, metrics: Arc<LinkMetrics>) -> Self {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        metrics.queue_stanzas.inc();
+        metrics.queue_bytes.inc_by(bytes);
+        Self { _permit: permit, bytes, metrics }
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.metrics.queue_stanzas.dec();
+        self.metrics.queue_bytes.dec_by(self.bytes);
+    }
+}
+
+/// What one write consists of.
+#[derive(Default)]
+struct Batch {
+    bytes: BytesMut,
+    written: Vec<oneshot::Sender<Result<(), LinkError>>>,
+    routed: Vec<Waiter>,
+    rooms: Vec<Room>,
+    close: bool,
+}
+
+impl Batch {
+    fn is_full(&self) -> bool {
+        self.close || self.bytes.len() >= WRITE_BYTES || self.rooms.len() >= WRITE_STANZAS
+    }
+
+    fn add(&mut self, outgoing: Outgoing) {
+        match outgoing {
+            Outgoing::Close => self.close = true,
+            Outgoing::Stanza(Queued { bytes, then, room }) => {
+                self.bytes.extend_from_slice(&bytes);
+                self.rooms.push(room);
+                match then {
+                    Then::Written(waiter) => self.written.push(waiter),
+                    Then::Routed(waiter) => self.routed.push(waiter),
+                    Then::Nothing | Then::Iq(_) => {}
+                }
+            }
+        }
+    }
+
+    /// Puts the ping behind the stanzas if one of them wants to be confirmed.
+    fn confirm(&mut self, shared: &Shared) {
+        if self.routed.is_empty() {
+            return;
+        }
+        let waiters = std::mem::take(&mut self.routed);
+        match shared.ping("barrier") {
+            Ok(ping) => {
+                self.bytes.extend_from_slice(&ping.bytes);
+                shared.barriers.push(ping.id, waiters);
+            }
+            Err(error) => {
+                for waiter in waiters {
+                    let _ = waiter.answer.send(Err(error.clone().into()));
+                }
+            }
+        }
+    }
+
+    async fn write<W: AsyncWrite + Unpin>(&self, out: &mut W) -> std::io::Result<()> {
+        out.write_all(&self.bytes).await?;
+        out.flush().await
+    }
+}
+
+/// Writes until the stream ends; then fails what was never written.
+pub(super) async fn run<W: AsyncWrite + Unpin>(shared: Arc<Shared>, mut queue: mpsc::Receiver<Outgoing>, mut out: W) {
+    let whole = write_all(&shared, &mut queue, &mut out).await;
+    queue.close();
+    let down = LinkError::Down(shared.cause());
+    while let Some(outgoing) = queue.recv().await {
+        if let Outgoing::Stanza(Queued { then, .. }) = outgoing {
+            never_written(&shared, then, &down);
+        }
+    }
+    // After half a stanza an end tag would mean nothing.
+    if whole {
+        let _ = timeout(GOODBYE, goodbye(&mut out)).await;
+    }
+}
+
+/// Writes batch after batch; false when the last one was cut off.
+async fn write_all<W>(shared: &Shared, queue: &mut mpsc::Receiver<Outgoing>, out: &mut W) -> bool
+where
+    W: AsyncWrite + Unpin,
+{
+    let mut ended = shared.ended();
+    loop {
+        let first = tokio::select! {
+            first = queue.recv() => first,
+            _ = ended.wait_for(Option::is_some) => None,
+        };
+        let Some(first) = first else { return true };
+        let mut batch = Batch::default();
+        batch.add(first);
+        while !batch.is_full() {
+            let Ok(next) = queue.try_recv() else { break };
+            batch.add(next);
+        }
+        batch.confirm(shared);
+        let outcome = tokio::select! {
+            outcome = timeout(shared.silence(), batch.write(out)) => outcome,
+            _ = ended.wait_for(Option::is_some) => Ok(Err(std::io::ErrorKind::ConnectionAborted.into())),
+        };
+        let cause = match outcome {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(format!("cannot write: {error}")),
+            Err(_) => Some("the server has stopped reading".to_owned()),
+        };
+        shared.metrics.stanzas_out.inc_by(batch.rooms.len() as u64);
+        let failed = cause.is_some();
+        for waiter in batch.written {
+            let _ = waiter.send(if failed { Err(LinkError::Unknown) } else { Ok(()) });
+        }
+        if let Some(cause) = cause {
+            shared.end(&cause, false);
+            return false;
+        }
+        if batch.close {
+            return true;
+        }
+    }
+}
+
+fn never_written(shared: &Shared, then: Then, down: &LinkError) {
+    match then {
+        Then::Nothing => {}
+        Then::Written(waiter) => drop(waiter.send(Err(down.clone()))),
+        Then::Routed(waiter) => drop(waiter.answer.send(Err(down.clone()))),
+        Then::Iq(id) => shared.iqs.fail(&id, down.clone()),
+    }
+}
+
+async fn goodbye<W: AsyncWrite + Unpin>(out: &mut W) -> std::io::Result<()> {
+    out.write_all(b"</stream:stream>").await?;
+    out.shutdown().await
+}
