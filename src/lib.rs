@@ -20,6 +20,7 @@
 
 pub mod app;
 pub mod chat;
+pub mod check;
 pub mod config;
 pub mod dev;
 pub mod dialects;

@@ -116,7 +116,7 @@ impl Fragment {
     }
 
     /// An attribute of `<message>` as given.
-    pub fn attribute<'a>(&'a self, name: &str) -> Option<&'a str> {
+    pub fn attribute(&self, name: &'static str) -> Option<&str> {
         self.element.attr(name)
     }
 }

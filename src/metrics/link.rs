@@ -73,7 +73,7 @@ impl Default for LinkMetrics {
 impl LinkMetrics {
     /// Registers everything under `stanzagate_link_`.
     pub fn register(&self, registry: &mut Registry) {
-        let registry = registry.sub_registry_with_prefix("stanzagate_link");
+        let registry = registry.sub_registry_with_prefix("link");
         registry.register("stanzas_in", "Stanzas received", self.stanzas_in.clone());
         registry.register("stanzas_out", "Stanzas written", self.stanzas_out.clone());
         registry.register("oversize", "Stanzas received over a bound, skipped", self.oversize.clone());

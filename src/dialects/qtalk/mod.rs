@@ -1,1 +1,3 @@
 //! The qtalk (Startalk) API.
+
+pub mod needs;

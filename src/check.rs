@@ -1,0 +1,114 @@
+//! `stanzagate check`: what the server grants, what is missing, which endpoints that costs, and the lines to add.
+
+use std::collections::HashMap;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::chat::check::{Finding, Right};
+use crate::chat::{Chat, LinkState, Product};
+use crate::config::Config;
+use crate::dialects;
+use crate::metrics::Metrics;
+
+/// How long to wait for the link.
+const CONNECT: Duration = Duration::from_secs(15);
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Connects as `serve` would, tries every right, prints the table on stdout. Success when every enabled endpoint can
+/// work, though it may do less. `user` is the localpart or JID of an account whose session is opened as a trial.
+pub async fn run(config: Config, user: Option<&str>) -> ExitCode {
+    let config = Arc::new(config);
+    let chat = match Chat::start(Arc::clone(&config), Metrics::new()) {
+        Ok(chat) => chat,
+        Err(error) => {
+            eprintln!("stanzagate: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let code = match trial(&chat, &config, user).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(why) => {
+            eprintln!("stanzagate: {why}");
+            ExitCode::FAILURE
+        }
+    };
+    chat.drain(DRAIN).await;
+    code
+}
+
+async fn trial(chat: &Chat, config: &Config, user: Option<&str>) -> Result<bool, String> {
+    let component = &config.component;
+    eprintln!("connecting to {} as {} ...", component.address, component.name);
+    let mut state = chat.link_state();
+    let up = tokio::time::timeout(CONNECT, state.wait_for(|state| *state == LinkState::Up)).await;
+    if !matches!(up, Ok(Ok(_))) {
+        let why = match &*chat.link_state().borrow() {
+            LinkState::Down(why) if !why.is_empty() => why.to_string(),
+            _ => "no answer".into(),
+        };
+        return Err(format!("no component connection: {why}"));
+    }
+    let addresses = chat.addresses();
+    let user = user
+        .map(|user| if user.contains('@') { addresses.user(user) } else { addresses.user_at(user, addresses.domain()) })
+        .transpose()
+        .map_err(|error| error.to_string())?;
+    eprintln!("trying each right ...");
+    let (product, findings) = chat.check(user.as_ref()).await;
+    print!("{}", table(&findings));
+    let missing: Vec<&Finding> = findings.iter().filter(|finding| finding.verdict.is_err()).collect();
+    let verdicts: HashMap<Right, bool> =
+        findings.iter().map(|finding| (finding.right, finding.verdict.is_ok())).collect();
+    let granted = |right: &Right| verdicts.get(right).copied().unwrap_or(false);
+    let mut all = true;
+    println!();
+    for (endpoint, needed, wanted) in dialects::needs(config) {
+        let names = |rights: &[Right]| {
+            rights.iter().filter(|right| !granted(right)).map(|right| right.name()).collect::<Vec<_>>().join(", ")
+        };
+        let (lacks, less) = (names(needed), names(wanted));
+        let says = match (lacks.as_str(), less.as_str()) {
+            ("", "") => "works".to_owned(),
+            ("", less) => format!("works, without: {less}"),
+            (lacks, _) => {
+                all = false;
+                format!("CANNOT WORK, for want of: {lacks}")
+            }
+        };
+        println!("{endpoint:<28} {says}");
+    }
+    print!("{}", advice(&missing, product, &component.name));
+    Ok(all)
+}
+
+fn table(findings: &[Finding]) -> String {
+    let line = |finding: &Finding| {
+        let (sign, text) = match &finding.verdict {
+            Ok(seen) => ("ok", seen),
+            Err(why) => ("MISSING", why),
+        };
+        format!("{:<20} {sign:<8} {text}\n", finding.right.name())
+    };
+    findings.iter().map(line).collect()
+}
+
+fn advice(missing: &[&Finding], product: Option<Product>, component: &str) -> String {
+    let Some(product) = product else {
+        return "\nThe server answers nothing: is server.domain right, and the component allowed to ask?\n".into();
+    };
+    if missing.is_empty() {
+        return String::new();
+    }
+    let mut text = "\nAdd to the server's configuration (whole files are in config/):\n".to_owned();
+    let mut said = Vec::new();
+    for finding in missing {
+        let lines = finding.right.lines(product);
+        if !said.contains(&lines) {
+            said.push(lines);
+            text.push_str(&format!("\n{}\n", lines.replace("COMPONENT", component)));
+        }
+    }
+    text
+}
