@@ -3,7 +3,6 @@
 //! `ejabberdctl` is not used: it needs a named node with its own port and cookie, and costs a second per call. Without
 //! it ejabberd is up in a second, accounts included, and an ordinary user can run the rig.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::process::Command;
 
@@ -11,15 +10,38 @@ use base64::Engine;
 
 use super::error::DevError;
 use super::place::Place;
-use super::settings::{DOMAIN, Settings};
+use super::settings::Settings;
 use crate::config::sessions::Grant;
 
 /// The unix user of Debian's package.
 pub(super) const USER: &str = "ejabberd";
-/// Written by the server itself once its accounts are there.
+/// Written by the server itself once it has started.
 pub(super) const READY: &str = "ready";
 
 const TEMPLATE: &str = include_str!("../../config/ejabberd.yml");
+/// Evaluated when ejabberd has started.
+const START: &str = r#"
+Server = <<"example.org">>.
+Ready = <<@READY@/utf8>>.
+Register = fun(User, Password) ->
+    case ejabberd_auth:try_register(User, Server, Password) of
+        ok -> ok;
+        {error, exists} -> ok = ejabberd_auth:set_password(User, Server, Password)
+    end,
+    ok = file:write_file(<<Ready/binary, "-", User/binary>>, <<>>)
+end.
+Orders = fun Next() ->
+    case io:get_line("") of
+        Line when is_list(Line) ->
+            [User, Password] = string:lexemes(Line, " \n"),
+            Register(list_to_binary(User), list_to_binary(Password)),
+            Next();
+        _ -> ok
+    end
+end.
+spawn(Orders).
+ok = file:write_file(Ready, <<>>).
+"#;
 const PACKAGES: &str = "ejabberd erlang-p1-sqlite3 erlang-p1-oauth2";
 
 /// Fails unless the packages are installed.
@@ -71,27 +93,15 @@ pub(super) fn configure(place: &Place, settings: &Settings) -> Result<(), DevErr
     place.write("ejabberd.yml", &config)
 }
 
-/// The command that runs the server in the foreground. `users` are registered, or get these passwords, at its start.
-pub(super) fn command(place: &Place, users: &BTreeMap<String, String>) -> Result<Command, DevError> {
-    // In a file, because a command line can be read by everybody on the machine.
-    let mut script = String::new();
-    for (user, password) in users {
-        let _ = write!(
-            script,
-            "case ejabberd_auth:try_register(<<\"{user}\">>, <<\"{DOMAIN}\">>, <<\"{password}\">>) of\n    \
-             ok -> ok;\n    \
-             {{error, exists}} -> ok = ejabberd_auth:set_password(<<\"{user}\">>, <<\"{DOMAIN}\">>, <<\"{password}\">>)\n\
-             end.\n"
-        );
-    }
-    let _ = writeln!(script, "ok = file:write_file({}, <<>>).", quoted(&place.inside(READY)));
-    place.write("start.erl", &script)?;
+/// The command that runs the server in the foreground. On its standard input it takes accounts: see [`order`].
+pub(super) fn command(place: &Place) -> Result<Command, DevError> {
+    place.write("start.erl", &START.replace("@READY@", &quoted(&place.inside(READY))))?;
     let _ = std::fs::remove_file(place.outside(READY));
 
     let mut command = place.command("/usr/bin/erl");
     command
         // Room on the scheduler's stack for deep nesting, which otherwise kills the machine (see config/ejabberd.yml).
-        .args(["+sss", "8192", "-noinput", "-mnesia", "dir", &quoted(&place.inside("spool"))])
+        .args(["+sss", "8192", "-noshell", "-mnesia", "dir", &quoted(&place.inside("spool"))])
         .args(["-s", "ejabberd", "-run", "file", "eval", &place.inside("start.erl")])
         .env("EJABBERD_CONFIG_PATH", place.inside("ejabberd.yml"))
         .env("EJABBERD_LOG_PATH", place.inside("log/server.log"))
@@ -99,6 +109,17 @@ pub(super) fn command(place: &Place, users: &BTreeMap<String, String>) -> Result
         .env("ERL_CRASH_DUMP_BYTES", "0")
         .env("ERL_MAX_PORTS", "32000");
     Ok(command)
+}
+
+/// The line that registers an account, or gives it this password. The server then writes the file [`done`] names.
+/// Not an argument, because a command line can be read by everybody on the machine.
+pub(super) fn order(user: &str, password: &str) -> String {
+    format!("{user} {password}\n")
+}
+
+/// The file that shows that an account is there.
+pub(super) fn done(user: &str) -> String {
+    format!("{READY}-{user}")
 }
 
 /// The folder that holds ejabberd's code: Debian puts it under the architecture's name.

@@ -46,7 +46,7 @@ pub enum DevError {
     #[error("the account {user} could not be registered: {output}")]
     Register {
         /// The localpart.
-        user: &'static str,
+        user: String,
         /// What the server's tool printed.
         output: String,
     },

@@ -1,11 +1,10 @@
 //! Prosody in the rig: `config/prosody.cfg.lua` unchanged, with its values in the environment.
 
-use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
 use super::error::DevError;
 use super::place::Place;
-use super::settings::{DOMAIN, Settings, USERS};
+use super::settings::{DOMAIN, Settings};
 
 /// The unix user of Debian's package.
 pub(super) const USER: &str = "prosody";
@@ -55,21 +54,18 @@ pub(super) fn command(place: &Place, settings: &Settings) -> Command {
     command
 }
 
-/// Registers the accounts, or gives them these passwords; the server is not running.
-pub(super) fn register(place: &Place, settings: &Settings, users: &BTreeMap<String, String>) -> Result<(), DevError> {
-    for user in USERS {
-        let Some(password) = users.get(user) else { continue };
-        let output = tool(place, settings, "prosodyctl")
-            .args(["register", user, DOMAIN, password])
-            .stdin(Stdio::null())
-            .output()
-            .map_err(DevError::io("running prosodyctl"))?;
-        if !output.status.success() {
-            let output = [output.stdout, output.stderr].concat();
-            return Err(DevError::Register { user, output: String::from_utf8_lossy(&output).into_owned() });
-        }
+/// Registers an account, or gives it this password; the server may run or not.
+pub(super) fn register(place: &Place, settings: &Settings, user: &str, password: &str) -> Result<(), DevError> {
+    let output = tool(place, settings, "prosodyctl")
+        .args(["register", user, DOMAIN, password])
+        .stdin(Stdio::null())
+        .output()
+        .map_err(DevError::io("running prosodyctl"))?;
+    if output.status.success() {
+        return Ok(());
     }
-    Ok(())
+    let output = [output.stdout, output.stderr].concat();
+    Err(DevError::Register { user: user.to_owned(), output: String::from_utf8_lossy(&output).into_owned() })
 }
 
 fn tool(place: &Place, settings: &Settings, program: &str) -> Command {

@@ -1,6 +1,7 @@
 //! A private XMPP server with four accounts: started, stopped, restarted, and never left behind.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,8 @@ use crate::config::sessions::Grant;
 const START: Duration = Duration::from_secs(60);
 /// Longest wait for a server to end by itself.
 const STOP: Duration = Duration::from_secs(20);
+/// Longest wait for one account.
+const REGISTER: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(20);
 
 /// Which server to run.
@@ -113,41 +116,56 @@ impl Rig {
             Product::Ejabberd => ejabberd::configure(&self.place, &self.settings)?,
             Product::Prosody => {
                 prosody::configure(&self.place)?;
-                prosody::register(&self.place, &self.settings, &self.users)?;
             }
         }
-        self.launch(&self.users)
+        self.start_server()?;
+        self.users.iter().try_for_each(|(user, password)| self.set_password(user, password))
+    }
+
+    /// Registers a further account on the running server and returns its password. For names of ASCII letters and
+    /// digits in lower case.
+    pub fn register(&self, user: &str) -> Result<String, DevError> {
+        if user.is_empty() || !user.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()) {
+            let output = "use letters and digits in lower case only".to_owned();
+            return Err(DevError::Register { user: user.to_owned(), output });
+        }
+        let password = random(16);
+        self.set_password(user, &password)?;
+        Ok(password)
+    }
+
+    fn set_password(&self, user: &str, password: &str) -> Result<(), DevError> {
+        if self.product == Product::Prosody {
+            return prosody::register(&self.place, &self.settings, user, password);
+        }
+        let failed = |output: &str| DevError::Register { user: user.to_owned(), output: output.to_owned() };
+        let done = self.place.outside(&ejabberd::done(user));
+        let _ = std::fs::remove_file(&done);
+        let mut state = self.state.lock();
+        let Some(input) = state.server.as_mut().and_then(|server| server.stdin.as_mut()) else {
+            return Err(failed("the server does not run"));
+        };
+        input.write_all(ejabberd::order(user, password).as_bytes()).map_err(DevError::io("writing to ejabberd"))?;
+        let deadline = Instant::now() + REGISTER;
+        while !done.exists() {
+            if Instant::now() > deadline {
+                return Err(failed(&logs::tail(&self.place, 0)));
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let _ = std::fs::remove_file(&done);
+        Ok(())
     }
 
     /// Starts the server again on the same ports with the same data, after [`Rig::stop_server`] or
     /// [`Rig::kill_server`]. Does nothing while it runs.
     pub fn start_server(&self) -> Result<(), DevError> {
-        // Accounts that were deleted since stay deleted.
-        self.launch(&BTreeMap::new())
-    }
-
-    /// Stops the server in order and keeps its data and ports.
-    pub fn stop_server(&self) -> Result<(), DevError> {
-        self.end(true)
-    }
-
-    /// Ends the server as a power cut would.
-    pub fn kill_server(&self) -> Result<(), DevError> {
-        self.end(false)
-    }
-
-    /// Stops the server and removes its folder, unless the caller named the folder.
-    pub fn stop(self) -> Result<(), DevError> {
-        self.stop_server()
-    }
-
-    fn launch(&self, users: &BTreeMap<String, String>) -> Result<(), DevError> {
         let mut state = self.state.lock();
         if state.server.is_some() {
             return Ok(());
         }
         let mut command = match self.product {
-            Product::Ejabberd => ejabberd::command(&self.place, users)?,
+            Product::Ejabberd => ejabberd::command(&self.place)?,
             Product::Prosody => prosody::command(&self.place, &self.settings),
         };
         let log = self.place.outside("log/output.log");
@@ -155,7 +173,7 @@ impl Rig {
         let errors = output.try_clone().map_err(DevError::io(log.display().to_string()))?;
         let mark = logs::mark(&self.place);
         let server = command
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(output)
             .stderr(errors)
             .process_group(0)
@@ -176,6 +194,21 @@ impl Rig {
             self.kill_server()?;
         }
         outcome
+    }
+
+    /// Stops the server in order and keeps its data and ports.
+    pub fn stop_server(&self) -> Result<(), DevError> {
+        self.end(true)
+    }
+
+    /// Ends the server as a power cut would.
+    pub fn kill_server(&self) -> Result<(), DevError> {
+        self.end(false)
+    }
+
+    /// Stops the server and removes its folder, unless the caller named the folder.
+    pub fn stop(self) -> Result<(), DevError> {
+        self.stop_server()
     }
 
     fn wait_until_ready(&self, server: &mut Child) -> Result<(), String> {

@@ -1,0 +1,101 @@
+//! The rig itself, on each of the four servers: clients talk, a restart keeps what was there, the end leaves nothing.
+
+mod support;
+
+use std::time::Duration;
+
+use stanzagate::config::sessions::Grant;
+use support::element::{body, child, says, show};
+use support::{Client, LoginError, Server, account, fresh, stanza};
+
+on_all_servers!(
+    is_the_generation_it_is_named_for,
+    delivers_a_message_between_two_clients,
+    tells_a_wrong_password,
+    keeps_rooms_and_archives,
+    survives_restarts_and_cleans_up,
+);
+
+async fn is_the_generation_it_is_named_for(server: Server) {
+    let rig = server.shared();
+    let user = Client::login(rig, &account(rig, "user")).await;
+    let query = "<query xmlns='jabber:iq:version'/>";
+    let reply = user.iq(stanza(&format!("<iq type='get' to='{}'>{query}</iq>", rig.domain()))).await;
+    let query = child(&reply, "query").expect("an answer to the version query");
+    let version = child(query, "version").expect("a version").text();
+    let expected = match server {
+        Server::Ejabberd23 => "23.",
+        Server::Prosody012 => "0.12",
+        Server::Ejabberd24 => "24.",
+        Server::Prosody13 => "13.",
+    };
+    assert!(version.starts_with(expected), "{version}");
+}
+
+async fn delivers_a_message_between_two_clients(server: Server) {
+    let rig = server.shared();
+    let (alice, bob) = (account(rig, "alice"), account(rig, "bob"));
+    let (alice, bob) = (Client::login(rig, &alice).await, Client::login(rig, &bob).await);
+    let secret = fresh("hello");
+    alice.send(stanza(&format!("<message to='{}' type='chat'><body>{secret}</body></message>", bob.bare())));
+    let message = bob.wait_for("the message", says(&secret)).await;
+    assert_eq!(message.attr("from"), Some(alice.jid()));
+    bob.expect_none("it twice", Duration::from_millis(100), says(&secret)).await;
+    alice.close().await;
+    bob.close().await;
+}
+
+async fn tells_a_wrong_password(server: Server) {
+    let rig = server.shared();
+    let user = account(rig, "user");
+    match Client::try_connect(rig, &user.name, "wrong", None).await {
+        Err(LoginError::Refused(_)) => {}
+        Err(error) => panic!("{error:?}"),
+        Ok(_) => panic!("logged in with a wrong password"),
+    }
+    Client::connect(rig, &user, Some("phone")).await.close().await;
+}
+
+async fn keeps_rooms_and_archives(server: Server) {
+    let rig = server.shared();
+    let (alice, bob) = (account(rig, "alice"), account(rig, "bob"));
+    let (alice, bob) = (Client::login(rig, &alice).await, Client::login(rig, &bob).await);
+    let room = format!("{}@{}", fresh("room"), rig.rooms());
+    alice.make_room(&room, "Alice").await;
+    bob.join(&room, "Bob").await.unwrap_or_else(|error| panic!("{}", show(&error)));
+    alice.send(stanza(&format!("<message to='{room}' type='groupchat'><body>in the room</body></message>")));
+    bob.wait_for("the room's message", says("in the room")).await;
+    let archive = bob.mam(Some(&room)).await;
+    assert_eq!(archive.iter().filter_map(body).collect::<Vec<_>>(), ["in the room"]);
+
+    alice.send(stanza(&format!("<message to='{}' type='chat'><body>just us</body></message>", bob.bare())));
+    bob.wait_for("the message", says("just us")).await;
+    assert_eq!(bob.mam(None).await.iter().filter_map(body).collect::<Vec<_>>(), ["just us"]);
+    assert_eq!(bob.bookmarks().await, []);
+}
+
+async fn survives_restarts_and_cleans_up(server: Server) {
+    let rig = server.start(Grant::Oauth);
+    let carol = support::Account {
+        name: "carol".to_owned(),
+        password: rig.users()["carol"].clone(),
+        jid: format!("carol@{}", rig.domain()),
+    };
+    Client::login(&rig, &carol).await.close().await;
+    let (before, address) = (rig.pid(), rig.c2s_addr());
+    rig.stop_server().expect("the server stops");
+    assert_eq!(rig.pid(), None);
+    rig.start_server().expect("the server starts again");
+    assert_ne!(rig.pid(), before);
+    assert_eq!(rig.c2s_addr(), address);
+    Client::login(&rig, &carol).await.close().await;
+    rig.kill_server().expect("the server ends");
+    rig.start_server().expect("the server starts after a crash");
+    Client::login(&rig, &carol).await.close().await;
+
+    let dir = rig.dir().to_owned();
+    assert!(dir.exists());
+    rig.stop().expect("the rig stops");
+    assert!(!dir.exists());
+    assert!(tokio::net::TcpStream::connect(address).await.is_err());
+}
