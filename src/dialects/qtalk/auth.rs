@@ -52,7 +52,8 @@ impl Scope<'_> {
     /// # Errors
     /// [`Code::Domain`] when the caller's key does not cover `domain`.
     pub fn may_act_in(&self, domain: &str) -> Result<(), Failure> {
-        match self.caller.may_send_as(domain) {
+        let normal = BareJid::new(domain).map_or_else(|_| domain.to_owned(), |jid| jid.domain().as_str().to_owned());
+        match self.caller.may_send_as(&normal) {
             true => Ok(()),
             false => Err(Failure::new(Code::Domain, format!("this key may not act for users of {domain:?}"))),
         }

@@ -31,6 +31,7 @@
 //! the same for all of them and 13 otherwise, and `data` is
 //! `{"failed":[{"index":N,"errcode":N,"errmsg":"…"},…]}` with the places in the caller's list, from 0.
 
+use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::chat::ChatError;
@@ -67,6 +68,64 @@ pub enum Code {
     Internal = 20,
     BodyTooLarge = 21,
     Timeout = 22,
+}
+
+impl Code {
+    /// The HTTP status of a failure of this kind: 200 for all that the API itself says.
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            _ => StatusCode::OK,
+        }
+    }
+
+    /// The kind of what the layers around the handlers refuse with `status`.
+    pub fn of_status(status: StatusCode) -> Code {
+        match status {
+            StatusCode::UNAUTHORIZED => Self::Unauthenticated,
+            StatusCode::FORBIDDEN => Self::Forbidden,
+            StatusCode::REQUEST_TIMEOUT | StatusCode::GATEWAY_TIMEOUT => Self::Timeout,
+            StatusCode::PAYLOAD_TOO_LARGE => Self::BodyTooLarge,
+            StatusCode::TOO_MANY_REQUESTS => Self::TooMany,
+            StatusCode::SERVICE_UNAVAILABLE => Self::Unavailable,
+            status if status.is_server_error() => Self::Internal,
+            _ => Self::BadRequest,
+        }
+    }
+
+    /// Its word in metrics and logs.
+    pub fn outcome(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad_request",
+            Self::UnknownUser => "unknown_user",
+            Self::RoomExists => "room_exists",
+            Self::UnknownRoom => "unknown_room",
+            Self::NotMember => "not_member",
+            Self::NotOwner => "not_owner",
+            Self::Refused => "refused",
+            Self::OutcomeUnknown => "outcome_unknown",
+            Self::MissingRight => "missing_right",
+            Self::Address => "address",
+            Self::Xml => "xml",
+            Self::TooLarge => "too_large",
+            Self::Partial => "partial",
+            Self::Unavailable => "unavailable",
+            Self::Domain => "domain",
+            Self::AuthFail => "auth_fail",
+            Self::Unauthenticated => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::TooMany => "rate_limited",
+            Self::Internal => "internal",
+            Self::BodyTooLarge => "body_too_large",
+            Self::Timeout => "timeout",
+        }
+    }
 }
 
 /// A failure as the API says it.
@@ -160,14 +219,18 @@ impl From<ChatError> for Failure {
         let code = match &error {
             _ if error.is_unavailable() => Code::Unavailable,
             ChatError::Address(_) => Code::Address,
-            ChatError::Fragment(FragmentError::Read(ReadError::TooLarge(_))) | ChatError::TooLarge(..) => Code::TooLarge,
+            ChatError::Fragment(FragmentError::Read(ReadError::TooLarge(_))) | ChatError::TooLarge(..) => {
+                Code::TooLarge
+            }
             ChatError::Fragment(_) => Code::Xml,
             ChatError::UnknownUser(_) => Code::UnknownUser,
             ChatError::UnknownRoom(_) => Code::UnknownRoom,
             ChatError::RoomExists(_) => Code::RoomExists,
             ChatError::NotMember { .. } => Code::NotMember,
             ChatError::Refused { .. } => Code::Refused,
-            ChatError::Right(_) | ChatError::Config(_) | ChatError::Session(SessionError::NoGrant) => Code::MissingRight,
+            ChatError::Right(_) | ChatError::Config(_) | ChatError::Session(SessionError::NoGrant) => {
+                Code::MissingRight
+            }
             ChatError::Partial(_) => Code::Partial,
             ChatError::Link(error) | ChatError::Session(SessionError::Link(error)) => match error {
                 LinkError::Encode(_) => Code::Xml,

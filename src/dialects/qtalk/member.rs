@@ -113,9 +113,11 @@ impl Users {
 
     /// The call's result, given what became of each of [`Users::jids`], in their order.
     pub fn result(mut self, outcomes: Vec<MemberOutcome>) -> Result<Done, Failure> {
-        let failed = self.places.iter().zip(outcomes).filter_map(|(index, outcome)| {
-            outcome.result.err().map(|error| Failure::from(error).at(*index))
-        });
+        let failed = self
+            .places
+            .iter()
+            .zip(outcomes)
+            .filter_map(|(index, outcome)| outcome.result.err().map(|error| Failure::from(error).at(*index)));
         self.failed.extend(failed);
         Failure::parts(self.total, self.failed)?;
         Ok(None)

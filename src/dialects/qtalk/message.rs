@@ -30,7 +30,9 @@ pub struct Letter {
 pub async fn send_thirdmessage(context: &Context<'_>, body: &Value) -> Result<Done, Failure> {
     match body {
         Value::Object(_) => deliver(context, Letter::read(context.scope, body)?).await?,
-        Value::Array(entries) => batch(context, within(entries, "the batch", context.scope.config.limits.list)?).await?,
+        Value::Array(entries) => {
+            batch(context, within(entries, "the batch", context.scope.config.limits.list)?).await?
+        }
         _ => return Err(Failure::unreadable("the body must be an object or a list of objects")),
     }
     Ok(None)
@@ -92,7 +94,8 @@ impl Letter {
         let fragment = Fragment::parse(&self.xml, bounds, MARKS)
             .map_err(|error| Failure::from(ChatError::from(error)).of("message"))?;
         let to = target(scope.addresses, &self.to, fragment.kind())?;
-        let sender_copy = scope.config.qtalk.sender_copy && wants_copy(fragment.kind(), |name| fragment.attribute(name));
+        let sender_copy =
+            scope.config.qtalk.sender_copy && wants_copy(fragment.kind(), |name| fragment.attribute(name));
         Ok(Message { from: self.from, to, content: Content::Fragment(fragment), sender_copy })
     }
 }
@@ -101,9 +104,10 @@ impl Letter {
 fn target(addresses: &Addresses, to: &str, kind: &str) -> Result<Target, Failure> {
     match addresses.room(to) {
         // Sent to the room as a whole it would show everybody what was meant for one.
-        Ok(_) if Jid::new(to).is_ok_and(|jid| jid.resource().is_some()) => {
-            Err(Failure::new(Code::Address, "to: it names one occupant of a room; name the room, or the user's own address"))
-        }
+        Ok(_) if Jid::new(to).is_ok_and(|jid| jid.resource().is_some()) => Err(Failure::new(
+            Code::Address,
+            "to: it names one occupant of a room; name the room, or the user's own address",
+        )),
         Ok(room) => Ok(Target::Room(room)),
         Err(error) if kind == "groupchat" => {
             Err(Failure::new(Code::Address, format!("to: a message of type groupchat needs a room: {error}")))
@@ -113,7 +117,7 @@ fn target(addresses: &Addresses, to: &str, kind: &str) -> Result<Target, Failure
 }
 
 /// The original's rule for copies to the sender's own devices.
-fn wants_copy<'a>(kind: &str, attr: impl Fn(&str) -> Option<&'a str>) -> bool {
+fn wants_copy<'a>(kind: &str, attr: impl Fn(&'static str) -> Option<&'a str>) -> bool {
     let kind_has_copies = match kind {
         "normal" | "chat" | "revoke" | "note" | "consult" | "encrypt" | "webrtc" => true,
         "readmark" => attr("read_type") == Some("4"),
@@ -128,7 +132,8 @@ mod tests {
 
     #[test]
     fn copies_follow_the_originals_rule() {
-        let with = |name: &'static str, value: &'static str| move |asked: &str| (asked == name).then_some(value);
+        let with =
+            |name: &'static str, value: &'static str| move |asked: &'static str| (asked == name).then_some(value);
         assert!(wants_copy("chat", with("auto_reply", "false")));
         assert!(!wants_copy("chat", with("auto_reply", "true")));
         assert!(!wants_copy("chat", with("carbon_message", "true")));

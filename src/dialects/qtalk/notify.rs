@@ -20,8 +20,8 @@ pub async fn send_notify(context: &Context<'_>, body: &Value) -> Result<Done, Fa
     let notice = Notice::read(context.scope, body)?;
     match notice.to {
         Value::Array(users) => {
-            let failed: Vec<Part> = stream::iter(users.iter().enumerate())
-                .map(|(index, to)| notify(context, &notice, index, to))
+            let failed: Vec<Part> = stream::iter(0..users.len())
+                .map(|index| notify(context, &notice, users, index))
                 .buffer_unordered(CONCURRENT)
                 .filter_map(async |part| part)
                 .collect()
@@ -33,8 +33,8 @@ pub async fn send_notify(context: &Context<'_>, body: &Value) -> Result<Done, Fa
     Ok(None)
 }
 
-async fn notify(context: &Context<'_>, notice: &Notice<'_>, index: usize, to: &Value) -> Option<Part> {
-    send(context, notice, to).await.err().map(|failure| failure.at(index))
+async fn notify(context: &Context<'_>, notice: &Notice<'_>, users: &[Value], index: usize) -> Option<Part> {
+    send(context, notice, users.get(index)?).await.err().map(|failure| failure.at(index))
 }
 
 async fn send(context: &Context<'_>, notice: &Notice<'_>, to: &Value) -> Result<(), Failure> {

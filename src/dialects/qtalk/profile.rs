@@ -76,7 +76,7 @@ pub async fn avatar(
         Ok(_) => absent(),
         Err(error) => match Failure::from(error).code {
             Code::Unavailable | Code::OutcomeUnknown => {
-                let response = (StatusCode::SERVICE_UNAVAILABLE, Outcome("unavailable")).into_response();
+                let response = (StatusCode::SERVICE_UNAVAILABLE, Outcome("unavailable"), ()).into_response();
                 retry_after(response, std::time::Duration::from_secs(1))
             }
             _ => absent(),
@@ -86,7 +86,7 @@ pub async fn avatar(
 
 /// The same for a user who does not exist and for one with another photo: an answer tells nothing about accounts.
 fn absent() -> Response {
-    (StatusCode::NOT_FOUND, Outcome("not_found"), [(header::CACHE_CONTROL, "no-store")]).into_response()
+    (StatusCode::NOT_FOUND, Outcome("not_found"), [(header::CACHE_CONTROL, "no-store")], ()).into_response()
 }
 
 /// The gateway's URL as the caller sees it: the configured one, else from the Host header, which must be a plain

@@ -40,6 +40,21 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
+    /// All that have a path of their own.
+    pub const ALL: [Endpoint; 11] = [
+        Self::SendThirdmessage,
+        Self::SendNotify,
+        Self::CreateMuc,
+        Self::AddMucUser,
+        Self::DelMucUser,
+        Self::DestroyMuc,
+        Self::GetUserNick,
+        Self::SendMessage,
+        Self::MucUsers,
+        Self::AuthUk,
+        Self::ClearStaff,
+    ];
+
     /// The last segment of its path, which is also its name in metrics.
     pub fn name(self) -> &'static str {
         match self {
@@ -156,7 +171,7 @@ fn original_failed(endpoint: Endpoint, failure: &Failure) -> Body<'_> {
     let done = || original(endpoint, None);
     let code = decisive(endpoint, failure);
     if failure.unreadable {
-        return one(endpoint.unreadable());
+        return Body { data: empty(), ..one(endpoint.unreadable()) };
     }
     if gateways_own(endpoint, code) {
         return failed(endpoint, failure);

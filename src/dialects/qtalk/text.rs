@@ -38,8 +38,8 @@ const NO_BODY: &str = "Message Body is Null";
 pub async fn send_message(context: &Context<'_>, body: &Value) -> Result<Done, Failure> {
     match Request::read(context.scope, body)? {
         Request::Users(text, entries, host) => {
-            let failed: Vec<Part> = stream::iter(entries.iter().enumerate())
-                .map(|(index, entry)| to_user(context, &text, &host, index, entry))
+            let failed: Vec<Part> = stream::iter(0..entries.len())
+                .map(|index| to_user(context, &text, &host, entries, index))
                 .buffer_unordered(CONCURRENT)
                 .filter_map(async |part| part)
                 .collect()
@@ -55,7 +55,8 @@ pub async fn send_message(context: &Context<'_>, body: &Value) -> Result<Done, F
     Ok(None)
 }
 
-async fn to_user(context: &Context<'_>, text: &Text, host: &str, index: usize, entry: &Value) -> Option<Part> {
+async fn to_user(context: &Context<'_>, text: &Text, host: &str, entries: &[Value], index: usize) -> Option<Part> {
+    let entry = entries.get(index)?;
     let sent = async {
         let message = text.message(context.scope, Target::User(recipient(context.scope, entry, host)?));
         context.chat.send(context.call, message).await.map_err(Failure::from)

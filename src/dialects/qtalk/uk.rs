@@ -1,15 +1,17 @@
 //! `auth_uk`: is this key the user's? Its tokens are issued over XMPP, to users who have logged in there.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jid::BareJid;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::auth::Context;
 use super::error::{Code, Failure};
 use super::replies::Done;
+use crate::config::qtalk::Qtalk;
+use crate::http::limiter::Attempts;
 
 /// Who a token is for: no other token signed with the same key passes for one.
 const AUDIENCE: &str = "qtalk-uk";
@@ -35,8 +37,8 @@ pub struct Tokens {
 
 impl Tokens {
     /// Tokens signed with `secret`, valid for `seconds`.
-    pub fn new(secret: &SecretString, seconds: u64) -> Tokens {
-        let secret = secret.expose_secret().as_bytes();
+    pub fn new(secret: &str, seconds: u64) -> Tokens {
+        let secret = secret.as_bytes();
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_audience(&[AUDIENCE]);
         validation.set_required_spec_claims(&["exp", "aud", "sub"]);
@@ -110,21 +112,70 @@ fn hex(digit: u8) -> Option<u8> {
 }
 
 /// The one text for every wrong claim: it does not tell which part was wrong.
-pub fn refused() -> Failure {
+fn refused() -> Failure {
     Failure::new(Code::AuthFail, "auth fail")
 }
 
-/// Checks a claim: a token first, which costs nothing, then the XMPP password.
-pub async fn check(context: &Context<'_>, tokens: Option<&Tokens>, user: &BareJid, key: &str) -> Result<Done, Failure> {
-    if tokens.is_some_and(|tokens| tokens.belongs_to(key, user)) {
+/// Failed attempts for one user from one address before that pair has to wait.
+const ATTEMPTS: u32 = 10;
+
+/// How long such attempts count.
+const WINDOW: Duration = Duration::from_secs(60);
+
+/// Pairs of user and address whose failures are remembered.
+const REMEMBERED: usize = 100_000;
+
+/// What auth_uk keeps between calls: nothing but its key and the latest failures.
+pub struct Uk {
+    tokens: Option<Tokens>,
+    attempts: Attempts<(BareJid, IpAddr)>,
+}
+
+/// Why a claim was not confirmed.
+pub enum Refusal {
+    /// Too many failures: wait so long.
+    Wait(Duration),
+    /// It is wrong, or could not be checked.
+    Failed(Failure),
+}
+
+impl Uk {
+    /// Tokens exist only when there is a key to sign them.
+    pub fn new(config: &Qtalk) -> Uk {
+        let tokens = config.uk_secret.as_ref().map(|secret| Tokens::new(secret.expose(), config.uk_seconds));
+        Uk { tokens, attempts: Attempts::new(ATTEMPTS, WINDOW, REMEMBERED) }
+    }
+
+    /// A token for `user`, who has proved to the XMPP server that he is.
+    pub fn issue(&self, user: &BareJid) -> Option<String> {
+        self.tokens.as_ref()?.issue(user)
+    }
+}
+
+/// Checks the claim in `query`: a token first, which costs nothing, then the XMPP password.
+pub async fn auth_uk(context: &Context<'_>, uk: &Uk, query: &str) -> Result<Done, Refusal> {
+    let claim = Claim::read(query).ok_or_else(|| Refusal::Failed(refused()))?;
+    let user = context.scope.person(&claim.user, context.scope.addresses.domain());
+    let user = user.map_err(|_| Refusal::Failed(refused()))?;
+    if uk.tokens.as_ref().is_some_and(|tokens| tokens.belongs_to(&claim.key, &user)) {
         return Ok(None);
     }
-    match context.chat.check_password(context.call, user, key).await {
-        Ok(true) => Ok(None),
-        Ok(false) => Err(refused()),
+    let subject = (user, context.scope.caller.addr);
+    uk.attempts.begin(&subject).map_err(Refusal::Wait)?;
+    match context.chat.check_password(context.call, &subject.0, &claim.key).await {
+        Ok(true) => {
+            uk.attempts.succeeded(&subject);
+            Ok(None)
+        }
+        Ok(false) => Err(Refusal::Failed(refused())),
         Err(error) => match Failure::from(error) {
-            failure if matches!(failure.code, Code::UnknownUser | Code::Address | Code::Xml) => Err(refused()),
-            failure => Err(failure),
+            failure if matches!(failure.code, Code::UnknownUser | Code::Address | Code::Xml) => {
+                Err(Refusal::Failed(refused()))
+            }
+            failure => {
+                uk.attempts.withdrawn(&subject);
+                Err(Refusal::Failed(failure))
+            }
         },
     }
 }
@@ -134,7 +185,7 @@ mod tests {
     use super::*;
 
     fn tokens(secret: &str, seconds: u64) -> Tokens {
-        Tokens::new(&SecretString::from(secret.to_owned()), seconds)
+        Tokens::new(secret, seconds)
     }
 
     fn user(jid: &str) -> BareJid {
