@@ -12,8 +12,12 @@ use crate::config::Config;
 use crate::http::Web;
 
 /// The routes of every API that the configuration enables.
-pub fn router(_chat: &Chat, _config: &Arc<Config>, _web: &Web) -> Router {
-    Router::new()
+pub fn router(chat: &Chat, config: &Arc<Config>, web: &Web) -> Router {
+    let mut router = Router::new();
+    if config.qtalk.enabled {
+        router = router.merge(qtalk::router(chat.clone(), Arc::clone(config), web.clone()));
+    }
+    router
 }
 
 /// Each enabled endpoint with the rights it cannot work without, and those it does less without.

@@ -74,7 +74,8 @@ impl<S: Clone + Send + Sync + 'static> Dialect<S> {
         let handlers: MethodRouter<S> =
             handlers.layer(DefaultBodyLimit::disable()).layer(middleware::from_fn_with_state(endpoint, surround));
         self.router = self.router.route(path, handlers.clone());
-        if !path.ends_with('/') {
+        // What matches every rest of a path matches the slash too.
+        if !path.ends_with('/') && !path.contains("{*") {
             self.router = self.router.route(&format!("{path}/"), handlers);
         }
         self

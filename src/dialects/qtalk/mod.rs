@@ -1,3 +1,32 @@
-//! The qtalk (Startalk) API.
+//! The qtalk (Startalk) API: eleven endpoints under `/qtalk`, as two interface documents describe them.
+//!
+//! - [`routes`]: the table of endpoints, and the way of every call from bytes to reply.
+//! - [`json`], [`wire`]: reading requests. [`replies`], [`error`]: what is answered.
+//! - [`auth`]: in whose name a caller may act. [`uk`]: `auth_uk` and its tokens.
+//! - [`message`], [`text`], [`notify`], [`room`], [`member`], [`profile`], [`staff`]: the endpoints, by family.
 
+pub mod auth;
+pub mod error;
+pub mod json;
+pub mod member;
+pub mod message;
 pub mod needs;
+pub mod notify;
+pub mod profile;
+pub mod replies;
+pub mod room;
+pub mod routes;
+pub mod staff;
+pub mod text;
+pub mod uk;
+pub mod wire;
+
+pub use routes::router;
+
+use crate::chat::message::MarksChild;
+
+/// The child that carries what servers drop from `<message>` and `<body>`: an attribute for each.
+const MARKS: MarksChild = MarksChild { ns: "urn:stanzagate:qtalk:0", name: "qtalk" };
+
+/// Parts of one call that are under way at once.
+const CONCURRENT: usize = 64;

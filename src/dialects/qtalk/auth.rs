@@ -1,0 +1,61 @@
+//! In whose name a caller may act: only users of served domains, and only of the domains his key is limited to.
+
+use jid::BareJid;
+
+use super::error::{Code, Failure};
+use crate::chat::address::Addresses;
+use crate::chat::{Call, Chat};
+use crate::config::Config;
+use crate::http::access::Caller;
+
+/// What a call may name, and within which bounds: all that reading it needs.
+#[derive(Clone, Copy)]
+pub struct Scope<'a> {
+    /// The addresses that may be named.
+    pub addresses: &'a Addresses,
+    /// The settings.
+    pub config: &'a Config,
+    /// Who calls.
+    pub caller: &'a Caller,
+}
+
+/// One call, and what carries it out.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// What it may name.
+    pub scope: Scope<'a>,
+    /// The verbs.
+    pub chat: &'a Chat,
+    /// The request's id and deadline.
+    pub call: &'a Call,
+}
+
+impl Scope<'_> {
+    /// A user as callers name him: a localpart at `host`, or a whole address.
+    ///
+    /// # Errors
+    /// The address is not valid, or its domain is not served.
+    pub fn person(&self, user: &str, host: &str) -> Result<BareJid, Failure> {
+        let person = match user.contains('@') {
+            true => self.addresses.user(user),
+            false => self.addresses.user_at(user, host),
+        };
+        person.map_err(Failure::from)
+    }
+
+    /// # Errors
+    /// [`Code::Domain`] when the caller's key does not cover the user's domain.
+    pub fn may_act_for(&self, user: &BareJid) -> Result<(), Failure> {
+        self.may_act_in(user.domain().as_str())
+    }
+
+    /// # Errors
+    /// [`Code::Domain`] when the caller's key does not cover `domain`.
+    pub fn may_act_in(&self, domain: &str) -> Result<(), Failure> {
+        let normal = BareJid::new(domain).map_or_else(|_| domain.to_owned(), |jid| jid.domain().as_str().to_owned());
+        match self.caller.may_send_as(&normal) {
+            true => Ok(()),
+            false => Err(Failure::new(Code::Domain, format!("this key may not act for users of {domain:?}"))),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! `add_muc_user`, `del_muc_user` and `muc_users`: who belongs to a room.
+
+use jid::BareJid;
+use serde_json::{Value, json};
+
+use super::auth::{Context, Scope};
+use super::error::{Failure, Part};
+use super::replies::Done;
+use super::room::{fields, must_own, named_room, owner};
+use super::wire::{Fields, text};
+use crate::chat::room::{Member, MemberOutcome};
+
+/// Adds members to a room.
+pub async fn add_muc_user(context: &Context<'_>, body: &Value) -> Result<Done, Failure> {
+    let Change { room, by, users } = Change::read_add(context.scope, body)?;
+    if users.jids.is_empty() {
+        // Nobody is added, but a room that does not exist is still a failure.
+        context.chat.members(context.call, &room).await?;
+        return users.result(Vec::new());
+    }
+    let outcomes = context.chat.add_members(context.call, &room, by.as_ref(), &users.jids).await?;
+    users.result(outcomes)
+}
+
+/// Removes members from a room, on behalf of an owner or admin.
+pub async fn del_muc_user(context: &Context<'_>, body: &Value) -> Result<Done, Failure> {
+    let Change { room, by, users } = Change::read_del(context.scope, body)?;
+    let owner = by.ok_or_else(|| Failure::field("muc_owner is missing"))?;
+    must_own(context, &room, &owner).await?;
+    if users.jids.is_empty() {
+        return users.result(Vec::new());
+    }
+    let outcomes = context.chat.remove_members(context.call, &room, &users.jids).await?;
+    users.result(outcomes)
+}
+
+/// Lists a room's owners, admins and members.
+pub async fn muc_users(context: &Context<'_>, body: &Value) -> Result<Done, Failure> {
+    let room = named_room(context.scope, fields(body)?)?;
+    let members = context.chat.members(context.call, &room).await?;
+    Ok(Some(listed(&members)))
+}
+
+/// A change of a room's members.
+pub struct Change {
+    /// The room.
+    pub room: BareJid,
+    /// In whose name, where the request says so.
+    pub by: Option<BareJid>,
+    /// Who is added or removed.
+    pub users: Users,
+}
+
+impl Change {
+    /// Reads an add_muc_user request. Nobody in particular (no list, or an empty text) is nobody.
+    pub fn read_add(scope: Scope<'_>, body: &Value) -> Result<Change, Failure> {
+        let fields = fields(body)?;
+        let list = match fields.raw("muc_member") {
+            Some(Value::String(none)) if none.is_empty() => None,
+            _ => fields.list("muc_member", scope.config.limits.list)?,
+        };
+        Change::new(scope, fields, list.unwrap_or_default())
+    }
+
+    /// Reads a del_muc_user request, in which the list must be there.
+    pub fn read_del(scope: Scope<'_>, body: &Value) -> Result<Change, Failure> {
+        let fields = fields(body)?;
+        let list = fields.list("muc_member", scope.config.limits.list)?;
+        Change::new(scope, fields, list.ok_or_else(|| Failure::field("muc_member is missing"))?)
+    }
+
+    fn new(scope: Scope<'_>, fields: Fields<'_>, list: &[Value]) -> Result<Change, Failure> {
+        let (room, by) = (named_room(scope, fields)?, owner(scope, fields)?);
+        Ok(Change { room, by, users: Users::read(scope, list, scope.addresses.domain(), "muc_member") })
+    }
+}
+
+/// Members as the API lists them: localpart, host, nick.
+pub fn listed(members: &[Member]) -> Value {
+    let entry = |member: &Member| {
+        let user = member.jid.node().map(|node| node.to_string()).unwrap_or_default();
+        json!({ "U": user, "H": member.jid.domain().as_str(), "N": member.nick })
+    };
+    members.iter().map(entry).collect()
+}
+
+/// Users named in a list, with their places in it. One who is named twice counts at his first place.
+pub struct Users {
+    /// Those that can be worked with, each once.
+    pub jids: Vec<BareJid>,
+    places: Vec<usize>,
+    failed: Vec<Part>,
+    total: usize,
+}
+
+impl Users {
+    /// Reads localparts (at `domain`) and addresses; what is neither becomes a failed part.
+    pub fn read(scope: Scope<'_>, list: &[Value], domain: &str, name: &str) -> Users {
+        let mut users = Users { jids: Vec::new(), places: Vec::new(), failed: Vec::new(), total: list.len() };
+        let mut seen = std::collections::HashSet::new();
+        for (index, entry) in list.iter().enumerate() {
+            match text(entry, name).and_then(|user| scope.person(&user, domain)) {
+                Ok(jid) if seen.insert(jid.clone()) => {
+                    users.jids.push(jid);
+                    users.places.push(index);
+                }
+                Ok(_) => {}
+                Err(failure) => users.failed.push(failure.at(index)),
+            }
+        }
+        users
+    }
+
+    /// The call's result, given what became of each of [`Users::jids`], in their order.
+    pub fn result(mut self, outcomes: Vec<MemberOutcome>) -> Result<Done, Failure> {
+        let failed = self
+            .places
+            .iter()
+            .zip(outcomes)
+            .filter_map(|(index, outcome)| outcome.result.err().map(|error| Failure::from(error).at(*index)));
+        self.failed.extend(failed);
+        Failure::parts(self.total, self.failed)?;
+        Ok(None)
+    }
+}

@@ -1,0 +1,144 @@
+//! `send_thirdmessage`: messages given as XML, one or a batch.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use futures::StreamExt;
+use futures::stream;
+use jid::{BareJid, Jid};
+use serde_json::Value;
+
+use super::auth::{Context, Scope};
+use super::error::{Code, Failure, Part};
+use super::replies::Done;
+use super::wire::{Fields, within};
+use super::{CONCURRENT, MARKS};
+use crate::chat::ChatError;
+use crate::chat::address::Addresses;
+use crate::chat::message::{Content, Fragment, Message, Target};
+use crate::xml::read::Bounds;
+
+/// One entry of the batch, its sender checked; the XML is still text.
+pub struct Letter {
+    from: BareJid,
+    to: String,
+    xml: String,
+}
+
+/// Sends one message or a batch. Every entry is tried, also after one has failed; entries of the same sender and
+/// recipient go in the caller's order, others side by side.
+pub async fn send_thirdmessage(context: &Context<'_>, body: &Value) -> Result<Done, Failure> {
+    match body {
+        Value::Object(_) => deliver(context, Letter::read(context.scope, body)?).await?,
+        Value::Array(entries) => {
+            batch(context, within(entries, "the batch", context.scope.config.limits.list)?).await?
+        }
+        _ => return Err(Failure::unreadable("the body must be an object or a list of objects")),
+    }
+    Ok(None)
+}
+
+async fn batch(context: &Context<'_>, entries: &[Value]) -> Result<(), Failure> {
+    let mut failed = Vec::new();
+    let mut conversations: HashMap<(BareJid, String), Vec<(usize, Letter)>> = HashMap::new();
+    for (index, entry) in entries.iter().enumerate() {
+        match Letter::read(context.scope, entry) {
+            Ok(letter) => {
+                let to = Jid::new(&letter.to).map_or_else(|_| letter.to.clone(), |jid| jid.to_bare().to_string());
+                conversations.entry((letter.from.clone(), to)).or_default().push((index, letter));
+            }
+            Err(failure) => failed.push(failure.at(index)),
+        }
+    }
+    let undelivered: Vec<Vec<Part>> = stream::iter(conversations.into_values())
+        .map(|conversation| in_order(context, conversation))
+        .buffer_unordered(CONCURRENT)
+        .collect()
+        .await;
+    failed.extend(undelivered.into_iter().flatten());
+    Failure::parts(entries.len(), failed)
+}
+
+async fn in_order(context: &Context<'_>, conversation: Vec<(usize, Letter)>) -> Vec<Part> {
+    let mut failed = Vec::new();
+    for (index, letter) in conversation {
+        if let Err(failure) = deliver(context, letter).await {
+            failed.push(failure.at(index));
+        }
+    }
+    failed
+}
+
+async fn deliver(context: &Context<'_>, letter: Letter) -> Result<(), Failure> {
+    if Instant::now() >= context.call.deadline {
+        return Err(Failure::new(Code::Unavailable, "the time of the request was up before this was tried"));
+    }
+    context.chat.send(context.call, letter.into_message(context.scope)?).await?;
+    Ok(())
+}
+
+impl Letter {
+    /// Reads one entry.
+    pub fn read(scope: Scope<'_>, entry: &Value) -> Result<Letter, Failure> {
+        let fields = Fields::of(entry).ok_or_else(|| Failure::field("an entry of the batch must be an object"))?;
+        let (from, to, xml) = (fields.required("from")?, fields.required("to")?, fields.required("message")?);
+        let from = scope.addresses.user(&from).map_err(|error| Failure::from(error).of("from"))?;
+        scope.may_act_for(&from)?;
+        Ok(Letter { from, to, xml })
+    }
+
+    /// The message it stands for: what the JSON says of sender and recipient goes before what the XML says.
+    pub fn into_message(self, scope: Scope<'_>) -> Result<Message, Failure> {
+        let limits = &scope.config.limits;
+        let bounds = Bounds { depth: limits.xml_depth, bytes: limits.xml_bytes, elements: limits.xml_elements };
+        let fragment = Fragment::parse(&self.xml, bounds, MARKS)
+            .map_err(|error| Failure::from(ChatError::from(error)).of("message"))?;
+        let to = target(scope.addresses, &self.to, fragment.kind())?;
+        let sender_copy =
+            scope.config.qtalk.sender_copy && wants_copy(fragment.kind(), |name| fragment.attribute(name));
+        Ok(Message { from: self.from, to, content: Content::Fragment(fragment), sender_copy })
+    }
+}
+
+/// A room when the address is one or the message says so, else a user.
+fn target(addresses: &Addresses, to: &str, kind: &str) -> Result<Target, Failure> {
+    match addresses.room(to) {
+        // Sent to the room as a whole it would show everybody what was meant for one.
+        Ok(_) if Jid::new(to).is_ok_and(|jid| jid.resource().is_some()) => Err(Failure::new(
+            Code::Address,
+            "to: it names one occupant of a room; name the room, or the user's own address",
+        )),
+        Ok(room) => Ok(Target::Room(room)),
+        Err(error) if kind == "groupchat" => {
+            Err(Failure::new(Code::Address, format!("to: a message of type groupchat needs a room: {error}")))
+        }
+        Err(_) => addresses.user(to).map(Target::User).map_err(|error| Failure::from(error).of("to")),
+    }
+}
+
+/// The original's rule for copies to the sender's own devices.
+fn wants_copy<'a>(kind: &str, attr: impl Fn(&'static str) -> Option<&'a str>) -> bool {
+    let kind_has_copies = match kind {
+        "normal" | "chat" | "revoke" | "note" | "consult" | "encrypt" | "webrtc" => true,
+        "readmark" => attr("read_type") == Some("4"),
+        _ => false,
+    };
+    kind_has_copies && attr("carbon_message") != Some("true") && attr("auto_reply") != Some("true")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wants_copy;
+
+    #[test]
+    fn copies_follow_the_originals_rule() {
+        let with =
+            |name: &'static str, value: &'static str| move |asked: &'static str| (asked == name).then_some(value);
+        assert!(wants_copy("chat", with("auto_reply", "false")));
+        assert!(!wants_copy("chat", with("auto_reply", "true")));
+        assert!(!wants_copy("chat", with("carbon_message", "true")));
+        assert!(!wants_copy("headline", |_| None));
+        assert!(!wants_copy("readmark", with("read_type", "3")));
+        assert!(wants_copy("readmark", with("read_type", "4")));
+    }
+}

@@ -1,0 +1,103 @@
+//! `create_muc` and `destroy_muc`, and what all room calls read alike.
+
+use jid::BareJid;
+use serde_json::Value;
+
+use super::auth::{Context, Scope};
+use super::error::{Code, Failure};
+use super::replies::Done;
+use super::wire::Fields;
+use crate::chat::ChatError;
+use crate::chat::room::{Affiliation, NewRoom};
+
+/// What occupants read when a room goes, as the original said it.
+const REASON: &str = "management close";
+
+/// Creates a room with its owner.
+pub async fn create_muc(context: &Context<'_>, body: &Value) -> Result<Done, Failure> {
+    context.chat.create_room(context.call, new_room(context.scope, body)?).await?;
+    Ok(None)
+}
+
+/// Destroys a room on behalf of an owner or admin.
+pub async fn destroy_muc(context: &Context<'_>, body: &Value) -> Result<Done, Failure> {
+    let (room, owner) = old_room(context.scope, body)?;
+    must_own(context, &room, &owner).await?;
+    context.chat.destroy_room(context.call, &room, REASON).await?;
+    Ok(None)
+}
+
+/// The room that a request creates.
+pub fn new_room(scope: Scope<'_>, body: &Value) -> Result<NewRoom, Failure> {
+    let fields = fields(body)?;
+    Ok(NewRoom {
+        room: named_room(scope, fields)?,
+        owner: owner(scope, fields)?.ok_or_else(|| Failure::field("muc_owner is missing"))?,
+        name: fields.text_or("muc_name", "")?,
+        description: fields.text_or("muc_desc", "")?,
+        members_only: scope.config.qtalk.members_only,
+    })
+}
+
+/// The room that a request destroys, and in whose name. As in the original it is `muc_owner` at `host`;
+/// `muc_owner_host` is taken for callers that name the host as everywhere else.
+pub fn old_room(scope: Scope<'_>, body: &Value) -> Result<(BareJid, BareJid), Failure> {
+    let fields = fields(body)?;
+    let room = named_room(scope, fields)?;
+    let host = match fields.filled("host")? {
+        Some(host) => host,
+        None => owner_host(scope, fields)?,
+    };
+    let owner = scope.person(&fields.required("muc_owner")?, &host).map_err(|failure| failure.of("muc_owner"))?;
+    scope.may_act_for(&owner)?;
+    Ok((room, owner))
+}
+
+/// The request's fields.
+pub fn fields(body: &Value) -> Result<Fields<'_>, Failure> {
+    Fields::of(body).ok_or_else(|| Failure::unreadable("the body must be an object"))
+}
+
+/// The room that `muc_id` and `muc_domain` name.
+pub fn named_room(scope: Scope<'_>, fields: Fields<'_>) -> Result<BareJid, Failure> {
+    let (local, service) = (fields.required("muc_id")?, fields.required("muc_domain")?);
+    scope.addresses.room_at(&local, &service).map_err(|error| Failure::from(error).of("muc_id, muc_domain"))
+}
+
+/// The user in whose name the call is made: `muc_true_owner`, else `muc_owner`, at `muc_owner_host`.
+///
+/// # Errors
+/// The address is not served, or the caller may not act for its domain (nor for the host, when no owner is named).
+pub fn owner(scope: Scope<'_>, fields: Fields<'_>) -> Result<Option<BareJid>, Failure> {
+    let host = owner_host(scope, fields)?;
+    let (field, local) = match fields.filled("muc_true_owner")? {
+        Some(local) => ("muc_true_owner", Some(local)),
+        None => ("muc_owner", fields.filled("muc_owner")?),
+    };
+    let Some(local) = local else {
+        scope.may_act_in(&host)?;
+        return Ok(None);
+    };
+    let owner = scope.person(&local, &host).map_err(|failure| failure.of(field))?;
+    scope.may_act_for(&owner)?;
+    Ok(Some(owner))
+}
+
+fn owner_host(scope: Scope<'_>, fields: Fields<'_>) -> Result<String, Failure> {
+    fields.text_or("muc_owner_host", "").map(|host| match host.is_empty() {
+        true => scope.addresses.domain().to_owned(),
+        false => host,
+    })
+}
+
+/// # Errors
+/// [`Code::NotOwner`] when `user` is neither owner nor admin of `room`.
+pub async fn must_own(context: &Context<'_>, room: &BareJid, user: &BareJid) -> Result<(), Failure> {
+    match context.chat.affiliation(context.call, room, user).await {
+        Ok(Affiliation::Owner | Affiliation::Admin) => Ok(()),
+        Ok(_) | Err(ChatError::UnknownUser(_)) => {
+            Err(Failure::new(Code::NotOwner, format!("owner error: {user} is neither owner nor admin of {room}")))
+        }
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,182 @@
+//! The table of endpoints, and the way of a call: method, body, work, reply.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, Method, StatusCode, header, request::Parts};
+use axum::response::Response;
+use axum::routing::{any, get};
+use serde_json::Value;
+
+use super::auth::{Context, Scope};
+use super::error::{Code, Failure};
+use super::replies::{self, Done, Endpoint};
+use super::uk::Uk;
+use super::{json, member, message, notify, profile, room, staff, text, uk};
+use crate::chat::{Call, Chat};
+use crate::config::Config;
+use crate::config::qtalk::Replies;
+use crate::http::access::{Access, Caller};
+use crate::http::call::CallOf;
+use crate::http::client_addr::{Peer, is_in};
+use crate::http::{Outcome, Web, retry_after};
+
+/// After this the caller may try again what found the gateway busy or the XMPP server away.
+const UNAVAILABLE_WAIT: Duration = Duration::from_secs(1);
+
+/// What the handlers share.
+#[derive(Clone)]
+pub struct Qtalk {
+    /// The verbs.
+    pub chat: Chat,
+    config: Arc<Config>,
+    web: Web,
+    uk: Arc<Uk>,
+}
+
+/// The API's routes. Users' requests for auth_uk tokens are answered from now on, when a key to sign them is configured.
+pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> Router {
+    let uk = Arc::new(Uk::new(&config.qtalk));
+    let issuer = Arc::clone(&uk);
+    chat.on_key_request(Arc::new(move |user| issuer.issue(user)));
+
+    let access = Access::new(config.qtalk.auth, &config.qtalk.keys, &config.qtalk.allow);
+    let root = format!("{}/qtalk", config.qtalk.prefix);
+    let avatar = get(profile::avatar);
+    let mut routes = web.dialect("qtalk", refusal, access);
+    for endpoint in Endpoint::ALL {
+        let call = move |state, call, caller, request| serve(endpoint, state, call, caller, request);
+        routes = routes.route(endpoint.name(), &format!("{root}/{}", endpoint.name()), any(call));
+    }
+    let unknown = || any(async |State(qtalk): State<Qtalk>| qtalk.reply(Endpoint::Unknown, Err(not_defined())));
+    routes
+        .open_route("avatar", &format!("{root}/avatar/{{user}}/{{sha256}}"), avatar)
+        .route("unknown", &root, unknown())
+        .route("unknown", &format!("{root}/{{*rest}}"), unknown())
+        .finish(Qtalk { chat, config, web, uk })
+}
+
+fn not_defined() -> Failure {
+    Failure::field("request not defined")
+}
+
+async fn serve(
+    endpoint: Endpoint,
+    State(qtalk): State<Qtalk>,
+    CallOf(call): CallOf,
+    caller: Caller,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    if endpoint == Endpoint::AuthUk {
+        return qtalk.auth_uk(&call, &caller, parts.uri.query().unwrap_or_default()).await;
+    }
+    if parts.method != Method::POST {
+        // Literally so in the original, which put the method's name in front of "is not disable".
+        let failure = Failure::field(format!("{} is not disable", parts.method));
+        return qtalk.reply(Endpoint::Unknown, Err(failure));
+    }
+    // Bounded and already here: see `Web::dialect`.
+    let result = match axum::body::to_bytes(body, usize::MAX).await {
+        Ok(body) => qtalk.answer(endpoint, &call, &caller, &parts, body).await,
+        Err(_) => Err(Failure::unreadable("the body is broken off")),
+    };
+    qtalk.reply(endpoint, result)
+}
+
+impl Qtalk {
+    fn context<'a>(&'a self, call: &'a Call, caller: &'a Caller) -> Context<'a> {
+        let scope = Scope { addresses: self.chat.addresses(), config: &self.config, caller };
+        Context { scope, chat: &self.chat, call }
+    }
+
+    async fn answer(
+        &self,
+        endpoint: Endpoint,
+        call: &Call,
+        caller: &Caller,
+        parts: &Parts,
+        body: Bytes,
+    ) -> Result<Done, Failure> {
+        let body = read(&body, self.config.limits.list)?;
+        let context = &self.context(call, caller);
+        match endpoint {
+            Endpoint::SendThirdmessage => message::send_thirdmessage(context, &body).await,
+            Endpoint::SendNotify => notify::send_notify(context, &body).await,
+            Endpoint::CreateMuc => room::create_muc(context, &body).await,
+            Endpoint::AddMucUser => member::add_muc_user(context, &body).await,
+            Endpoint::DelMucUser => member::del_muc_user(context, &body).await,
+            Endpoint::DestroyMuc => room::destroy_muc(context, &body).await,
+            Endpoint::GetUserNick => profile::get_user_nick(context, &self.origin(parts), &body).await,
+            Endpoint::SendMessage => text::send_message(context, &body).await,
+            Endpoint::MucUsers => member::muc_users(context, &body).await,
+            Endpoint::ClearStaff => staff::clear_staff(context, &body).await,
+            Endpoint::AuthUk | Endpoint::Unknown => Err(not_defined()),
+        }
+    }
+
+    async fn auth_uk(&self, call: &Call, caller: &Caller, query: &str) -> Response {
+        match uk::auth_uk(&self.context(call, caller), &self.uk, query).await {
+            Err(uk::Refusal::Wait(wait)) => {
+                let failure = Failure::new(Code::TooMany, "too many failed attempts for this user: try later");
+                retry_after(self.reply(Endpoint::AuthUk, Err(failure)), wait)
+            }
+            Err(uk::Refusal::Failed(failure)) => self.reply(Endpoint::AuthUk, Err(failure)),
+            Ok(done) => self.reply(Endpoint::AuthUk, Ok(done)),
+        }
+    }
+
+    /// The gateway's URL as this caller sees it. X-Forwarded-Proto counts only from a trusted proxy.
+    fn origin(&self, parts: &Parts) -> String {
+        let http = self.web.config();
+        let trusted = parts
+            .extensions
+            .get::<Peer>()
+            .is_some_and(|Peer(peer)| is_in(&http.trusted_proxies, peer.ip().to_canonical()));
+        let proto = parts.headers.get("x-forwarded-proto").filter(|_| trusted);
+        let secure = proto.is_some_and(|proto| proto.as_bytes().eq_ignore_ascii_case(b"https"));
+        profile::origin(http.public_url.as_deref(), &parts.headers, secure, http.listen)
+    }
+
+    fn reply(&self, endpoint: Endpoint, result: Result<Done, Failure>) -> Response {
+        reply(self.config.qtalk.replies, endpoint, result)
+    }
+}
+
+/// Reads a body. The longest list has room for entries of sixteen values; more is never meant.
+fn read(body: &[u8], list: usize) -> Result<Value, Failure> {
+    json::read(body, list.saturating_mul(16).saturating_add(1024)).map_err(|error| match error {
+        json::JsonError::TooMany(_) => Failure::new(Code::TooLarge, error.to_string()),
+        json::JsonError::Malformed(_) => Failure::unreadable(error.to_string()),
+    })
+}
+
+/// A result as it goes out.
+pub fn reply(style: Replies, endpoint: Endpoint, result: Result<Done, Failure>) -> Response {
+    let code = result.as_ref().err().map(|failure| failure.code);
+    let (status, outcome) = code.map_or((StatusCode::OK, "ok"), |code| (code.status(), code.outcome()));
+    let response = json_response(status, outcome, replies::body(style, endpoint, result));
+    match code {
+        Some(Code::Unavailable) => retry_after(response, UNAVAILABLE_WAIT),
+        _ => response,
+    }
+}
+
+/// What the layers around the handlers refuse, in the API's shape; the same in both styles.
+fn refusal(status: StatusCode, text: &str) -> Response {
+    let code = Code::of_status(status);
+    let body = replies::body(Replies::Documented, Endpoint::Unknown, Err(Failure::new(code, text)));
+    json_response(status, code.outcome(), body)
+}
+
+fn json_response(status: StatusCode, outcome: &'static str, body: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    let json = HeaderValue::from_static("application/json; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response.extensions_mut().insert(Outcome(outcome));
+    response
+}

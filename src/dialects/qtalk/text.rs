@@ -1,0 +1,170 @@
+//! `send_message`: plain text to users, or to one room.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use futures::StreamExt;
+use futures::stream;
+use jid::BareJid;
+use serde_json::Value;
+
+use super::auth::{Context, Scope};
+use super::error::{Code, Failure, Part};
+use super::replies::Done;
+use super::wire::{Fields, text};
+use super::{CONCURRENT, MARKS};
+use crate::chat::message::{Content, Message, Target};
+use crate::config::qtalk::Replies;
+
+/// What all copies of the message share.
+pub struct Text {
+    from: BareJid,
+    body: String,
+    kind: String,
+    msg_type: String,
+    extend_info: String,
+}
+
+/// A request: one text to several users, or to a room.
+pub enum Request<'a> {
+    /// To each user of the list `To`, at the host.
+    Users(Text, &'a [Value], String),
+    /// To a room.
+    Room(Text, BareJid),
+}
+
+const NO_BODY: &str = "Message Body is Null";
+
+/// Sends a text.
+pub async fn send_message(context: &Context<'_>, body: &Value) -> Result<Done, Failure> {
+    match Request::read(context.scope, body)? {
+        Request::Users(text, entries, host) => {
+            let failed: Vec<Part> = stream::iter(0..entries.len())
+                .map(|index| to_user(context, &text, &host, entries, index))
+                .buffer_unordered(CONCURRENT)
+                .filter_map(async |part| part)
+                .collect()
+                .await;
+            Failure::parts(entries.len(), failed)?;
+        }
+        Request::Room(text, room) => {
+            let message = text.message(context.scope, Target::Room(room));
+            let sent = context.chat.send(context.call, message).await;
+            sent.map_err(|error| undelivered(context.scope, body, error.into()))?;
+        }
+    }
+    Ok(None)
+}
+
+async fn to_user(context: &Context<'_>, text: &Text, host: &str, entries: &[Value], index: usize) -> Option<Part> {
+    let entry = entries.get(index)?;
+    let sent = async {
+        let message = text.message(context.scope, Target::User(recipient(context.scope, entry, host)?));
+        context.chat.send(context.call, message).await.map_err(Failure::from)
+    };
+    sent.await.err().map(|failure| failure.at(index))
+}
+
+/// What the caller hears when the room did not take the message.
+fn undelivered(scope: Scope<'_>, body: &Value, failure: Failure) -> Failure {
+    let original = scope.config.qtalk.replies == Replies::Original;
+    match failure.code {
+        Code::NotMember if !original => not_in_room(),
+        Code::NotMember | Code::UnknownRoom | Code::UnknownUser if original && looked_for_member(scope, body) => {
+            not_in_room()
+        }
+        // What the original did not notice is said in the way that its replies pass over.
+        Code::NotMember | Code::Address if original => Failure { code: Code::Refused, ..failure },
+        _ => failure,
+    }
+}
+
+fn not_in_room() -> Failure {
+    Failure::new(Code::NotMember, "User not in Room")
+}
+
+/// True when the original looked whether the sender is a member, which it did before it looked at the addresses.
+fn looked_for_member(scope: Scope<'_>, body: &Value) -> bool {
+    let field = |name| Fields::of(body).and_then(|fields| fields.filled(name).ok().flatten());
+    let host = field("Host").unwrap_or_else(|| scope.addresses.domain().to_owned());
+    field("Domain").is_some_and(|domain| domain.contains(&host))
+}
+
+/// One recipient: an entry of `To`, at `host` unless it is a whole address.
+pub fn recipient(scope: Scope<'_>, entry: &Value, host: &str) -> Result<BareJid, Failure> {
+    scope.person(&named(entry)?, host).map_err(|failure| failure.of("User"))
+}
+
+fn named(entry: &Value) -> Result<String, Failure> {
+    let fields = Fields::of(entry).ok_or_else(|| Failure::field("an entry of To must be an object with User"))?;
+    fields.required("User")
+}
+
+impl<'a> Request<'a> {
+    /// Reads a request; checks and their wording come in the original's order.
+    pub fn read(scope: Scope<'_>, body: &'a Value) -> Result<Request<'a>, Failure> {
+        let fields = Fields::of(body).ok_or_else(|| Failure::unreadable("the body must be an object"))?;
+        let host = fields.filled("Host")?.unwrap_or_else(|| scope.addresses.domain().to_owned());
+        let kind = fields.filled("Type")?.unwrap_or_else(|| "chat".to_owned());
+        if kind == "groupchat" {
+            let original = scope.config.qtalk.replies == Replies::Original;
+            return Request::read_room(scope, fields, &host).map_err(|failure| match failure.code {
+                Code::Address if original && looked_for_member(scope, body) => not_in_room(),
+                _ => failure,
+            });
+        }
+        // The sender's domain is the default one, whatever Host says: so it was in the original.
+        let text = Text::read(scope, fields, kind, scope.addresses.domain())?;
+        let entries = fields.list("To", scope.config.limits.list)?.ok_or_else(|| Failure::field("To is missing"))?;
+        Ok(Request::Users(text, entries, host))
+    }
+
+    fn read_room(scope: Scope<'_>, fields: Fields<'a>, host: &str) -> Result<Request<'a>, Failure> {
+        let unsuitable = || Failure::field("To not suit");
+        let entry = match fields.raw("To").and_then(Value::as_array).map(Vec::as_slice) {
+            Some([entry]) => named(entry).map_err(|_| unsuitable())?,
+            _ => return Err(unsuitable()),
+        };
+        if fields.raw("Body").is_none() {
+            return Err(Failure::field(NO_BODY));
+        }
+        let domain = fields.filled("Domain")?.ok_or_else(not_in_room)?;
+        let text = Text::read(scope, fields, "groupchat".to_owned(), host)?;
+        let room = scope.addresses.room_at(&entry, &domain);
+        let room = room.map_err(|_| Failure::new(Code::Address, "Muc make jid error"))?;
+        Ok(Request::Room(text, room))
+    }
+}
+
+impl Text {
+    fn read(scope: Scope<'_>, fields: Fields<'_>, kind: String, host: &str) -> Result<Text, Failure> {
+        let body = text(fields.raw("Body").ok_or_else(|| Failure::field(NO_BODY))?, "Body")?;
+        let bad_sender = |_| Failure::new(Code::Address, "From make jid error");
+        let from = fields.required("From").and_then(|from| scope.person(&from, host)).map_err(bad_sender)?;
+        scope.may_act_for(&from)?;
+        let (msg_type, extend_info) = (fields.text_or("Msg_Type", "1")?, fields.text_or("Extend_Info", "")?);
+        let bytes = scope.config.limits.xml_bytes;
+        if body.len().saturating_add(extend_info.len()) > bytes {
+            return Err(Failure::new(Code::TooLarge, format!("Body and Extend_Info are larger than {bytes} bytes")));
+        }
+        Ok(Text { from, body, kind, msg_type, extend_info })
+    }
+
+    /// The message for one recipient; its body has an id of its own.
+    pub fn message(&self, scope: Scope<'_>, to: Target) -> Message {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+        let marks = [
+            ("id", format!("http{}{now}", rand::random::<u32>())),
+            ("msgType", self.msg_type.clone()),
+            ("extendInfo", self.extend_info.clone()),
+        ];
+        let content = Content::Text {
+            body: self.body.clone(),
+            kind: self.kind.clone(),
+            message: Vec::new(),
+            marks: marks.map(|(name, value)| (name.to_owned(), value)).into(),
+            child: MARKS,
+        };
+        let sender_copy = scope.config.qtalk.sender_copy && matches!(to, Target::User(_));
+        Message { from: self.from.clone(), to, content, sender_copy }
+    }
+}

@@ -1,0 +1,239 @@
+//! `auth_uk`: is this key the user's? Its tokens are issued over XMPP, to users who have logged in there.
+
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use jid::BareJid;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+
+use super::auth::Context;
+use super::error::{Code, Failure};
+use super::replies::Done;
+use crate::config::qtalk::Qtalk;
+use crate::http::limiter::Attempts;
+
+/// Who a token is for: no other token signed with the same key passes for one.
+const AUDIENCE: &str = "qtalk-uk";
+
+/// Longest key that is looked at, in bytes.
+const LONGEST_KEY: usize = 4096;
+
+/// What a token says.
+#[derive(Debug, Serialize, Deserialize)]
+struct Claims {
+    sub: String,
+    aud: String,
+    exp: u64,
+}
+
+/// Issues tokens and recognises them: HS256 JWTs with the user's bare JID as subject.
+pub struct Tokens {
+    sign: EncodingKey,
+    verify: DecodingKey,
+    validation: Validation,
+    seconds: u64,
+}
+
+impl Tokens {
+    /// Tokens signed with `secret`, valid for `seconds`.
+    pub fn new(secret: &str, seconds: u64) -> Tokens {
+        let secret = secret.as_bytes();
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.set_audience(&[AUDIENCE]);
+        validation.set_required_spec_claims(&["exp", "aud", "sub"]);
+        validation.leeway = 0;
+        Tokens { sign: EncodingKey::from_secret(secret), verify: DecodingKey::from_secret(secret), validation, seconds }
+    }
+
+    /// A token for `user`, or none when it cannot be signed.
+    pub fn issue(&self, user: &BareJid) -> Option<String> {
+        let exp = now().saturating_add(self.seconds);
+        let claims = Claims { sub: user.to_string(), aud: AUDIENCE.to_owned(), exp };
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.sign).ok()
+    }
+
+    /// True when `token` was issued to `user` and is still valid.
+    pub fn belongs_to(&self, token: &str, user: &BareJid) -> bool {
+        jsonwebtoken::decode::<Claims>(token, &self.verify, &self.validation)
+            .is_ok_and(|token| token.claims.sub == user.as_str())
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// The claim of a call: that `key` is the user's.
+#[derive(PartialEq, Eq)]
+pub struct Claim {
+    /// `user` or `user@host`, as given.
+    pub user: String,
+    /// The key, as given. Not printable: it may be a password.
+    pub key: String,
+}
+
+impl Claim {
+    /// Reads `u` and `k` from a query string, the first of each; others are not looked at. None when one is missing or
+    /// empty, or when anything in the query is not proper percent-encoding of UTF-8.
+    pub fn read(query: &str) -> Option<Claim> {
+        let (mut user, mut key) = (None, None);
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let (name, value) = (decoded(name)?, decoded(value)?);
+            let slot = match name.as_str() {
+                "u" => &mut user,
+                "k" => &mut key,
+                _ => continue,
+            };
+            slot.get_or_insert(value);
+        }
+        let claim = Claim { user: user?, key: key? };
+        (!claim.user.is_empty() && !claim.key.is_empty() && claim.key.len() <= LONGEST_KEY).then_some(claim)
+    }
+}
+
+/// Undoes percent-encoding; `+` is a blank, as in forms.
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = text.bytes();
+    let mut out = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        out.push(match byte {
+            b'+' => b' ',
+            b'%' => hex(bytes.next()?)? << 4 | hex(bytes.next()?)?,
+            other => other,
+        });
+    }
+    String::from_utf8(out).ok()
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+/// The one text for every wrong claim: it does not tell which part was wrong.
+fn refused() -> Failure {
+    Failure::new(Code::AuthFail, "auth fail")
+}
+
+/// Failed attempts for one user from one address before that pair has to wait.
+const ATTEMPTS: u32 = 10;
+
+/// How long such attempts count.
+const WINDOW: Duration = Duration::from_secs(60);
+
+/// Pairs of user and address whose failures are remembered.
+const REMEMBERED: usize = 100_000;
+
+/// What auth_uk keeps between calls: nothing but its key and the latest failures.
+pub struct Uk {
+    tokens: Option<Tokens>,
+    attempts: Attempts<(BareJid, IpAddr)>,
+}
+
+/// Why a claim was not confirmed.
+pub enum Refusal {
+    /// Too many failures: wait so long.
+    Wait(Duration),
+    /// It is wrong, or could not be checked.
+    Failed(Failure),
+}
+
+impl Uk {
+    /// Tokens exist only when there is a key to sign them.
+    pub fn new(config: &Qtalk) -> Uk {
+        let tokens = config.uk_secret.as_ref().map(|secret| Tokens::new(secret.expose(), config.uk_seconds));
+        Uk { tokens, attempts: Attempts::new(ATTEMPTS, WINDOW, REMEMBERED) }
+    }
+
+    /// A token for `user`, who has proved to the XMPP server that he is.
+    pub fn issue(&self, user: &BareJid) -> Option<String> {
+        self.tokens.as_ref()?.issue(user)
+    }
+}
+
+/// Checks the claim in `query`: a token first, which costs nothing, then the XMPP password.
+pub async fn auth_uk(context: &Context<'_>, uk: &Uk, query: &str) -> Result<Done, Refusal> {
+    let claim = Claim::read(query).ok_or_else(|| Refusal::Failed(refused()))?;
+    let user = context.scope.person(&claim.user, context.scope.addresses.domain());
+    let user = user.map_err(|_| Refusal::Failed(refused()))?;
+    if uk.tokens.as_ref().is_some_and(|tokens| tokens.belongs_to(&claim.key, &user)) {
+        return Ok(None);
+    }
+    let subject = (user, context.scope.caller.addr);
+    uk.attempts.begin(&subject).map_err(Refusal::Wait)?;
+    match context.chat.check_password(context.call, &subject.0, &claim.key).await {
+        Ok(true) => {
+            uk.attempts.succeeded(&subject);
+            Ok(None)
+        }
+        Ok(false) => Err(Refusal::Failed(refused())),
+        Err(error) => match Failure::from(error) {
+            failure if matches!(failure.code, Code::UnknownUser | Code::Address | Code::Xml) => {
+                Err(Refusal::Failed(refused()))
+            }
+            failure => {
+                uk.attempts.withdrawn(&subject);
+                Err(Refusal::Failed(failure))
+            }
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(secret: &str, seconds: u64) -> Tokens {
+        Tokens::new(secret, seconds)
+    }
+
+    fn user(jid: &str) -> BareJid {
+        BareJid::new(jid).unwrap()
+    }
+
+    fn read(query: &str) -> Option<(String, String)> {
+        Claim::read(query).map(|claim| (claim.user, claim.key))
+    }
+
+    #[test]
+    fn a_token_is_good_for_its_user_only() {
+        let ours = tokens("0123456789abcdef0123456789abcdef", 60);
+        let alice = user("alice@example.org");
+        let token = ours.issue(&alice).unwrap();
+        assert!(ours.belongs_to(&token, &alice));
+        assert!(!ours.belongs_to(&token, &user("bob@example.org")));
+        assert!(!tokens("another-key-another-key-another-k", 60).belongs_to(&token, &alice));
+        assert!(!ours.belongs_to("290711548828672407278", &alice));
+    }
+
+    #[test]
+    fn foreign_expired_and_unsigned_tokens_are_refused() {
+        let ours = tokens("0123456789abcdef0123456789abcdef", 60);
+        let alice = user("alice@example.org");
+        let signed = |header: &Header, aud: &str, exp: u64| {
+            let claims = Claims { sub: alice.to_string(), aud: aud.to_owned(), exp };
+            jsonwebtoken::encode(header, &claims, &ours.sign).unwrap()
+        };
+        let hs256 = Header::new(Algorithm::HS256);
+        assert!(ours.belongs_to(&signed(&hs256, AUDIENCE, now() + 60), &alice));
+        assert!(!ours.belongs_to(&signed(&hs256, "other", now() + 60), &alice));
+        assert!(!ours.belongs_to(&signed(&hs256, AUDIENCE, now() - 5), &alice));
+        assert!(!ours.belongs_to(&signed(&Header::new(Algorithm::HS512), AUDIENCE, now() + 60), &alice));
+        let signed = signed(&hs256, AUDIENCE, now() + 60);
+        let claims = signed.split('.').nth(1).unwrap();
+        // {"alg":"none","typ":"JWT"}
+        assert!(!ours.belongs_to(&format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{claims}."), &alice));
+    }
+
+    #[test]
+    fn the_documented_query_and_its_variants_are_read() {
+        let pair = |u: &str, k: &str| Some((u.to_owned(), k.to_owned()));
+        assert_eq!(read("u=test&k=290711548828672407278"), pair("test", "290711548828672407278"));
+        assert_eq!(read("k=a%2Bb+c&u=test%40qtalk.test.org&x"), pair("test@qtalk.test.org", "a+b c"));
+        assert_eq!(read("u=first&u=second&k=1"), pair("first", "1"));
+        for bad in ["", "u=test", "u&k=1", "u=test&k", "u=test&k=", "u=%zz&k=1", "u=%4&k=1", "u=%ff&k=1"] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+}
