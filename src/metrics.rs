@@ -2,6 +2,7 @@
 
 pub mod http;
 pub mod link;
+pub mod session;
 
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use prometheus_client::registry::Registry;
 
 pub use http::HttpMetrics;
 pub use link::LinkMetrics;
+pub use session::SessionMetrics;
 
 /// All metrics. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -17,6 +19,8 @@ pub struct Metrics {
     pub link: LinkMetrics,
     /// The HTTP side's.
     pub http: HttpMetrics,
+    /// The users' sessions'.
+    pub session: SessionMetrics,
     registry: Arc<Registry>,
 }
 
@@ -24,10 +28,11 @@ impl Metrics {
     /// All metrics, at zero.
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("stanzagate");
-        let (link, http) = (LinkMetrics::default(), HttpMetrics::default());
+        let (link, http, session) = (LinkMetrics::default(), HttpMetrics::default(), SessionMetrics::default());
         link.register(&mut registry);
         http.register(&mut registry);
-        Self { link, http, registry: Arc::new(registry) }
+        session.register(&mut registry);
+        Self { link, http, session, registry: Arc::new(registry) }
     }
 
     /// The values now, in the OpenMetrics text format.

@@ -1,0 +1,52 @@
+//! What the server sends to a session unasked: pushes are declined, everything else is dropped.
+
+use std::sync::Arc;
+
+use super::nonza::{NS_STANZA_ERROR, set};
+use crate::link::{Inbound, LinkHandle};
+use crate::xml::{CLIENT, Element};
+
+/// The handler of a session's unclaimed stanzas. A roster push declined this way harms nobody: the server keeps the
+/// roster, and the user's own devices get the same push.
+pub(super) fn handler() -> Inbound {
+    Arc::new(|handle: &LinkHandle, stanza: Element| {
+        if let Some(answer) = declined(&stanza) {
+            handle.try_send(&answer);
+        }
+    })
+}
+
+/// The error that answers a request (RFC 6120 section 8.2.3); nothing answers anything else.
+fn declined(stanza: &Element) -> Option<Element> {
+    if !stanza.is("iq", CLIENT) || !matches!(stanza.attr("type"), Some("get" | "set")) {
+        return None;
+    }
+    let mut error = Element::bare("error", CLIENT);
+    set(&mut error, "type", "cancel");
+    error.append_child(Element::bare("service-unavailable", NS_STANZA_ERROR));
+    let mut answer = Element::bare("iq", CLIENT);
+    set(&mut answer, "type", "error");
+    set(&mut answer, "id", stanza.attr("id")?);
+    if let Some(from) = stanza.attr("from") {
+        set(&mut answer, "to", from);
+    }
+    answer.append_child(error);
+    Some(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn declines_requests_and_answers_nothing_else() {
+        let mut iq = Element::bare("iq", CLIENT);
+        set(&mut iq, "type", "set");
+        set(&mut iq, "id", "push1");
+        let answer = declined(&iq).expect("a request wants an answer");
+        assert_eq!((answer.attr("type"), answer.attr("id"), answer.attr("to")), (Some("error"), Some("push1"), None));
+        set(&mut iq, "type", "error");
+        assert!(declined(&iq).is_none(), "errors are never answered");
+        assert!(declined(&Element::bare("message", CLIENT)).is_none());
+    }
+}

@@ -1,0 +1,156 @@
+//! The grant `oauth`: tokens from ejabberd's `oauth_issue_token` command, asked over its HTTP API (mod_http_api).
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use jid::BareJid;
+use parking_lot::Mutex;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use super::SessionError;
+use super::breaker::Breaker;
+use super::error::OpenError;
+use super::tokens::Tokens;
+
+/// Life of a token, in seconds. A token logs in as its user: short enough to be of little use once it leaks.
+const TTL: u64 = 3600;
+/// A token is not used in the last part of its life, so that a log-in in progress never meets its end.
+const MARGIN: u64 = 60;
+/// Longest answer read; the real one has some 100 bytes.
+const MAX_ANSWER: usize = 16 << 10;
+
+/// The token endpoint and the tokens it gave.
+pub(super) struct OAuth {
+    url: String,
+    http: reqwest::Client,
+    tokens: Mutex<Tokens>,
+    breaker: Breaker,
+    /// ejabberd 24 and newer want `scopes` as a list, 23 as a text. The form that worked last is tried first.
+    scopes_as_text: AtomicBool,
+}
+
+impl OAuth {
+    /// Prepares the client of `url`, the base URL of ejabberd's API.
+    ///
+    /// # Errors
+    /// When the URL is not one.
+    pub fn new(url: &str, tokens: usize) -> Result<OAuth, SessionError> {
+        let base = reqwest::Url::parse(url).map_err(|e| SessionError::Config(format!("sessions.oauth_url: {e}")))?;
+        let builder = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+        // Without TLS no authority is needed, and a machine without any must not be refused.
+        let builder = if base.scheme() == "http" { builder.tls_certs_only([]) } else { builder };
+        let http = builder.build().map_err(|e| SessionError::Config(format!("sessions.oauth_url: {e}")))?;
+        Ok(OAuth {
+            url: format!("{}/oauth_issue_token", url.trim_end_matches('/')),
+            http,
+            tokens: Mutex::new(Tokens::new(tokens)),
+            breaker: Breaker::default(),
+            scopes_as_text: AtomicBool::new(false),
+        })
+    }
+
+    /// A token of `user`: the kept one, or a new one. The second value tells whether it was kept.
+    pub async fn token(&self, user: &BareJid, deadline: Instant) -> Result<(SecretString, bool), OpenError> {
+        if let Some(token) = self.tokens.lock().get(user, Instant::now()) {
+            return Ok((token, true));
+        }
+        if let Some(cause) = self.breaker.cause() {
+            return Err(OpenError::Unreachable(cause));
+        }
+        let issued = self.issue(user, deadline).await;
+        match &issued {
+            Ok(_) => self.breaker.reset(),
+            Err(OpenError::Unreachable(cause)) => self.breaker.trip(cause),
+            Err(_) => {}
+        }
+        let (token, life) = issued?;
+        let until = Instant::now() + Duration::from_secs(life.saturating_sub(MARGIN));
+        self.tokens.lock().put(user.clone(), token.clone(), until);
+        Ok((token, false))
+    }
+
+    /// Drops the kept token of `user`.
+    pub fn forget(&self, user: &BareJid) {
+        self.tokens.lock().remove(user);
+    }
+
+    async fn issue(&self, user: &BareJid, deadline: Instant) -> Result<(SecretString, u64), OpenError> {
+        let as_text = self.scopes_as_text.load(Ordering::Relaxed);
+        let first = self.ask(user, as_text, deadline).await?;
+        if first.0 != 400 {
+            return self.read(first);
+        }
+        // Any 400 may be about the form of `scopes`: the wording differs between versions, and asking again is harmless.
+        let second = self.ask(user, !as_text, deadline).await?;
+        if second.0 == 200 {
+            self.scopes_as_text.store(!as_text, Ordering::Relaxed);
+            return self.read(second);
+        }
+        self.read(first)
+    }
+
+    async fn ask(&self, user: &BareJid, as_text: bool, deadline: Instant) -> Result<(u16, String), OpenError> {
+        let scopes = if as_text { json!("sasl_auth") } else { json!(["sasl_auth"]) };
+        let body = json!({ "jid": user.as_str(), "ttl": TTL, "scopes": scopes });
+        let unreachable = |e: String| {
+            OpenError::Unreachable(format!("ejabberd's HTTP API ({}) cannot be reached: {e}", self.url))
+        };
+        let exchange = async {
+            let mut answer = self.http.post(&self.url).json(&body).send().await?;
+            let mut bytes = Vec::new();
+            while let Some(chunk) = answer.chunk().await? {
+                bytes.extend_from_slice(&chunk);
+                if bytes.len() > MAX_ANSWER {
+                    break;
+                }
+            }
+            Ok::<_, reqwest::Error>((answer.status().as_u16(), String::from_utf8_lossy(&bytes).into_owned()))
+        };
+        match tokio::time::timeout_at(deadline.into(), exchange).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(e)) => Err(unreachable(cause(&e))),
+            Err(_) => Err(unreachable("no answer in time".into())),
+        }
+    }
+
+    fn read(&self, (status, body): (u16, String)) -> Result<(SecretString, u64), OpenError> {
+        let answer: Value = serde_json::from_str(&body).unwrap_or(Value::Null);
+        if let (200, Some(token)) = (status, answer.get("token").and_then(Value::as_str)) {
+            return Ok((token.to_owned().into(), life(answer.get("expires_in"))));
+        }
+        let said = answer.get("message").and_then(Value::as_str).or(answer.as_str()).unwrap_or("no reason given");
+        let said: String = said.chars().take(200).collect();
+        let hint = match status {
+            _ if body.contains("internal_error") => {
+                "is ejabberd's OAuth library installed (Debian: erlang-p1-oauth2)? ejabberd's log says more"
+            }
+            401 | 403 => {
+                "not permitted: allow the command oauth_issue_token from the gateway's address in api_permissions \
+                 (from: [mod_http_api])"
+            }
+            404 => "not found: is mod_http_api among the listener's request_handlers at this path?",
+            _ => "unexpected answer",
+        };
+        Err(OpenError::Refused(format!("{}: HTTP {status} ({said}): {hint}", self.url)))
+    }
+}
+
+/// Seconds of life: ejabberd writes `"3600 seconds"`.
+fn life(expires_in: Option<&Value>) -> u64 {
+    match expires_in {
+        Some(Value::Number(n)) => n.as_u64(),
+        Some(Value::String(text)) => text.split_whitespace().next().and_then(|n| n.parse().ok()),
+        _ => None,
+    }
+    .map_or(TTL, |seconds| seconds.min(TTL))
+}
+
+/// The innermost cause: reqwest's own text says only that something failed.
+fn cause(error: &reqwest::Error) -> String {
+    let mut innermost: &dyn std::error::Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}

@@ -1,0 +1,96 @@
+//! How the gateway reaches the c2s listener: TCP, and TLS with the authorities it trusts.
+
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, ServerName};
+use rustls_platform_verifier::Verifier;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::SessionError;
+use super::error::OpenError;
+use crate::config::c2s::{C2s, Tls};
+
+/// A connected transport, encrypted or not.
+pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+/// Any transport.
+pub(super) type BoxIo = Box<dyn Io>;
+
+/// The c2s listener.
+pub(super) struct Endpoint {
+    /// `host:port`.
+    pub address: String,
+    /// When TLS starts.
+    pub tls: Tls,
+    /// The error is kept until TLS is wanted: a gateway that opens no client stream needs no authority.
+    connector: Result<TlsConnector, String>,
+}
+
+impl Endpoint {
+    /// Reads the trusted authorities: those of the system and those of `ca_file`.
+    ///
+    /// # Errors
+    /// When `ca_file` cannot be read or holds no certificate.
+    pub fn new(config: &C2s) -> Result<Endpoint, SessionError> {
+        let mut extra = Vec::new();
+        if let Some(path) = &config.ca_file {
+            let unusable = |e: String| SessionError::Config(format!("c2s.ca_file {}: {e}", path.display()));
+            for cert in CertificateDer::pem_file_iter(path).map_err(|e| unusable(e.to_string()))? {
+                extra.push(cert.map_err(|e| unusable(e.to_string()))?);
+            }
+            if extra.is_empty() {
+                return Err(unusable("it holds no certificate".into()));
+            }
+        }
+        let connector = match config.tls {
+            Tls::None => Err("TLS is switched off (c2s.tls = \"none\")".to_owned()),
+            Tls::Starttls | Tls::Direct => connector(extra),
+        };
+        Ok(Endpoint { address: config.address.clone(), tls: config.tls, connector })
+    }
+
+    /// Opens the TCP connection. Without TLS it must be to a loopback address, which is seen before a byte is sent.
+    pub async fn connect(&self) -> Result<TcpStream, OpenError> {
+        let unreachable = |e: std::io::Error| OpenError::Unreachable(format!("c2s {}: {e}", self.address));
+        let tcp = TcpStream::connect(&self.address).await.map_err(unreachable)?;
+        tcp.set_nodelay(true).map_err(unreachable)?;
+        if self.tls == Tls::None && !tcp.peer_addr().map_err(unreachable)?.ip().to_canonical().is_loopback() {
+            return Err(OpenError::Refused(format!(
+                "c2s.tls = \"none\" is accepted only to a loopback address, and {} is not one",
+                self.address
+            )));
+        }
+        Ok(tcp)
+    }
+
+    /// Starts TLS. The server must prove to be `domain`, whatever host `address` names.
+    pub async fn secure(&self, io: BoxIo, domain: &str) -> Result<BoxIo, OpenError> {
+        let refused = |e: String| OpenError::Refused(format!("c2s {}: TLS for {domain}: {e}", self.address));
+        let connector = self.connector.as_ref().map_err(|e| refused(e.clone()))?;
+        let name = ServerName::try_from(domain.to_owned()).map_err(|e| refused(e.to_string()))?;
+        match connector.connect(name, io).await {
+            Ok(tls) => Ok(Box::new(tls)),
+            Err(e) if e.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => Err(refused(format!(
+                "{e}; the certificate must be for {domain} and from an authority of the system or of c2s.ca_file"
+            ))),
+            Err(e) => Err(OpenError::Unreachable(format!("c2s {}: TLS: {e}", self.address))),
+        }
+    }
+}
+
+fn connector(extra: Vec<CertificateDer<'static>>) -> Result<TlsConnector, String> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let verifier = Verifier::new_with_extra_roots(extra, Arc::clone(&provider))
+        .map_err(|e| format!("{e}: install the system's CA certificates or set c2s.ca_file"))?;
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|e| e.to_string())?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
