@@ -1,7 +1,6 @@
 //! The composition root: link, verbs, APIs and listener put together, and taken apart in order.
 
 use std::net::SocketAddr;
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,9 +20,6 @@ const LAST_ANSWERS: Duration = Duration::from_secs(3);
 
 /// How long the link may take to end what is pending and to close.
 const LINK_DRAIN: Duration = Duration::from_secs(10);
-
-/// How long `check` waits for the link.
-const CHECK_WAIT: Duration = Duration::from_secs(15);
 
 /// Why the gateway did not start.
 #[derive(Debug, thiserror::Error)]
@@ -110,29 +106,4 @@ impl Gateway {
         self.chat.drain(LINK_DRAIN).await;
         tracing::info!("stopped");
     }
-}
-
-/// Connects as `serve` would, says whether the server takes the component, and leaves again.
-pub async fn check(config: Config) -> ExitCode {
-    let chat = match Chat::start(Arc::new(config), Metrics::new()) {
-        Ok(chat) => chat,
-        Err(error) => {
-            eprintln!("stanzagate: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let mut state = chat.link_state();
-    let up = tokio::time::timeout(CHECK_WAIT, state.wait_for(|state| *state == LinkState::Up)).await;
-    let code = match up {
-        Ok(Ok(_)) => {
-            println!("component connection: works");
-            ExitCode::SUCCESS
-        }
-        _ => {
-            println!("component connection: {}", Health::new(chat.link_state()).ready().err().unwrap_or_default());
-            ExitCode::FAILURE
-        }
-    };
-    chat.drain(LINK_DRAIN).await;
-    code
 }

@@ -146,7 +146,7 @@ impl Chat {
     }
 
     /// True when `password` is the XMPP password of `user`.
-    pub async fn checkpassword(&self, call: &Call, user: &BareJid, password: &str) -> Result<bool, ChatError> {
+    pub async fn check_password(&self, call: &Call, user: &BareJid, password: &str) -> Result<bool, ChatError> {
         Ok(self.core.sessions.check_password(call, user, password).await?)
     }
 

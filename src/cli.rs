@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use stanzagate::app::{self, Gateway, StartError};
+use stanzagate::app::{Gateway, StartError};
 use stanzagate::config::Config;
 use stanzagate::config::log::{Format, Log};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -52,9 +52,9 @@ pub async fn serve(config: Config) -> ExitCode {
 }
 
 /// Says what works.
-pub async fn check(config: Config) -> ExitCode {
+pub async fn check(config: Config, user: Option<&str>) -> ExitCode {
     log_to_stderr(&config.log);
-    app::check(config).await
+    stanzagate::check::run(config, user).await
 }
 
 /// Asks a gateway whether it is ready.

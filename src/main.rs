@@ -24,7 +24,13 @@ enum Command {
     /// Run the gateway until SIGTERM or SIGINT, which end it in order; a second one ends it at once.
     Serve(ConfigArgs),
     /// Connect, try every right the gateway needs, and print what works and which lines the server's file lacks.
-    Check(ConfigArgs),
+    Check {
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// An account that exists: a session of this user is opened as a trial (ejabberd).
+        #[arg(long, value_name = "NAME")]
+        user: Option<String>,
+    },
     /// Ask a running gateway whether it is ready: exit code 0 or 1. For containers, which have no shell.
     Healthcheck {
         /// Where to ask.
@@ -78,8 +84,8 @@ fn main() -> ExitCode {
                 Ok(config) => cli::serve(config).await,
                 Err(error) => cli::fail(cli::USAGE, &error),
             },
-            Command::Check(args) => match args.load() {
-                Ok(config) => cli::check(config).await,
+            Command::Check { config, user } => match config.load() {
+                Ok(config) => cli::check(config, user.as_deref()).await,
                 Err(error) => cli::fail(cli::USAGE, &error),
             },
             Command::Healthcheck { url } => cli::healthcheck(&url).await,

@@ -86,10 +86,7 @@ impl Sessions {
     ///
     /// # Errors
     /// As [`Sessions::new`].
-    pub fn counting(
-        config: Arc<crate::config::Config>,
-        metrics: SessionMetrics,
-    ) -> Result<Sessions, SessionError> {
+    pub fn counting(config: Arc<crate::config::Config>, metrics: SessionMetrics) -> Result<Sessions, SessionError> {
         let opener = Arc::new(Opener::new(&config)?);
         let idle = Duration::from_secs(config.sessions.idle_seconds);
         let pool = Pool::new(Arc::clone(&opener), config.sessions.max, idle, metrics.clone());

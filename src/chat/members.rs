@@ -152,29 +152,16 @@ impl Core {
         users: &[BareJid],
     ) -> Result<Vec<MemberOutcome>, ChatError> {
         let rooms = self.rooms(call, service).await?;
-        let mut removals = stream::iter(&rooms)
+        let mut removals = stream::iter(rooms)
             .map(async |room| {
-                let lists = match self.lists(call, room).await {
-                    Ok(lists) => lists,
-                    // Gone since it was listed.
-                    Err(ChatError::UnknownRoom(_)) => return Ok((room, Vec::new())),
-                    Err(error) => return Err((room, error)),
-                };
-                let there: Vec<BareJid> = users
-                    .iter()
-                    .filter(|user| lists.of(user) >= Affiliation::Member || lists.subscribers.contains(*user))
-                    .cloned()
-                    .collect();
-                if there.is_empty() {
-                    return Ok((room, Vec::new()));
-                }
-                self.remove_members(call, room, &there).await.map(|done| (room, done)).map_err(|error| (room, error))
+                let outcome = self.remove_from_room(call, &room, users).await;
+                (room, outcome)
             })
             .buffer_unordered(ROOMS);
         let mut failed: Vec<(BareJid, Vec<String>)> = users.iter().map(|user| (user.clone(), Vec::new())).collect();
-        while let Some(removal) = removals.next().await {
-            match removal {
-                Ok((room, outcomes)) => {
+        while let Some((room, outcome)) = removals.next().await {
+            match outcome {
+                Ok(outcomes) => {
                     for outcome in outcomes {
                         let Err(error) = outcome.result else { continue };
                         for (_, failures) in failed.iter_mut().filter(|(user, _)| *user == outcome.user) {
@@ -182,8 +169,8 @@ impl Core {
                         }
                     }
                 }
-                Err((_, error)) if error.is_unavailable() => return Err(error),
-                Err((room, error)) => {
+                Err(error) if error.is_unavailable() => return Err(error),
+                Err(error) => {
                     for (_, failures) in &mut failed {
                         failures.push(format!("{room}: {error}"));
                     }
@@ -195,6 +182,30 @@ impl Core {
             MemberOutcome { user, result }
         };
         Ok(failed.into_iter().map(outcome).collect())
+    }
+
+    /// Removes those of `users` who are in the room.
+    async fn remove_from_room(
+        &self,
+        call: &Call,
+        room: &BareJid,
+        users: &[BareJid],
+    ) -> Result<Vec<MemberOutcome>, ChatError> {
+        let lists = match self.lists(call, room).await {
+            Ok(lists) => lists,
+            // Gone since it was listed.
+            Err(ChatError::UnknownRoom(_)) => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let there = |user: &&BareJid| lists.of(user) >= Affiliation::Member || lists.subscribers.contains(*user);
+        let there: Vec<BareJid> = users.iter().filter(there).cloned().collect();
+        if there.is_empty() {
+            return Ok(Vec::new());
+        }
+        match self.remove_members(call, room, &there).await {
+            Err(ChatError::UnknownRoom(_)) => Ok(Vec::new()),
+            done => done,
+        }
     }
 
     /// Splits those who exist, each once, from those who do not.

@@ -106,7 +106,11 @@ fn failure(attempt: &Attempt, failure: &Element, mechanism: &str) -> OpenError {
         "temporary-auth-failure" => attempt.unreachable(&format!("{mechanism}: {described}")),
         // malformed-request and incorrect-encoding: our own messages are well-formed, so it is the user name or the
         // password that the server cannot prepare, and no account can have it.
-        "not-authorized" | "account-disabled" | "credentials-expired" | "invalid-authzid" | "malformed-request"
+        "not-authorized"
+        | "account-disabled"
+        | "credentials-expired"
+        | "invalid-authzid"
+        | "malformed-request"
         | "incorrect-encoding" => {
             debug!(mechanism, condition = %described, "log-in denied");
             OpenError::Denied(format!("{mechanism}: {described}"))

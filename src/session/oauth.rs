@@ -93,9 +93,8 @@ impl OAuth {
     async fn ask(&self, user: &BareJid, as_text: bool, deadline: Instant) -> Result<(u16, String), OpenError> {
         let scopes = if as_text { json!("sasl_auth") } else { json!(["sasl_auth"]) };
         let body = json!({ "jid": user.as_str(), "ttl": TTL, "scopes": scopes });
-        let unreachable = |e: String| {
-            OpenError::Unreachable(format!("ejabberd's HTTP API ({}) cannot be reached: {e}", self.url))
-        };
+        let unreachable =
+            |e: String| OpenError::Unreachable(format!("ejabberd's HTTP API ({}) cannot be reached: {e}", self.url));
         let exchange = async {
             let mut answer = self.http.post(&self.url).json(&body).send().await?;
             let mut bytes = Vec::new();

@@ -119,8 +119,12 @@ impl Stream {
         let (name, described) = condition(error, NS_STREAM_ERROR);
         let cause = format!("stream error {described}");
         match name.as_str() {
-            "connection-timeout" | "internal-server-error" | "remote-connection-failed" | "reset"
-            | "resource-constraint" | "system-shutdown" => self.attempt.unreachable(&cause),
+            "connection-timeout"
+            | "internal-server-error"
+            | "remote-connection-failed"
+            | "reset"
+            | "resource-constraint"
+            | "system-shutdown" => self.attempt.unreachable(&cause),
             _ => self.attempt.refused(&cause),
         }
     }

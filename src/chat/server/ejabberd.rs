@@ -208,7 +208,8 @@ pub(super) async fn enrol(
     if !core.sessions.granted() {
         return subscribed;
     }
-    let bookmarked = stream::iter(users).map(|(user, nick)| bookmark(core, call, user, room, name, nick));
+    let bookmarked =
+        stream::iter(users.to_vec()).map(async |(user, nick)| bookmark(core, call, &user, room, name, &nick).await);
     let bookmarked: Vec<_> = bookmarked.buffered(SESSIONS).collect().await;
     subscribed.into_iter().zip(bookmarked).map(|(subscribed, bookmarked)| subscribed.and(bookmarked)).collect()
 }
@@ -249,13 +250,13 @@ pub(super) async fn withdraw(
         return outcomes;
     }
     let exist = core.exist(call, users).await;
-    let removed = stream::iter(users.iter().zip(exist)).map(async |(user, exists)| {
+    let removed = stream::iter(users.to_vec().into_iter().zip(exist)).map(async |(user, exists)| {
         // A grant opens a session even for an account that is gone.
         if !exists? {
             return Ok(());
         }
         let request = client("iq").with("type", "set").child(bookmarks::retract(room));
-        absent_is_fine(iq::outcome(core.sessions.iq(call, user, request).await?))
+        absent_is_fine(iq::outcome(core.sessions.iq(call, &user, request).await?))
     });
     let removed: Vec<_> = removed.buffered(SESSIONS).collect().await;
     outcomes.into_iter().zip(removed).map(|(ended, removed)| ended.and(removed)).collect()
