@@ -3,7 +3,7 @@
 -- It is a whole configuration, ready for a new server. For a server that already runs, copy the lines marked [gateway]
 -- into its prosody.cfg.lua; everything else here is what any chat server has. Replace example.org throughout.
 --
--- Packages: prosody, prosody-modules (mod_privilege, mod_firewall), lua-dbi-sqlite3; on Debian 13 lua-lsqlite3 as well.
+-- Packages: prosody and prosody-modules (mod_privilege, mod_firewall).
 
 -- All that differs between installations. `stanzagate dev` and the container images set the environment variables and
 -- change nothing else; without them the values on the right hold.
@@ -44,7 +44,7 @@ modules_disabled = { "s2s" }
 authentication = "internal_hashed"
 
 -- [gateway] Internal storage cuts an archive to 10000 items and becomes slow at that point, unless told otherwise.
--- A large server keeps archives in SQL: storage = { archive = "sql" }.
+-- A large server keeps its archives in SQL (PostgreSQL; on 13.0 also SQLite with lua-lsqlite3 and sqlite_tune).
 storage = "internal"
 storage_archive_item_limit = 10000000
 default_archive_policy = true

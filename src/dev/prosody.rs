@@ -11,7 +11,7 @@ pub(super) const USER: &str = "prosody";
 
 const CONFIG: &str = include_str!("../../config/prosody.cfg.lua");
 const FIREWALL: &str = include_str!("../../config/stanzagate.pfw");
-const PACKAGES: &str = "prosody prosody-modules lua-dbi-sqlite3";
+const PACKAGES: &str = "prosody prosody-modules";
 
 /// Fails unless the packages are installed.
 pub(super) fn check(place: &Place) -> Result<(), DevError> {

@@ -27,8 +27,9 @@ impl Server {
         let root = self.newer().then(|| match std::env::var_os("STANZAGATE_TRIXIE_ROOT") {
             Some(root) => root.into(),
             None => panic!(
-                "set STANZAGATE_TRIXIE_ROOT to a Debian 13 root that holds ejabberd, erlang-p1-sqlite3, \
-                 erlang-p1-oauth2, prosody, prosody-modules and lua-dbi-sqlite3 (debootstrap trixie ROOT)"
+                "set STANZAGATE_TRIXIE_ROOT to a Debian 13 root that holds the servers: debootstrap \
+                 trixie ROOT, then chroot ROOT apt-get install ejabberd erlang-p1-sqlite3 erlang-p1-oauth2 prosody \
+                 prosody-modules"
             ),
         });
         match Rig::start(RigOptions { server: self.product(), root, dir: None, grant }) {

@@ -1,0 +1,66 @@
+//! What `stanzagate dev` says when all is up: one line of JSON for a program, or text for a person.
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+
+use super::rig::Rig;
+use super::settings::{COMPONENT, DOMAIN, ROOMS};
+
+/// One line. The sections of APIs that this gateway does not serve are empty.
+pub(super) fn json(rig: &Rig, http: SocketAddr) -> Value {
+    json!({
+        "http": format!("http://{http}"),
+        "c2s": rig.c2s_addr().to_string(),
+        "component": rig.component_addr().to_string(),
+        "server": rig.product().name(),
+        "domain": DOMAIN,
+        "rooms": ROOMS,
+        "users": rig.users(),
+        "dir": rig.dir(),
+        "pid": rig.pid(),
+        "maxleap": {},
+        "xuanxuan": {},
+        "rongcloud": {},
+    })
+}
+
+/// Accounts, addresses, and calls that work as they are printed.
+pub(super) fn text(rig: &Rig, http: SocketAddr) -> String {
+    let mut text = String::new();
+    let mut line = |line: String| {
+        let _ = writeln!(text, "{line}");
+    };
+    line(format!("\nThe gateway listens on http://{http} and is {COMPONENT} at {}.", rig.product().name()));
+    line(format!("XMPP clients connect to {} (no TLS), rooms are at {ROOMS}. Accounts:\n", rig.c2s_addr()));
+    for (user, password) in rig.users() {
+        line(format!("    {user}@{DOMAIN}    {password}"));
+    }
+    line("\nA message from alice to bob:\n".to_owned());
+    let message = r#"<message type="chat"><body id="m1" msgType="1" maType="20">Hello</body></message>"#;
+    line(call(
+        http,
+        "send_thirdmessage",
+        &[
+            ("from", format!("alice@{DOMAIN}").into()),
+            ("to", format!("bob@{DOMAIN}").into()),
+            ("message", message.into()),
+        ],
+    ));
+    line("\nA room of alice's, bob as its member, and who is in it:\n".to_owned());
+    let room = [("muc_id", Value::from("lobby")), ("muc_owner", "alice".into()), ("muc_domain", ROOMS.into())];
+    let with = |extra: &[(&'static str, Value)]| [room.as_slice(), extra].concat();
+    line(call(http, "create_muc", &with(&[("muc_name", "Lobby".into()), ("system", "demo".into())])));
+    line(call(http, "add_muc_user", &with(&[("muc_member", json!(["bob"])), ("system", "demo".into())])));
+    line(call(http, "muc_users", &with(&[])));
+    line(String::new());
+    line("Ctrl-C stops everything.".to_owned());
+    text
+}
+
+/// A curl line. Nothing in `fields` contains a single quote.
+fn call(http: SocketAddr, endpoint: &str, fields: &[(&str, Value)]) -> String {
+    let body = Value::Object(fields.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect());
+    format!("    curl -d '{body}' http://{http}/qtalk/{endpoint}")
+}
