@@ -51,8 +51,6 @@ pub(super) struct Incoming {
     pub(super) reflections: Waiters<(BareJid, Reflection)>,
     /// Our own presence in a room, by the full JID it was sent to.
     pub(super) entries: Waiters<Element>,
-    /// Refusals of a user's presence in a room, by stanza id.
-    pub(super) refusals: Waiters<StanzaError>,
     /// Rooms whose members have changed since they were last looked at.
     pub(super) changed: RwLock<Vec<BareJid>>,
     /// Who answers requests for a key.

@@ -22,10 +22,7 @@ impl Incoming {
         match (stanza.name(), stanza.attr("type")) {
             ("iq", Some("get" | "set")) => link.try_send(&self.answer(&stanza)),
             ("message", Some("error")) => self.refused(&stanza),
-            ("presence", Some("error")) => {
-                self.refused_presence(&stanza);
-                self.own_presence(stanza);
-            }
+            ("presence", Some("error")) => self.own_presence(stanza),
             ("presence", None) if muc::has_status(&stanza, muc::SELF) => self.own_presence(stanza),
             ("message", _) => self.message(&stanza),
             _ => {}
@@ -65,12 +62,6 @@ impl Incoming {
         let from = error.from.as_deref().and_then(|from| Jid::new(from).ok()).map(Jid::into_bare);
         if let (Some(id), Some(from)) = (message.attr("id"), from) {
             self.reflections.resolve(id, (from, Err(error)));
-        }
-    }
-
-    fn refused_presence(&self, presence: &Element) {
-        if let Some(id) = presence.attr("id") {
-            self.refusals.resolve(id, StanzaError::read(presence));
         }
     }
 

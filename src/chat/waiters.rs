@@ -52,11 +52,6 @@ impl<T> Waiting<T> {
     pub async fn until(&mut self, deadline: Instant) -> Option<T> {
         tokio::time::timeout_at(deadline.into(), &mut self.receiver).await.ok()?.ok()
     }
-
-    /// What has come already.
-    pub fn now(&mut self) -> Option<T> {
-        self.receiver.try_recv().ok()
-    }
 }
 
 impl<T> Drop for Waiting<T> {

@@ -12,7 +12,7 @@ use super::super::seats::Seat;
 use super::super::{Call, ChatError};
 use crate::link::LinkError;
 use crate::xml::Element;
-use crate::xml::element::{Build, el, set};
+use crate::xml::element::{Build, set};
 use crate::xmpp::stanza_error::StanzaError;
 use crate::xmpp::{bookmarks, commands, data_form, iq, muc, muc_admin, privilege};
 
@@ -23,7 +23,6 @@ const AFFILIATIONS: usize = 4;
 const PRIVILEGED: usize = 32;
 /// How long a room may take to reflect a message.
 const PATIENCE: Duration = Duration::from_secs(5);
-const PING: &str = "urn:xmpp:ping";
 
 static RESOURCES: AtomicU64 = AtomicU64::new(0);
 
@@ -129,7 +128,8 @@ async fn take_seat(core: &Core, call: &Call, room: &BareJid, user: &BareJid) -> 
     Err(LinkError::Timeout.into())
 }
 
-/// Enters, and lets the room itself say that the occupant is there (XEP-0410): presence to it goes nowhere.
+/// Enters. A refusal comes back on the link before the ping behind it; what the room sends to an occupant it accepted
+/// goes to a resource that no client has.
 async fn enter(
     core: &Core,
     call: &Call,
@@ -137,15 +137,8 @@ async fn enter(
     own: &str,
     nick: &str,
 ) -> Result<Result<(), StanzaError>, ChatError> {
-    let id = core.link.new_id(call);
-    let mut refusal = core.incoming.refusals.register(id.clone());
-    core.link.send(call, &muc::join(own, room, nick).with("id", id)).await?;
-    let there = core.ask(call, iq::get(own, &format!("{room}/{nick}"), el("ping", PING))).await?;
-    Ok(match (there, refusal.now()) {
-        (_, Some(error)) => Err(error),
-        (Err(error), None) => Err(error),
-        (Ok(_), None) => Ok(()),
-    })
+    let join = muc::join(own, room, nick).with("id", core.link.new_id(call));
+    Ok(core.link.send_routed(call, &join).await?.map_or(Ok(()), |refusal| Err(StanzaError::read(&refusal))))
 }
 
 /// One IQ for each, a few at a time.
