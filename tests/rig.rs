@@ -4,6 +4,10 @@ mod support;
 
 use std::time::Duration;
 
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use secrecy::ExposeSecret;
+use serde_json::json;
+use stanzagate::config::secret::Secret;
 use stanzagate::config::sessions::Grant;
 use support::element::{body, child, says, show};
 use support::{Client, LoginError, Server, account, fresh, stanza};
@@ -14,6 +18,7 @@ on_all_servers!(
     tells_a_wrong_password,
     keeps_rooms_and_archives,
     survives_restarts_and_cleans_up,
+    grants_sessions_and_nothing_else,
 );
 
 async fn is_the_generation_it_is_named_for(server: Server) {
@@ -98,4 +103,42 @@ async fn survives_restarts_and_cleans_up(server: Server) {
     rig.stop().expect("the rig stops");
     assert!(!dir.exists());
     assert!(tokio::net::TcpStream::connect(address).await.is_err());
+}
+
+/// The two grants of `config/ejabberd.yml`. Prosody has none to give, and its configuration opens no HTTP port.
+async fn grants_sessions_and_nothing_else(server: Server) {
+    let rig = server.shared();
+    let Some(api) = rig.http_api() else {
+        assert!(!server.is_ejabberd());
+        return;
+    };
+    let post = |command: &'static str, body: serde_json::Value| {
+        let url = format!("{api}/{command}");
+        async move { reqwest::Client::new().post(url).json(&body).send().await.expect("an answer of the API") }
+    };
+    let scopes = if server == Server::Ejabberd23 { json!("sasl_auth") } else { json!(["sasl_auth"]) };
+    let user = account(rig, "user");
+    let answer = post("oauth_issue_token", json!({"jid": user.jid, "ttl": 60, "scopes": scopes})).await;
+    assert_eq!(answer.status(), 200);
+    assert!(answer.json::<serde_json::Value>().await.expect("JSON")["token"].is_string());
+    for (command, body) in [
+        ("check_account", json!({"user": user.name, "host": rig.domain()})),
+        ("unregister", json!({"user": user.name, "host": rig.domain()})),
+        ("stop", json!({})),
+    ] {
+        assert_ne!(post(command, body).await.status(), 200, "{command} is allowed");
+    }
+    Client::login(rig, &user).await.close().await;
+
+    let rig = server.start(Grant::Jwt);
+    let Some(Secret::Text(key)) = rig.gateway_config().sessions.jwt_key else { panic!("no key in the configuration") };
+    let key = EncodingKey::from_secret(key.expose_secret().as_bytes());
+    let expires = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("a clock").as_secs() + 60;
+    let claims = json!({"sub": "dave@example.org", "exp": expires});
+    let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).expect("a token");
+    match Client::try_connect(&rig, "dave", &token, None).await {
+        Ok(client) => client.close().await,
+        Err(error) => panic!("{error:?}"),
+    }
+    assert!(Client::try_connect(&rig, "carol", &token, None).await.is_err(), "dave's token opens carol's session");
 }

@@ -16,18 +16,23 @@ pid=
 while read -r order value; do
     case $order in
         server) pid=$value ;;
-        stop) kill -TERM "$pid" ;;
-        kill) kill -KILL -- "-$pid" ;;
+        stop) kill -s TERM "$pid" ;;
+        kill) kill -s KILL -- "-$pid" ;;
         leave) exit 0 ;;
     esac
 done
-if [ -n "$pid" ]; then
+# Returns once the given process or group is gone, or has not gone for five seconds.
+gone() {
     tries=0
+    while kill -s 0 -- "$1" && [ "$tries" -lt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
+}
+if [ -n "$pid" ]; then
     if [ -z "$1" ]; then
-        kill -TERM "$pid"
-        while kill -0 "$pid" && [ "$tries" -lt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
+        kill -s TERM "$pid"
+        gone "$pid"
     fi
-    kill -KILL -- "-$pid"
+    kill -s KILL -- "-$pid"
+    gone "-$pid"
 fi
 if [ -n "$1" ]; then rm -rf -- "$1"; fi
 "#;
@@ -89,5 +94,44 @@ impl Guard {
         if let Some(orders) = &mut self.orders {
             let _ = orders.write_all(format!("{order}\n").as_bytes()).and_then(|()| orders.flush());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::{CommandExt, ExitStatusExt};
+    use std::process::Command;
+    use std::time::Duration;
+
+    use super::Guard;
+
+    #[test]
+    fn the_owners_death_ends_the_whole_group_and_removes_the_folder() {
+        let folder = tempfile::tempdir().unwrap().keep();
+        std::fs::write(folder.join("data"), "x").unwrap();
+        let child = folder.join("child");
+        let script = format!("sleep 1000 & echo $! > {}.new; mv {0}.new {0}; wait", child.display());
+        let mut server = Command::new("sh").args(["-c", &script]).process_group(0).spawn().unwrap();
+        while !child.exists() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let grandchild = std::fs::read_to_string(&child).unwrap();
+        let mut guard = Guard::start(Some(&folder)).unwrap();
+        guard.watch(server.id());
+
+        guard.orders = None;
+        assert_eq!(server.wait().unwrap().signal(), Some(9));
+        guard.process.wait().unwrap();
+        assert!(!folder.exists());
+        let state = std::fs::read_to_string(format!("/proc/{}/stat", grandchild.trim())).unwrap_or_default();
+        assert!(state.is_empty() || state.contains(") Z "), "{state}");
+    }
+
+    #[test]
+    fn a_guardian_that_was_told_to_leave_touches_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut guard = Guard::start(Some(folder.path())).unwrap();
+        guard.leave();
+        assert!(folder.path().exists());
     }
 }

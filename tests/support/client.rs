@@ -249,7 +249,7 @@ impl Client {
         let reply = self.iq(stanza(&items)).await;
         // No such node: nothing was ever bookmarked.
         let items = child(&reply, "pubsub").and_then(|pubsub| child(pubsub, "items"));
-        let items = items.map(|items| items.children().collect()).unwrap_or_else(Vec::new);
+        let items = items.map(|items| items.children().collect::<Vec<_>>()).unwrap_or_default();
         let bookmark = |item: &Element| {
             let conference = child(item, "conference")?;
             Some(Bookmark {
