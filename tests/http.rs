@@ -65,8 +65,7 @@ async fn slow(State(done): State<Arc<Notify>>) -> &'static str {
 }
 
 async fn panics() -> &'static str {
-    let none: Option<&'static str> = None;
-    none.unwrap()
+    panic!("on purpose")
 }
 
 async fn hangs() -> &'static str {
