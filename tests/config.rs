@@ -126,6 +126,7 @@ fn what_cannot_work_is_refused_with_its_key() {
         ("[http]\npublic_url = \"gw.example.org\"", "http.public_url: is not a URL"),
         ("[http]\npublic_url = \"https://gw.example.org/?a=b\"", "http.public_url: is not a URL"),
         ("[http]\ntrusted_proxies = [\"0.0.0.0/0\"]", "http.trusted_proxies[0]: would believe every caller"),
+        ("[http]\nbodies_bytes = 1000", "http.bodies_bytes: is less than http.body_bytes"),
         ("[limits]\nxml_depth = 5000", "limits.xml_depth: must be 2 to 100"),
         ("[log]\nlevel = \"loud=yes\"", "log.level: is neither"),
         ("[qtalk]\nprefix = \"innerpackage/\"", "qtalk.prefix: is not a path"),

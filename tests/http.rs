@@ -86,6 +86,7 @@ async fn serve(config: Http, access: Access) -> Served {
         .route("slow", "/t/slow", get(slow))
         .route("panics", "/t/panics", get(panics))
         .route("hangs", "/t/hangs", get(hangs))
+        .unknown_below("/t")
         .open_route("open", "/t/open", get(|| async { "open" }))
         .finish(Arc::clone(&done))
         .merge(health::router(web, health.clone()));
@@ -205,6 +206,21 @@ async fn a_body_over_the_bound_is_413_however_it_comes() {
 }
 
 #[tokio::test]
+async fn bodies_together_are_bounded_too() {
+    let served = serve(Http { body_bytes: 600, bodies_bytes: 1000, ..Http::default() }, open()).await;
+    let mut first = served.connect().await;
+    let head = b"POST /t/echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 600\r\n\r\n";
+    first.write_all(&[&head[..], &[b'x'; 599]].concat()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let answer = served.post(&[b'x'; 600], "").await;
+    assert_shaped(&answer, 503);
+    assert_eq!(header(&answer, "retry-after"), Some("1"));
+    first.write_all(b"x").await.unwrap();
+    assert_eq!(status(&rest(first).await), 200);
+    assert_eq!(status(&served.post(&[b'x'; 600], "").await), 200);
+}
+
+#[tokio::test]
 async fn callers_without_a_right_are_refused_in_the_apis_own_shape() {
     let served = serve(Http::default(), keyed(None)).await;
     for wrong in ["", "X-Api-Key: wrong\r\n", "Authorization: Bearer 0123456789abcdeg\r\n", "Authorization: é\r\n"] {
@@ -225,6 +241,7 @@ async fn callers_without_a_right_are_refused_in_the_apis_own_shape() {
     assert_shaped(&answer, 405);
     assert!(header(&answer, "allow").is_some(), "{answer}");
     assert_eq!(body(&served.get("/t/open", "").await), "open");
+    assert_shaped(&served.get("/t/nowhere", "").await, 404);
     let answer = served.get("/nowhere", "").await;
     assert_eq!((status(&answer), body(&answer)), (404, "{\"error\":\"there is nothing at this path\"}"));
 }
