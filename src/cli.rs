@@ -57,6 +57,15 @@ pub async fn check(config: Config, user: Option<&str>) -> ExitCode {
     stanzagate::check::run(config, user).await
 }
 
+/// Runs the rig until a signal.
+pub async fn dev(args: stanzagate::dev::Args) -> ExitCode {
+    log_to_stderr(&Log::default());
+    match stanzagate::dev::run(args).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(RUNTIME, &error),
+    }
+}
+
 /// Asks a gateway whether it is ready.
 pub async fn healthcheck(url: &str) -> ExitCode {
     let asked = async {

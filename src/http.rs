@@ -12,14 +12,14 @@
 //!     web.dialect("qtalk", error::shape, access)
 //!         .route("muc_users", &format!("{prefix}/qtalk/muc_users"), post(routes::muc_users))
 //!         .open_route("photo", &format!("{prefix}/qtalk/photo/{{user}}/{{hash}}"), get(routes::photo))
-//!         .unknown_below(&format!("{prefix}/qtalk"))
+//!         .route("unknown", &format!("{prefix}/qtalk/{{*rest}}"), any(routes::unknown))
 //!         .finish(State { chat, config, web })
 //! }
 //! ```
 //!
 //! - `error::shape` is an [`ErrorShape`]: it turns a status and a text into that API's own body. Every refusal of the
-//!   layers around the handler goes through it: 401, 403, 405, 408, 413, 429, 500 (panic), 503, 504, and 404 below the
-//!   path of `unknown_below`. Headers such as Retry-After and X-Request-Id are added to what it returns.
+//!   layers around the handler goes through it: 401, 403, 405, 408, 413, 429, 500 (panic), 503, 504.
+//!   Headers such as Retry-After and X-Request-Id are added to what it returns.
 //! - `route` checks the caller ([`access::Access`]) and reads the body before the handler runs; `open_route` does not
 //!   check the caller. Both accept the path with and without one trailing slash. The first argument is the endpoint's
 //!   name in metrics.

@@ -31,6 +31,9 @@ enum Command {
         #[arg(long, value_name = "NAME")]
         user: Option<String>,
     },
+    /// Start a private ejabberd or Prosody with four accounts and a gateway on it, and print calls to try. SIGINT or
+    /// SIGTERM stops all of it.
+    Dev(stanzagate::dev::Args),
     /// Ask a running gateway whether it is ready: exit code 0 or 1. For containers, which have no shell.
     Healthcheck {
         /// Where to ask.
@@ -88,6 +91,7 @@ fn main() -> ExitCode {
                 Ok(config) => cli::check(config, user.as_deref()).await,
                 Err(error) => cli::fail(cli::USAGE, &error),
             },
+            Command::Dev(args) => cli::dev(args).await,
             Command::Healthcheck { url } => cli::healthcheck(&url).await,
         }
     })

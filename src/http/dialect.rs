@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
 use axum::middleware;
-use axum::routing::{MethodRouter, any};
+use axum::routing::MethodRouter;
 use prometheus_client::metrics::histogram::Histogram;
 
 use super::access::Access;
 use super::surround::surround;
-use super::{ErrorShape, Outcome, Shared};
+use super::{ErrorShape, Shared};
 use crate::metrics::http::EndpointLabels;
 
 /// A dialect's routes, under construction.
@@ -53,14 +52,6 @@ impl<S: Clone + Send + Sync + 'static> Dialect<S> {
     /// Adds a route for everyone, within the bounds of size, time and number.
     pub fn open_route(self, endpoint: &'static str, path: &str, handlers: MethodRouter<S>) -> Self {
         self.add(endpoint, path, handlers, false)
-    }
-
-    /// Answers every other path below `path` in the API's own shape.
-    pub fn unknown_below(self, path: &str) -> Self {
-        let shape = self.common.shape;
-        let answer =
-            move || async move { (Outcome("unknown_path"), shape(StatusCode::NOT_FOUND, "there is no such endpoint")) };
-        self.open_route("unknown", &format!("{path}/{{*rest}}"), any(answer))
     }
 
     /// The routes, with the handlers' state.
