@@ -12,13 +12,14 @@
 //!     web.dialect("qtalk", error::shape, access)
 //!         .route("muc_users", &format!("{prefix}/qtalk/muc_users"), post(routes::muc_users))
 //!         .open_route("photo", &format!("{prefix}/qtalk/photo/{{user}}/{{hash}}"), get(routes::photo))
+//!         .route("unknown", &format!("{prefix}/qtalk/{{*rest}}"), any(routes::unknown))
 //!         .finish(State { chat, config, web })
 //! }
 //! ```
 //!
 //! - `error::shape` is an [`ErrorShape`]: it turns a status and a text into that API's own body. Every refusal of the
-//!   layers around the handler goes through it: 401, 403, 404 and 405 below the dialect's paths, 408, 413, 429, 500
-//!   (panic), 503, 504. Headers such as Retry-After and X-Request-Id are added to what it returns.
+//!   layers around the handler goes through it: 401, 403, 405, 408, 413, 429, 500 (panic), 503, 504.
+//!   Headers such as Retry-After and X-Request-Id are added to what it returns.
 //! - `route` checks the caller ([`access::Access`]) and reads the body before the handler runs; `open_route` does not
 //!   check the caller. Both accept the path with and without one trailing slash. The first argument is the endpoint's
 //!   name in metrics.
@@ -74,13 +75,16 @@ pub(crate) struct Shared {
     pub(crate) config: config::http::Http,
     pub(crate) metrics: Metrics,
     pub(crate) in_flight: Semaphore,
+    /// Bytes of bodies that may still be held.
+    pub(crate) bodies: Semaphore,
 }
 
 impl Web {
     /// Shares the settings of `[http]` and the metrics.
     pub fn new(config: config::http::Http, metrics: Metrics) -> Self {
         let in_flight = Semaphore::new(config.requests.min(Semaphore::MAX_PERMITS));
-        Self { shared: Arc::new(Shared { config, metrics, in_flight }) }
+        let bodies = Semaphore::new(config.bodies_bytes.min(Semaphore::MAX_PERMITS));
+        Self { shared: Arc::new(Shared { config, metrics, in_flight, bodies }) }
     }
 
     /// The settings of `[http]`.

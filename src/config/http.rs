@@ -15,6 +15,8 @@ pub struct Http {
     pub trusted_proxies: Vec<ipnet::IpNet>,
     /// Largest request body, in bytes.
     pub body_bytes: usize,
+    /// Bytes of request bodies held at once, all requests together; more get 503.
+    pub bodies_bytes: usize,
     /// Longest time for one request, in seconds.
     pub request_seconds: u64,
     /// Longest wait for a request's head or body to arrive, in seconds.
@@ -38,6 +40,7 @@ impl Default for Http {
             public_url: None,
             trusted_proxies: Vec::new(),
             body_bytes: 8_000_000,
+            bodies_bytes: 256 << 20,
             request_seconds: 30,
             read_seconds: 15,
             requests: 4096,
@@ -55,6 +58,9 @@ impl Http {
             web_url("http.public_url", url, problems);
         }
         problems.not_zero("http.body_bytes", self.body_bytes as u64);
+        if self.bodies_bytes < self.body_bytes {
+            problems.add("http.bodies_bytes", "is less than http.body_bytes: one request could never be taken");
+        }
         problems.not_zero("http.request_seconds", self.request_seconds);
         problems.not_zero("http.read_seconds", self.read_seconds);
         problems.not_zero("http.requests", self.requests as u64);

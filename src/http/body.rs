@@ -6,6 +6,7 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderMap, header};
 use bytes::BytesMut;
 use http_body_util::BodyExt;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 /// Why a body was not read.
@@ -13,10 +14,19 @@ use tokio::time::timeout;
 pub enum BodyError {
     /// More bytes than allowed: 413.
     TooLarge,
+    /// All requests together hold as many bytes as they may: 503.
+    Full,
     /// It did not arrive in time: 408.
     Slow,
     /// The connection broke, or the transfer coding is wrong: 400.
     Broken,
+}
+
+/// A whole body, and its share of what all requests may hold.
+pub struct Held<'a> {
+    /// The body.
+    pub bytes: Bytes,
+    _share: Option<SemaphorePermit<'a>>,
 }
 
 /// Bytes of a refused request that are still read, so that the answer is not lost to a connection reset.
@@ -25,20 +35,26 @@ const DISCARD_BYTES: usize = 256 << 10;
 /// How much beyond the bound is still read before a body is refused as too large, in bounds.
 const OVERSIZE_DISCARD: usize = 4;
 
-/// Reads a whole body of at most `limit` bytes, in at most `time`.
+/// Reads a whole body of at most `limit` bytes, in at most `time`. Its bytes are taken out of `budget` as they arrive.
 ///
 /// # Errors
 /// [`BodyError`].
-pub async fn read(headers: &HeaderMap, mut body: Body, limit: usize, time: Duration) -> Result<Bytes, BodyError> {
+pub async fn read<'a>(
+    headers: &HeaderMap,
+    mut body: Body,
+    limit: usize,
+    time: Duration,
+    budget: &'a Semaphore,
+) -> Result<Held<'a>, BodyError> {
     if body.is_end_stream() {
-        return Ok(Bytes::new());
+        return Ok(Held { bytes: Bytes::new(), _share: None });
     }
     if body.size_hint().lower() > limit as u64 {
         discard(headers, body, limit.saturating_mul(OVERSIZE_DISCARD), time).await;
         return Err(BodyError::TooLarge);
     }
-    let result = timeout(time, collect(&mut body, limit)).await.unwrap_or(Err(BodyError::Slow));
-    if result == Err(BodyError::TooLarge) {
+    let result = timeout(time, collect(&mut body, limit, budget)).await.unwrap_or(Err(BodyError::Slow));
+    if matches!(result, Err(BodyError::TooLarge)) {
         discard(headers, body, limit.saturating_mul(OVERSIZE_DISCARD - 1), time).await;
     }
     result
@@ -51,31 +67,31 @@ pub async fn discard_some(headers: &HeaderMap, body: Body) {
     }
 }
 
-async fn collect(body: &mut Body, limit: usize) -> Result<Bytes, BodyError> {
-    let mut first: Option<Bytes> = None;
+async fn collect<'a>(body: &mut Body, limit: usize, budget: &'a Semaphore) -> Result<Held<'a>, BodyError> {
+    let mut first = Bytes::new();
     let mut rest = BytesMut::new();
+    let mut share: Option<SemaphorePermit<'a>> = None;
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
-        let so_far = first.as_ref().map_or(0, Bytes::len) + rest.len();
-        if so_far + data.len() > limit {
+        if first.len() + rest.len() + data.len() > limit {
             return Err(BodyError::TooLarge);
         }
-        match &first {
-            // Most bodies are one frame: nothing is copied then.
-            None => first = Some(data),
-            Some(_) => rest.extend_from_slice(&data),
+        let size = u32::try_from(data.len()).map_err(|_| BodyError::TooLarge)?;
+        let more = budget.try_acquire_many(size).map_err(|_| BodyError::Full)?;
+        match &mut share {
+            None => share = Some(more),
+            Some(share) => share.merge(more),
         }
+        // Most bodies are one frame: nothing is copied then.
+        if first.is_empty() { first = data } else { rest.extend_from_slice(&data) }
     }
-    match first {
-        None => Ok(Bytes::new()),
-        Some(first) if rest.is_empty() => Ok(first),
-        Some(first) => {
-            let mut whole = BytesMut::with_capacity(first.len() + rest.len());
-            whole.extend_from_slice(&first);
-            whole.extend_from_slice(&rest);
-            Ok(whole.freeze())
-        }
+    if !rest.is_empty() {
+        let mut whole = BytesMut::with_capacity(first.len() + rest.len());
+        whole.extend_from_slice(&first);
+        whole.extend_from_slice(&rest);
+        first = whole.freeze();
     }
+    Ok(Held { bytes: first, _share: share })
 }
 
 async fn discard(headers: &HeaderMap, mut body: Body, limit: usize, time: Duration) {

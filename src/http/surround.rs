@@ -59,8 +59,7 @@ pub(super) async fn surround(State(endpoint): State<Arc<Endpoint>>, request: Req
         }
         Err(_) => {
             body::discard_some(&parts.headers, body).await;
-            let text = "the gateway has too many requests at once";
-            retry_after(shaped(&endpoint, StatusCode::SERVICE_UNAVAILABLE, "overloaded", text), OVERLOAD_WAIT)
+            overloaded(&endpoint)
         }
     };
 
@@ -77,13 +76,15 @@ pub(super) async fn surround(State(endpoint): State<Arc<Endpoint>>, request: Req
 }
 
 async fn serve(endpoint: &Endpoint, parts: Parts, body: Body, call: CallOf, caller: Caller, next: Next) -> Response {
-    let limit = endpoint.common.shared.config.body_bytes;
-    let body = match body::read(&parts.headers, body, limit, endpoint.read_time).await {
+    let shared = &endpoint.common.shared;
+    let limit = shared.config.body_bytes;
+    let body = match body::read(&parts.headers, body, limit, endpoint.read_time, &shared.bodies).await {
         Ok(body) => body,
         Err(BodyError::TooLarge) => {
             let text = format!("the request is larger than {limit} bytes");
             return shaped(endpoint, StatusCode::PAYLOAD_TOO_LARGE, "too_large", &text);
         }
+        Err(BodyError::Full) => return overloaded(endpoint),
         Err(BodyError::Slow) => {
             let text = "the request did not arrive in time";
             return shaped(endpoint, StatusCode::REQUEST_TIMEOUT, "slow_request", text);
@@ -93,7 +94,7 @@ async fn serve(endpoint: &Endpoint, parts: Parts, body: Body, call: CallOf, call
         }
     };
     let deadline = call.0.deadline;
-    let mut request = Request::from_parts(parts, Body::from(body));
+    let mut request = Request::from_parts(parts, Body::from(body.bytes.clone()));
     request.extensions_mut().insert(call);
     request.extensions_mut().insert(caller);
     let handler = AssertUnwindSafe(next.run(request)).catch_unwind();
@@ -136,6 +137,11 @@ fn refuse(endpoint: &Endpoint, refusal: Refusal) -> Response {
             retry_after(shaped(endpoint, StatusCode::TOO_MANY_REQUESTS, "rate_limited", text), wait)
         }
     }
+}
+
+fn overloaded(endpoint: &Endpoint) -> Response {
+    let text = "the gateway has too many requests at once";
+    retry_after(shaped(endpoint, StatusCode::SERVICE_UNAVAILABLE, "overloaded", text), OVERLOAD_WAIT)
 }
 
 fn shaped(endpoint: &Endpoint, status: StatusCode, outcome: &'static str, text: &str) -> Response {
