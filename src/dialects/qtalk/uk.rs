@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::auth::Context;
 use super::error::{Code, Failure};
 use super::replies::Done;
+use crate::chat::ChatError;
 use crate::config::qtalk::Qtalk;
 use crate::http::limiter::Attempts;
+use crate::session::SessionError;
 
 /// Who a token is for: no other token signed with the same key passes for one.
 const AUDIENCE: &str = "qtalk-uk";
@@ -168,6 +170,11 @@ pub async fn auth_uk(context: &Context<'_>, uk: &Uk, query: &str) -> Result<Done
             Ok(None)
         }
         Ok(false) => Err(Refusal::Failed(refused())),
+        // Nothing has been done, and the next try may well find the server there.
+        Err(error @ ChatError::Session(SessionError::Connect(_))) => {
+            uk.attempts.withdrawn(&subject);
+            Err(Refusal::Failed(Failure::new(Code::Unavailable, error.to_string())))
+        }
         Err(error) => match Failure::from(error) {
             failure if matches!(failure.code, Code::UnknownUser | Code::Address | Code::Xml) => {
                 Err(Refusal::Failed(refused()))
