@@ -8,8 +8,8 @@ use stanzagate::link::frame::{Frame, FrameReader};
 use stanzagate::xml::read::Bounds;
 use stanzagate::xml::{CLIENT, Element};
 use tokio::io::{AsyncWriteExt, BufReader};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::TcpListener;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 pub const SECRET: &str = "s3cret";
 pub const STREAM_ID: &str = "id-42";
