@@ -49,6 +49,11 @@ async fn thirty_thousand_levels_are_skipped() {
     rig.peer.write(&format!("<message from='eve@example.org' id='deep'>{open}{close}</message>")).await;
     rig.still_up().await;
     assert_eq!((rig.metrics.oversize.get(), rig.seen().len()), (1, 0));
+    // Within the bound of elements, but not of depth: what crashes recursive readers from 4,000 levels on.
+    let (open, close) = ("<x>".repeat(6_000), "</x>".repeat(6_000));
+    rig.peer.write(&format!("<message from='eve@example.org' id='deep'>{open}{close}</message>")).await;
+    rig.still_up().await;
+    assert_eq!((rig.metrics.oversize.get(), rig.seen().len()), (2, 0));
 }
 
 #[tokio::test]
