@@ -221,12 +221,22 @@ impl Link {
     pub async fn send_all_routed(&self, call: &Call, stanzas: &[Element]) -> Vec<Result<Option<Element>, LinkError>> {
         let patience = self.patience(call);
         let mut queued = Vec::with_capacity(stanzas.len());
+        let mut stopped: Option<LinkError> = None;
         for stanza in stanzas {
-            let prepared = Prepared::routed(stanza, StreamKind::Component, &call.request);
-            queued.push(match prepared {
-                Ok(prepared) => self.queue_routed(call, &prepared, patience).await.map(|routed| (prepared, routed)),
-                Err(error) => Err(error.into()),
-            });
+            let prepared = match Prepared::routed(stanza, StreamKind::Component, &call.request) {
+                Ok(prepared) => prepared,
+                Err(error) => {
+                    queued.push(Err(error.into()));
+                    continue;
+                }
+            };
+            // A queue that stays full, or a link that stays down, is not waited for again with each stanza.
+            let outcome = match &stopped {
+                Some(error) => Err(error.clone()),
+                None => self.queue_routed(call, &prepared, patience).await,
+            };
+            stopped = stopped.or_else(|| outcome.as_ref().err().cloned());
+            queued.push(outcome.map(|routed| (prepared, routed)));
         }
         let mut outcomes = Vec::with_capacity(queued.len());
         for queued in queued {

@@ -29,6 +29,12 @@ struct Barrier {
     waiters: Vec<Waiter>,
 }
 
+impl Barrier {
+    fn is_abandoned(&self) -> bool {
+        self.waiters.iter().all(|waiter| waiter.answer.is_closed())
+    }
+}
+
 #[derive(Default)]
 struct State {
     /// Outstanding barriers in the order of their writes.
@@ -59,6 +65,10 @@ impl Barriers {
         let mut state = self.state.lock();
         state.last += 1;
         let number = state.last;
+        // A server that never answers must not make the list grow: barriers whose callers have all left are forgotten.
+        while state.outstanding.front().is_some_and(Barrier::is_abandoned) {
+            state.outstanding.pop_front();
+        }
         state.outstanding.push_back(Barrier { ping, number, since: Instant::now(), waiters });
     }
 

@@ -44,13 +44,12 @@ pub struct FrameReader<R> {
 impl<R: AsyncBufRead + Unpin> FrameReader<R> {
     /// Reads from `inner`, refusing or skipping what is over `bounds`.
     pub fn new(inner: R, bounds: Bounds) -> Self {
-        let mut options = Options::default();
-        options.max_token_length = MAX_TOKEN;
+        let options = Options { max_token_length: MAX_TOKEN, ..Options::default() };
         // Only a start tag can be long: text comes in pieces. One far over the bounds would be collected in memory
         // before any of it could be skipped.
-        let most = (4 * bounds.bytes.max(MAX_TOKEN)) as u64;
+        let most = bounds.bytes.max(MAX_TOKEN).saturating_mul(4) as u64;
         let metered = Metered { inner, received: 0, event_start: 0, most };
-        Self { events: AsyncReader::with_options(metered, options), builder: Builder::new(bounds) }
+        Self { events: AsyncReader::with_options(metered, options), builder: Builder::for_stream(bounds) }
     }
 
     /// Reads the stream header.

@@ -1,5 +1,6 @@
 //! The reading task: hands every stanza to whom it concerns, and notices silence. It waits for nothing but the socket.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use rxml::{Namespace, xml_ncname};
 use tokio::io::AsyncBufRead;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use super::conn::Shared;
 use super::frame::{Frame, FrameReader};
@@ -26,11 +27,22 @@ pub(super) async fn run<R>(shared: Arc<Shared>, frames: FrameReader<R>, inbound:
 where
     R: AsyncBufRead + Unpin,
 {
+    let end = End(&shared);
     read_all(&shared, frames, &inbound).await;
     // The writer first: what it never wrote is known not to have happened.
     let _ = writer.await;
-    shared.barriers.fail_all(&LinkError::Unknown);
-    shared.iqs.fail_all(&LinkError::Unknown);
+    drop(end);
+}
+
+/// Ends the stream for all who wait, also if reading panics.
+struct End<'a>(&'a Shared);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.end("internal error while reading", false);
+        self.0.barriers.fail_all(&LinkError::Unknown);
+        self.0.iqs.fail_all(&LinkError::Unknown);
+    }
 }
 
 async fn read_all<R: AsyncBufRead + Unpin>(shared: &Arc<Shared>, mut frames: FrameReader<R>, inbound: &Inbound) {
@@ -41,6 +53,7 @@ async fn read_all<R: AsyncBufRead + Unpin>(shared: &Arc<Shared>, mut frames: Fra
     tokio::pin!(tick);
     loop {
         tokio::select! {
+            biased;
             frame = frames.next() => match frame {
                 Ok(Frame::Element(element)) => dispatch(shared, &handle, inbound, element),
                 Ok(Frame::TooBig(head)) => oversize(shared, &handle, inbound, head),
@@ -51,7 +64,10 @@ async fn read_all<R: AsyncBufRead + Unpin>(shared: &Arc<Shared>, mut frames: Fra
                 silence.check(shared, frames.received());
                 tick.as_mut().reset(silence.next);
             }
-            _ = ended.wait_for(Option::is_some) => return,
+            _ = ended.changed() => {}
+        }
+        if ended.borrow().is_some() {
+            return;
         }
     }
 }
@@ -72,9 +88,16 @@ fn dispatch(shared: &Shared, handle: &LinkHandle, inbound: &Inbound, element: El
             if kind == "error" {
                 shared.barriers.bounce(&element);
             }
-            inbound(handle, element);
+            hand_over(handle, inbound, element);
         }
         _ => unknown(shared, &element),
+    }
+}
+
+/// Calls the handler; a panic in it costs that stanza only, not the link.
+fn hand_over(handle: &LinkHandle, inbound: &Inbound, element: Element) {
+    if catch_unwind(AssertUnwindSafe(|| inbound(handle, element))).is_err() {
+        error!("the handler of incoming stanzas panicked");
     }
 }
 
@@ -106,7 +129,7 @@ fn oversize(shared: &Shared, handle: &LinkHandle, inbound: &Inbound, mut head: E
             reply(shared, head);
         }
         Some("error") => shared.barriers.bounce(&head),
-        _ if head.is("iq", CLIENT) => inbound(handle, head),
+        _ if head.is("iq", CLIENT) => hand_over(handle, inbound, head),
         _ => {}
     }
 }

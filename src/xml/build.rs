@@ -31,11 +31,12 @@ pub enum Built {
 
 /// Builds one element after another from the events of a namespace-aware parser, in constant work per event.
 ///
-/// An element over a bound is followed to its end, keeping only its name and attributes. Elements of a component
-/// stream's namespace are built in `jabber:client`.
+/// An element over a bound is followed to its end, keeping only its name and attributes.
 #[derive(Debug)]
 pub struct Builder {
     bounds: Bounds,
+    /// Elements of a component stream's namespace are built in `jabber:client`.
+    swap: bool,
     /// The open elements, outermost first; only the outermost once a bound was exceeded.
     open: Vec<Element>,
     depth: usize,
@@ -47,7 +48,13 @@ pub struct Builder {
 impl Builder {
     /// A builder with no element open.
     pub fn new(bounds: Bounds) -> Self {
-        Self { bounds, open: Vec::new(), depth: 0, bytes: 0, elements: 0, over: None }
+        Self { bounds, swap: false, open: Vec::new(), depth: 0, bytes: 0, elements: 0, over: None }
+    }
+
+    /// As [`Builder::new`], for what a stream brings: elements of a component stream's namespace are built in
+    /// `jabber:client`.
+    pub fn for_stream(bounds: Bounds) -> Self {
+        Self { swap: true, ..Self::new(bounds) }
     }
 
     /// True between two elements.
@@ -71,7 +78,7 @@ impl Builder {
         }
         self.elements += 1;
         self.bytes += weight(&name, &attributes);
-        self.open.push(element(name, attributes));
+        self.open.push(self.element(name, attributes));
         self.check();
     }
 
@@ -119,6 +126,13 @@ impl Builder {
         }
     }
 
+    fn element(&self, (namespace, name): QName, attributes: AttrMap) -> Element {
+        let client = self.swap && namespace.as_str() == COMPONENT;
+        let mut element = if client { Element::bare(name, CLIENT) } else { Element::bare(name, namespace) };
+        *element.attrs_mut() = attributes;
+        element
+    }
+
     fn check(&mut self) {
         self.over = if self.depth > self.bounds.depth {
             Some(Over::Depth)
@@ -139,11 +153,4 @@ impl Builder {
 fn weight((namespace, name): &QName, attributes: &AttrMap) -> usize {
     let attributes: usize = attributes.iter().map(|((_, name), value)| name.len() + value.len() + 4).sum();
     namespace.len().saturating_sub(FREE_NAMESPACE) + name.len() + 2 + attributes
-}
-
-fn element((namespace, name): QName, attributes: AttrMap) -> Element {
-    let mut element =
-        if namespace.as_str() == COMPONENT { Element::bare(name, CLIENT) } else { Element::bare(name, namespace) };
-    *element.attrs_mut() = attributes;
-    element
 }

@@ -114,7 +114,7 @@ impl<'a> Level<'a> {
             if swapped || (!swap && element.has_ns(parent.as_str())) { parent.clone() } else { allowed(element.ns())? };
         encoder.encode(Item::ElementHeadStart(namespace.clone(), name(element.name())?), out)?;
         for ((attribute_namespace, key), value) in element.attrs() {
-            if *attribute_namespace == Namespace::XMLNS {
+            if *attribute_namespace == Namespace::XMLNS || (attribute_namespace.is_none() && key.as_str() == "xmlns") {
                 return Err(EncodeError("a namespace declaration given as an attribute".into()));
             }
             encoder.encode(Item::Attribute(attribute_namespace.clone(), key, value), out)?;

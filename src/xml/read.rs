@@ -93,8 +93,7 @@ struct Reading {
 
 impl Reading {
     fn new(bounds: Bounds) -> Self {
-        let mut options = Options::default();
-        options.max_token_length = bounds.bytes.max(LEAST_TOKEN);
+        let options = Options { max_token_length: bounds.bytes.max(LEAST_TOKEN), ..Options::default() };
         Self {
             parser: Parser::with_options(options),
             builder: Builder::new(bounds),

@@ -26,7 +26,17 @@ pub fn start_with(server: &FakeServer, change: impl FnOnce(&mut LinkConfig)) -> 
 }
 
 pub fn start_counted(server: &FakeServer, change: impl FnOnce(&mut LinkConfig)) -> (Link, Seen, LinkMetrics) {
-    let mut config = LinkConfig {
+    let mut config = config(server);
+    change(&mut config);
+    let seen = Seen::default();
+    let kept = seen.clone();
+    let metrics = LinkMetrics::default();
+    let inbound = Arc::new(move |_: &_, stanza| kept.lock().expect("not poisoned").push(stanza));
+    (Link::start(config, inbound, metrics.clone()), seen, metrics)
+}
+
+pub fn config(server: &FakeServer) -> LinkConfig {
+    LinkConfig {
         address: server.address(),
         name: "gw.example.org".into(),
         secret: SECRET.into(),
@@ -42,13 +52,7 @@ pub fn start_counted(server: &FakeServer, change: impl FnOnce(&mut LinkConfig)) 
         keepalive_timeout: Duration::from_secs(15),
         backoff: (Duration::from_millis(10), Duration::from_millis(50)),
         bounds: BOUNDS,
-    };
-    change(&mut config);
-    let seen = Seen::default();
-    let kept = seen.clone();
-    let metrics = LinkMetrics::default();
-    let inbound = Arc::new(move |_: &_, stanza| kept.lock().expect("not poisoned").push(stanza));
-    (Link::start(config, inbound, metrics.clone()), seen, metrics)
+    }
 }
 
 pub fn call() -> Call {

@@ -1,0 +1,245 @@
+//! What a server, or a caller, may send: none of it closes the link or harms another request.
+
+mod fake_server;
+mod link_support;
+
+use fake_server::{FakeServer, Peer};
+use link_support::*;
+use stanzagate::link::{Link, LinkError, LinkState};
+use stanzagate::metrics::LinkMetrics;
+use stanzagate::xml::Element;
+
+struct Rig {
+    _server: FakeServer,
+    link: Link,
+    seen: Seen,
+    metrics: LinkMetrics,
+    peer: Peer,
+}
+
+async fn rig() -> Rig {
+    let server = FakeServer::start().await;
+    let (link, seen, metrics) = start_counted(&server, |_| {});
+    let peer = server.accept().await;
+    up(&link).await;
+    Rig { _server: server, link, seen, metrics, peer }
+}
+
+impl Rig {
+    /// Shows that the same connection still answers.
+    async fn still_up(&mut self) {
+        let link = self.link.clone();
+        let asked = tokio::spawn(async move { link.iq(&call(), get("example.org")).await });
+        let iq = self.peer.next().await;
+        self.peer.result(&iq).await;
+        asked.await.expect("ran").expect("a reply");
+        assert_eq!(*self.link.state().borrow(), LinkState::Up);
+        assert_eq!(self.metrics.reconnects.get(), 0);
+    }
+
+    fn seen(&self) -> Vec<Element> {
+        self.seen.lock().expect("not poisoned").clone()
+    }
+}
+
+#[tokio::test]
+async fn thirty_thousand_levels_are_skipped() {
+    let mut rig = rig().await;
+    let (open, close) = ("<x>".repeat(30_000), "</x>".repeat(30_000));
+    rig.peer.write(&format!("<message from='eve@example.org' id='deep'>{open}{close}</message>")).await;
+    rig.still_up().await;
+    assert_eq!((rig.metrics.oversize.get(), rig.seen().len()), (1, 0));
+    // Within the bound of elements, but not of depth: what crashes recursive readers from 4,000 levels on.
+    let (open, close) = ("<x>".repeat(6_000), "</x>".repeat(6_000));
+    rig.peer.write(&format!("<message from='eve@example.org' id='deep'>{open}{close}</message>")).await;
+    rig.still_up().await;
+    assert_eq!((rig.metrics.oversize.get(), rig.seen().len()), (2, 0));
+}
+
+#[tokio::test]
+async fn a_long_attribute_arrives() {
+    let mut rig = rig().await;
+    let long = "a".repeat(100_000);
+    rig.peer.write(&format!("<message from='eve@example.org' long='{long}'/>")).await;
+    rig.still_up().await;
+    assert_eq!(rig.seen()[0].attr("long"), Some(long.as_str()));
+}
+
+#[tokio::test]
+async fn five_megabytes_of_text_are_skipped() {
+    let mut rig = rig().await;
+    rig.peer.write(&format!("<message><body>{}</body></message>", "a".repeat(5 << 20))).await;
+    rig.still_up().await;
+    assert_eq!((rig.metrics.oversize.get(), rig.seen().len()), (1, 0));
+}
+
+#[tokio::test]
+async fn too_many_elements_are_skipped() {
+    let mut rig = rig().await;
+    rig.peer.write(&format!("<message>{}</message>", "<a/>".repeat(20_000))).await;
+    rig.still_up().await;
+    assert_eq!(rig.metrics.oversize.get(), 1);
+}
+
+#[tokio::test]
+async fn a_reply_over_the_bounds_is_an_error_at_once() {
+    let mut rig = rig().await;
+    let link = rig.link.clone();
+    let asked = tokio::spawn(async move { link.iq(&call(), get("example.org")).await });
+    let id = rig.peer.next().await.attr("id").expect("stamped").to_owned();
+    let items = "<item/>".repeat(20_000);
+    rig.peer.write(&format!("<iq type='result' id='{id}' from='example.org'><query>{items}</query></iq>")).await;
+    let reply = asked.await.expect("ran").expect("a reply");
+    assert_eq!(reply.attr("type"), Some("error"));
+    assert!(reply.get_child("error", "jabber:client").is_some_and(|error| error.children().count() == 2));
+}
+
+#[tokio::test]
+async fn a_stanza_that_cannot_be_written_harms_only_its_caller() {
+    let mut rig = rig().await;
+    for poison in ["\u{0}", "\u{fffe}", "\u{1b}"] {
+        let mut bad = message("bad");
+        bad.append_text(poison);
+        assert!(matches!(rig.link.send(&call(), &bad).await, Err(LinkError::Encode(_))), "{poison:?}");
+        rig.still_up().await;
+    }
+}
+
+#[tokio::test]
+async fn what_would_make_the_server_close_the_stream_is_refused() {
+    let mut rig = rig().await;
+    for bad in [
+        "<message to='bob@example.org'/>",
+        "<message from='alice@example.org'/>",
+        "<message from='' to='bob@example.org'/>",
+        "<note from='alice@example.org' to='bob@example.org'/>",
+        "<message xmlns='urn:x' from='alice@example.org' to='bob@example.org'/>",
+        "<message from='a@example.org' to='b@example.org'><e xmlns='http://etherx.jabber.org/streams'/></message>",
+        "<message from='a@example.org' to='b@example.org'><e xmlns='jabber:component:accept'/></message>",
+    ] {
+        let bad = stanza(bad);
+        assert!(matches!(rig.link.send(&call(), &bad).await, Err(LinkError::Encode(_))), "{bad:?}");
+    }
+    rig.still_up().await;
+}
+
+#[tokio::test]
+async fn stanzas_may_come_in_any_segments() {
+    let server = FakeServer::start().await;
+    let (link, seen) = start(&server);
+    let mut peer = server.accept_then("<message id='one'/><message id='two'><bo").await;
+    up(&link).await;
+    for byte in "dy>h\u{e9}llo</body></message> \n <message id='three'/>".as_bytes() {
+        use tokio::io::AsyncWriteExt;
+        peer.out.write_all(&[*byte]).await.expect("connected");
+        tokio::task::yield_now().await;
+    }
+    tokio::time::timeout(fake_server::PATIENCE, async {
+        while seen.lock().expect("not poisoned").len() < 3 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .expect("three stanzas");
+    let seen = seen.lock().expect("not poisoned");
+    let ids: Vec<_> = seen.iter().map(|stanza| stanza.attr("id")).collect();
+    assert_eq!(ids, [Some("one"), Some("two"), Some("three")]);
+    assert_eq!(seen[1].get_child("body", "jabber:client").map(Element::text).as_deref(), Some("h\u{e9}llo"));
+}
+
+#[tokio::test]
+async fn odd_stanzas_and_unknown_elements_are_survived() {
+    let mut rig = rig().await;
+    rig.peer
+        .write(
+            "<note/><x xmlns='urn:x'/><message type='bogus'/><message from='@@'/><iq/><iq type='get'/>\
+             <iq type='result'/><iq type='error' id='none'/><presence/>between<message><thread/><thread/></message>",
+        )
+        .await;
+    rig.still_up().await;
+    assert_eq!(rig.seen().len(), 6);
+}
+
+#[tokio::test]
+async fn a_panicking_handler_does_not_stop_the_link() {
+    let server = FakeServer::start().await;
+    let config = config(&server);
+    let link = Link::start(config, std::sync::Arc::new(|_, _| panic!("on purpose")), LinkMetrics::default());
+    let mut peer = server.accept().await;
+    peer.write("<message/>").await;
+    let asked = tokio::spawn(async move { link.iq(&call(), get("example.org")).await });
+    let iq = peer.next().await;
+    peer.result(&iq).await;
+    asked.await.expect("ran").expect("a reply");
+}
+
+#[tokio::test]
+async fn malformed_xml_ends_the_stream_with_its_cause_and_a_new_one_follows() {
+    let mut rig = rig().await;
+    rig.peer.write("<message></presence>").await;
+    let cause = down(&rig.link).await;
+    assert!(cause.contains("start and end tag do not match"), "{cause}");
+    let _again = rig._server.accept().await;
+    up(&rig.link).await;
+    assert_eq!(rig.metrics.reconnects.get(), 1);
+}
+
+#[tokio::test]
+async fn a_stream_error_is_told() {
+    let mut rig = rig().await;
+    rig.peer.refuse("policy-violation", "too fast").await;
+    let cause = down(&rig.link).await;
+    assert_eq!(cause, "stream error policy-violation: too fast");
+}
+
+#[tokio::test]
+async fn only_the_peer_that_was_asked_can_answer() {
+    let mut rig = rig().await;
+    let link = rig.link.clone();
+    let asked = tokio::spawn(async move { link.iq(&call(), get("Room@rooms.example.org")).await });
+    let iq = rig.peer.next().await;
+    let id = iq.attr("id").expect("stamped");
+    for forged in [
+        format!("<iq type='result' id='{id}' from='eve@example.org'/>"),
+        format!("<iq type='result' id='{id}' from='room@rooms.example.org/eve'/>"),
+        format!("<iq type='result' id='{id}' from='example.org'/>"),
+        format!("<iq type='result' id='{id}'/>"),
+        format!("<iq type='get' id='{id}' from='room@rooms.example.org'/>"),
+        format!("<message type='result' id='{id}' from='room@rooms.example.org'/>"),
+        format!("<iq type='result' id='{id}x' from='room@rooms.example.org'/>"),
+    ] {
+        rig.peer.write(&forged).await;
+    }
+    // Normalised, it is whom was asked; `to` may be anybody (Prosody answers a borrowed address on our stream).
+    rig.peer
+        .write(&format!("<iq type='error' id='{id}' from='room@rooms.example.org' to='alice@example.org/x'/>"))
+        .await;
+    let reply = asked.await.expect("ran").expect("a reply");
+    assert_eq!((reply.attr("type"), reply.attr("to")), (Some("error"), Some("alice@example.org/x")));
+}
+
+#[tokio::test]
+async fn a_forged_answer_to_a_barrier_confirms_nothing() {
+    let mut rig = rig().await;
+    let link = rig.link.clone();
+    let sent = tokio::spawn(async move { link.send_routed(&call(), &message("m")).await });
+    let both = rig.peer.take(2).await;
+    let id = both[1].attr("id").expect("stamped");
+    rig.peer.write(&format!("<iq type='result' id='{id}' from='eve@example.org'/>")).await;
+    rig.peer.write("<message type='error' id='m' from='bob@example.org'><error/></message>").await;
+    // An error answer proves the processing as well as a result.
+    rig.peer.write(&format!("<iq type='error' id='{id}' from='example.org'/>")).await;
+    assert!(sent.await.expect("ran").expect("confirmed").is_some());
+}
+
+#[tokio::test]
+async fn a_late_reply_is_ignored() {
+    let mut rig = rig().await;
+    let outcome = rig.link.iq(&call_for(std::time::Duration::from_millis(50)), get("example.org")).await;
+    assert!(matches!(outcome, Err(LinkError::Timeout)), "{outcome:?}");
+    assert_eq!(rig.metrics.pending_iqs.get(), 0);
+    let iq = rig.peer.next().await;
+    rig.peer.result(&iq).await;
+    rig.still_up().await;
+    assert_eq!(rig.seen().len(), 0);
+}

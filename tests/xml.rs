@@ -1,0 +1,247 @@
+//! Reading and writing of elements: whatever goes in, only well-formed XML comes out, and it means the same.
+
+use minidom::Node;
+use proptest::prelude::*;
+use stanzagate::xml::encode::encode;
+use stanzagate::xml::read::{Bounds, ReadError, read_one};
+use stanzagate::xml::{CLIENT, Element, StreamKind};
+
+const BOUNDS: Bounds = Bounds { depth: 32, bytes: 64 * 1024, elements: 1000 };
+
+fn read(text: &str) -> Result<Element, ReadError> {
+    read_one(text, CLIENT, BOUNDS)
+}
+
+fn write(element: &Element, kind: StreamKind) -> String {
+    String::from_utf8(encode(element, kind).expect("encodes").to_vec()).expect("UTF-8")
+}
+
+/// Merges neighbouring texts and drops empty ones: XML cannot tell them apart.
+fn normal(element: &Element) -> Element {
+    let mut kept = Element::bare(element.name(), element.ns());
+    *kept.attrs_mut() = element.attrs().clone();
+    for node in element.nodes() {
+        match node {
+            Node::Text(text) if text.is_empty() => {}
+            Node::Text(text) => kept.append_text(text.clone()),
+            Node::Element(child) => drop(kept.append_child(normal(child))),
+        }
+    }
+    kept
+}
+
+fn trees(text: impl Strategy<Value = String> + Clone + 'static) -> impl Strategy<Value = Element> {
+    let name = "[a-z_][a-z0-9._-]{0,5}";
+    let namespace = prop::sample::select(vec!["jabber:client", "urn:a", "urn:b&'\"<", ""]);
+    let attribute = (prop::sample::select(vec!["", "urn:a", "urn:c"]), name, text.clone());
+    let head = (name, namespace, prop::collection::vec(attribute, 0..4)).prop_map(|(name, namespace, attributes)| {
+        let mut element = Element::bare(name, namespace);
+        for (namespace, key, value) in attributes {
+            // The one name that is a declaration, not an attribute.
+            if let Ok(key) = rxml::NcName::try_from(key)
+                && key.as_str() != "xmlns"
+            {
+                element.attrs_mut().insert(rxml::Namespace::from(namespace), key, value);
+            }
+        }
+        element
+    });
+    let leaf = (head.clone(), text.clone()).prop_map(|(mut element, text)| {
+        element.append_text(text);
+        element
+    });
+    leaf.prop_recursive(6, 60, 5, move |inner| {
+        (head.clone(), prop::collection::vec((inner, text.clone()), 0..5)).prop_map(|(mut element, children)| {
+            for (child, text) in children {
+                element.append_child(child);
+                element.append_text(text);
+            }
+            element
+        })
+    })
+}
+
+/// Characters that XML 1.0 allows, with those that need escaping in plenty.
+fn good_text() -> impl Strategy<Value = String> + Clone {
+    "([ -~\t\n\r\u{85}\u{a0}\u{2028}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]|[<>&'\"]|]]>|\r\n){0,12}"
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_reads_back_the_same(tree in trees(good_text())) {
+        let written = write(&tree, StreamKind::Client);
+        prop_assert_eq!(read(&written).expect(&written), normal(&tree));
+    }
+
+    #[test]
+    fn what_xml_cannot_hold_is_an_error_and_never_broken_output(tree in trees(any::<String>())) {
+        for kind in [StreamKind::Client, StreamKind::Component] {
+            if let Ok(bytes) = encode(&tree, kind) {
+                let written = std::str::from_utf8(&bytes).expect("UTF-8");
+                prop_assert!(read_one(written, kind.namespace(), BOUNDS).is_ok(), "{}", written);
+            }
+        }
+    }
+
+    #[test]
+    fn any_input_is_refused_or_can_be_passed_on(text in prop_oneof![any::<String>(), fragments()]) {
+        if let Ok(element) = read(&text)
+            && let Ok(bytes) = encode(&element, StreamKind::Client)
+        {
+            let again = read(std::str::from_utf8(&bytes).expect("UTF-8")).expect("what we write we can read");
+            prop_assert_eq!(again, normal(&element));
+        }
+    }
+}
+
+/// Near-XML: pieces of markup in any order.
+fn fragments() -> impl Strategy<Value = String> {
+    let pieces = vec![
+        "<a>",
+        "</a>",
+        "<b/>",
+        "<x>",
+        "</x>",
+        "<message",
+        " xmlns='urn:a'",
+        " xmlns:p='urn:b'",
+        " p:c='1'",
+        "<p:a>",
+        "</p:a>",
+        " d='2'",
+        ">",
+        "/>",
+        "text",
+        "&amp;",
+        "&#1;",
+        "&#10;",
+        "&x;",
+        "<![CDATA[",
+        "]]>",
+        "<!--",
+        "-->",
+        "<?xml version='1.0'?>",
+        "<!DOCTYPE a>",
+        "'",
+        "\"",
+        " ",
+        "\u{feff}",
+        "\u{0}",
+        "</stream:stream>",
+        "</message>",
+    ];
+    prop::collection::vec(prop::sample::select(pieces), 0..14).prop_map(|pieces| pieces.concat())
+}
+
+#[test]
+fn tolerates_what_real_callers_send() {
+    let expected = write(&read("<message><body>hi</body></message>").expect("plain"), StreamKind::Client);
+    assert_eq!(expected, "<message><body>hi</body></message>");
+    for text in [
+        "\u{feff}<message><body>hi</body></message>",
+        " \r\n\t<message ><body>hi</body></message >\n ",
+        "<?xml version='1.0' encoding='UTF-8'?>\n<message><body>hi</body></message>",
+        "<message xmlns='jabber:client'><body>&#104;i</body></message>",
+        "<c:message xmlns:c=\"jabber:client\"><c:body><![CDATA[hi]]></c:body></c:message>",
+    ] {
+        assert_eq!(write(&read(text).expect(text), StreamKind::Client), expected, "{text}");
+    }
+}
+
+#[test]
+fn refuses_what_is_not_one_element() {
+    for text in [
+        "",
+        " ",
+        "text",
+        "<a",
+        "<a>",
+        "</a>",
+        "</x>",
+        "<a></b>",
+        "</x><x>",
+        "<a><!-- c --></a>",
+        "<a>&lol;</a>",
+        "<p:a/>",
+        "<!DOCTYPE a><a/>",
+        "<?pi?><a/>",
+        "<a b='1' b='2'/>",
+        "<a>\u{1}</a>",
+        "<a>&#0;</a>",
+        "<a>&#xFFFE;</a>",
+        "<a><![CDATA[",
+        "<a b='",
+        "<a xmlns:xmlns='urn:x'/>",
+        "<?xml version='1.1'?><a/>",
+        "<?xml version='1.0'",
+        "x<a/>",
+        "<a>]]></a>",
+    ] {
+        assert!(matches!(read(text), Err(ReadError::Malformed(_))), "{text}: {:?}", read(text));
+    }
+    for text in ["<a/><b/>", "<a/>text", "<a/></x>", "<a/></x><x>", "<message/><iq/>", "<a></a></a>"] {
+        assert!(matches!(read(text), Err(ReadError::Trailing | ReadError::Malformed(_))), "{text}: {:?}", read(text));
+    }
+    assert_eq!(read("<a/><b/>"), Err(ReadError::Trailing));
+}
+
+#[test]
+fn each_bound_has_its_own_refusal() {
+    let nested = |levels: usize| format!("{}{}", "<a>".repeat(levels), "</a>".repeat(levels));
+    assert!(read(&nested(32)).is_ok());
+    assert_eq!(read(&nested(33)), Err(ReadError::TooDeep(32)));
+    assert_eq!(read(&nested(5000)), Err(ReadError::TooDeep(32)));
+    assert!(read(&format!("<a>{}</a>", "<b/>".repeat(999))).is_ok());
+    assert_eq!(read(&format!("<a>{}</a>", "<b/>".repeat(1000))), Err(ReadError::TooMany(1000)));
+    assert!(read(&format!("<a b='{}'/>", "c".repeat(60_000))).is_ok());
+    assert_eq!(read(&format!("<a>{}</a>", "c".repeat(70_000))), Err(ReadError::TooLarge(64 * 1024)));
+    // A long namespace, inherited by many elements, is held once per element.
+    let multiplied = format!("<a xmlns='urn:{}'>{}</a>", "n".repeat(30_000), "<b/>".repeat(900));
+    assert_eq!(read(&multiplied), Err(ReadError::TooLarge(64 * 1024)));
+}
+
+#[test]
+fn the_default_namespace_cannot_break_out() {
+    let element = read_one("<a/>", "urn:'/><b x='&", BOUNDS).expect("one element");
+    assert!(element.is("a", "urn:'/><b x='&"));
+}
+
+#[test]
+fn a_component_stream_has_its_own_namespace_and_forwarded_messages_keep_theirs() {
+    let text = "<message from='a@b'><body>x</body><forwarded xmlns='urn:xmpp:forward:0'>\
+                <message xmlns='jabber:client'><body>y</body></message></forwarded></message>";
+    let element = read(text).expect("one element");
+    assert_eq!(write(&element, StreamKind::Client), text);
+    let on_component = write(&element, StreamKind::Component);
+    assert_eq!(on_component, text, "the root inherits the stream's namespace, the inner one declares its own");
+    let inside = read_one(&on_component, "jabber:component:accept", BOUNDS).expect("one element");
+    let body = inside.get_child("body", "jabber:component:accept").map(Element::text);
+    let forwarded = inside.get_child("forwarded", "urn:xmpp:forward:0").and_then(|f| f.get_child("message", CLIENT));
+    assert_eq!(body.as_deref(), Some("x"));
+    assert!(forwarded.is_some_and(|message| message.get_child("body", CLIENT).is_some()));
+}
+
+#[test]
+fn reserved_namespaces_and_declarations_are_never_written() {
+    for namespace in [
+        "http://www.w3.org/2000/xmlns/",
+        "http://www.w3.org/XML/1998/namespace",
+        "http://etherx.jabber.org/streams",
+        "jabber:component:accept",
+    ] {
+        let mut stanza = Element::bare("message", CLIENT);
+        stanza.append_child(Element::bare("a", namespace));
+        assert!(encode(&stanza, StreamKind::Component).is_err(), "{namespace}");
+    }
+    let declaration = |namespace: rxml::Namespace<'static>, name: &str| {
+        let mut stanza = Element::bare("message", CLIENT);
+        stanza.attrs_mut().insert(namespace, rxml::NcName::try_from(name).expect("a name"), "urn:evil".into());
+        encode(&stanza, StreamKind::Client)
+    };
+    assert!(declaration(rxml::Namespace::NONE, "xmlns").is_err());
+    assert!(declaration(rxml::Namespace::XMLNS, "a").is_err());
+    assert!(declaration(rxml::Namespace::XML, "lang").is_ok());
+    for name in ["", "a b", "a:b", "1", "a/><b", "\u{0}"] {
+        assert!(encode(&Element::bare(name, CLIENT), StreamKind::Client).is_err(), "{name:?}");
+    }
+}
