@@ -173,6 +173,24 @@ async fn a_server_restart_costs_no_call_and_an_absent_server_fails_fast() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_may_have_been_written_is_not_done_again() {
+    let rig = start(Product::Ejabberd, None, Grant::Jwt);
+    let proxy = Proxy::to(rig.c2s_addr()).await;
+    let mut config = rig.gateway_config();
+    config.c2s.address = proxy.address.to_string();
+    let sessions = sessions(config);
+    sessions.iq(&call(), &jid("alice"), roster()).await.expect("a roster");
+    proxy.paused.send_replace(true);
+    let asking = sessions.clone();
+    let asked = tokio::spawn(async move { asking.iq(&call(), &jid("alice"), roster()).await });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    rig.kill_server().expect("killed");
+    let lost = asked.await.expect("no panic");
+    assert!(matches!(lost, Err(SessionError::Link(LinkError::Unknown))), "{lost:?}");
+    assert_eq!(proxy.count().0, 1, "no second session was tried");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_caller_that_leaves_harms_no_other() {
     let rig = start(Product::Ejabberd, None, Grant::Jwt);
     let sessions = sessions(rig.gateway_config());

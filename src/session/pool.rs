@@ -121,6 +121,7 @@ impl Pool {
         match slots.lease(user) {
             Lease::Open(ticket, conn) if conn.is_closed() => {
                 slots.discard(&ticket);
+                self.metrics.open.set(count(slots.len()));
             }
             Lease::Open(ticket, conn) => return Ok((using(ticket), Ok(conn))),
             Lease::Opening(ticket, waiter) => return Ok((using(ticket), Err(waiter))),

@@ -99,7 +99,7 @@ impl Stream {
                 writer.flush().await
             })
             .await?;
-        written.map_err(|e| self.attempt.unreachable(&e.to_string()))
+        written.map_err(|e| self.attempt.unreachable(&format!("{e}, while sending to it")))
     }
 
     /// Reads the next element; `what` is what is expected. A stream error is an error.

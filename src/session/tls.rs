@@ -1,5 +1,6 @@
 //! How the gateway reaches the c2s listener: TCP, and TLS with the authorities it trusts.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use rustls::ClientConfig;
@@ -58,7 +59,7 @@ impl Endpoint {
         let unreachable = |e: std::io::Error| OpenError::Unreachable(format!("c2s {}: {e}", self.address));
         let tcp = TcpStream::connect(&self.address).await.map_err(unreachable)?;
         tcp.set_nodelay(true).map_err(unreachable)?;
-        if self.tls == Tls::None && !tcp.peer_addr().map_err(unreachable)?.ip().to_canonical().is_loopback() {
+        if !permitted(self.tls, tcp.peer_addr().map_err(unreachable)?.ip()) {
             return Err(OpenError::Refused(format!(
                 "c2s.tls = \"none\" is accepted only to a loopback address, and {} is not one",
                 self.address
@@ -82,6 +83,11 @@ impl Endpoint {
     }
 }
 
+/// Without TLS anybody on the way could read passwords and tokens, so there must be no way.
+fn permitted(tls: Tls, peer: IpAddr) -> bool {
+    tls != Tls::None || peer.to_canonical().is_loopback()
+}
+
 fn connector(extra: Vec<CertificateDer<'static>>) -> Result<TlsConnector, String> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let verifier = Verifier::new_with_extra_roots(extra, Arc::clone(&provider))
@@ -93,4 +99,18 @@ fn connector(extra: Vec<CertificateDer<'static>>) -> Result<TlsConnector, String
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
     Ok(TlsConnector::from(Arc::new(config)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn goes_without_tls_only_to_loopback() {
+        for (peer, loopback) in [("127.0.0.1", true), ("::1", true), ("::ffff:127.0.0.1", true), ("10.0.0.1", false)] {
+            let peer: IpAddr = peer.parse().unwrap();
+            assert_eq!(permitted(Tls::None, peer), loopback, "{peer}");
+            assert!(permitted(Tls::Starttls, peer) && permitted(Tls::Direct, peer));
+        }
+    }
 }
