@@ -23,7 +23,7 @@ pub async fn send_notify(context: &Context<'_>, body: &Value) -> Result<Done, Fa
             let failed: Vec<Part> = stream::iter(0..users.len())
                 .map(|index| notify(context, &notice, users, index))
                 .buffer_unordered(CONCURRENT)
-                .filter_map(async |part| part)
+                .filter_map(std::future::ready)
                 .collect()
                 .await;
             Failure::parts(users.len(), failed)?;

@@ -41,7 +41,7 @@ pub async fn send_message(context: &Context<'_>, body: &Value) -> Result<Done, F
             let failed: Vec<Part> = stream::iter(0..entries.len())
                 .map(|index| to_user(context, &text, &host, entries, index))
                 .buffer_unordered(CONCURRENT)
-                .filter_map(async |part| part)
+                .filter_map(std::future::ready)
                 .collect()
                 .await;
             Failure::parts(entries.len(), failed)?;
