@@ -22,8 +22,10 @@ struct Args {
 #[derive(Subcommand)]
 enum Command {
     /// Run the gateway until SIGTERM or SIGINT, which end it in order; a second one ends it at once.
+    #[command(after_help = SETTINGS)]
     Serve(ConfigArgs),
     /// Connect, try every right the gateway needs, and print what works and which lines the server's file lacks.
+    #[command(after_help = SETTINGS)]
     Check {
         #[command(flatten)]
         config: ConfigArgs,
@@ -42,8 +44,14 @@ enum Command {
     },
 }
 
-/// Settings come from defaults, then the file, then the environment (STANZAGATE_SECTION__KEY, such as
-/// STANZAGATE_HTTP__LISTEN; secrets also as STANZAGATE_COMPONENT__SECRET_FILE=PATH), then these flags.
+/// Where settings come from, for the help of the commands that take them.
+const SETTINGS: &str = "\
+Settings come from defaults, then the file, then the environment, then flags; later ones win.
+In the environment a key is STANZAGATE_SECTION__KEY, such as STANZAGATE_HTTP__LISTEN=0.0.0.0:10050;
+lists have commas, and a secret may be a file: STANZAGATE_COMPONENT__SECRET_FILE=PATH.
+Exit codes: 0 ended in order, 1 failed while running, 2 a configuration that cannot work.";
+
+/// The configuration, and flags that win over it.
 #[derive(clap::Args)]
 struct ConfigArgs {
     /// The configuration; config/stanzagate.toml shows every key with its default.

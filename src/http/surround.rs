@@ -177,7 +177,7 @@ impl LogLine {
             path = self.path.as_ref().map_or("", |p| p.as_str()),
             status = status.as_u16(),
             outcome,
-            ms = took.as_secs_f64() * 1000.0,
+            ms = (took.as_secs_f64() * 100_000.0).round() / 100.0,
             from = %self.from,
             key = self.key.as_deref().unwrap_or(""),
             "request"
