@@ -1,0 +1,114 @@
+//! The program itself: exit codes, signals, and the health check that containers use.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+/// The program with an environment of its own: an XMPP server that is not there.
+fn stanzagate(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stanzagate"));
+    command.args(arguments).env_clear().stderr(Stdio::piped()).stdout(Stdio::null());
+    for (key, value) in [
+        ("SERVER__DOMAIN", "example.org"),
+        ("COMPONENT__NAME", "gw.example.org"),
+        ("COMPONENT__SECRET", "secret"),
+        ("COMPONENT__ADDRESS", "127.0.0.1:1"),
+        ("QTALK__AUTH", "none"),
+        ("HTTP__LISTEN", "127.0.0.1:0"),
+        ("LOG__FORMAT", "json"),
+    ] {
+        command.env(format!("STANZAGATE_{key}"), value);
+    }
+    command
+}
+
+/// A running gateway, ended with the test.
+struct Running {
+    child: Child,
+    lines: std::io::Lines<BufReader<ChildStderr>>,
+    addr: String,
+}
+
+impl Running {
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut running = Self { child, lines, addr: String::new() };
+        let line: serde_json::Value = serde_json::from_str(&running.line("listening")).unwrap();
+        running.addr = line["addr"].as_str().unwrap().to_owned();
+        running
+    }
+
+    /// The next log line that contains `text`.
+    fn line(&mut self, text: &str) -> String {
+        let found = self.lines.find_map(|line| line.ok().filter(|line| line.contains(text)));
+        found.unwrap_or_else(|| panic!("it ended without saying {text:?}"))
+    }
+
+    fn signal(&self, name: &str) {
+        assert!(Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap().success());
+    }
+
+    fn healthcheck(&self, path: &str) -> (Option<i32>, String) {
+        let url = format!("http://{}{path}", self.addr);
+        let output = stanzagate(&["healthcheck", "--url", &url]).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_configuration_that_cannot_work_is_exit_code_2_with_the_reason() {
+    for (arguments, variable, reason) in [
+        (&["serve", "--listen", "nowhere"][..], ("X", ""), "--listen: http.listen: invalid socket address"),
+        (&["serve", "--config", "/nowhere/at/all"], ("X", ""), "/nowhere/at/all: cannot read this file"),
+        (&["check"], ("STANZAGATE_SERVER__DOMAIN", ""), "STANZAGATE_SERVER__DOMAIN: server.domain: missing"),
+        (&["serve", "--listen", "0.0.0.0:0"], ("X", ""), "qtalk.auth: would be open to the world"),
+        (&["serve", "--no-such-flag"], ("X", ""), "--no-such-flag"),
+    ] {
+        let output = stanzagate(arguments).env(variable.0, variable.1).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(reason), "{reason:?} is not in {said}");
+    }
+}
+
+#[test]
+fn an_address_in_use_is_exit_code_1() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = taken.local_addr().unwrap().to_string();
+    let output = stanzagate(&["serve", "--listen", &addr]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains(&format!("cannot listen on {addr}")), "{said}");
+}
+
+#[test]
+fn a_signal_ends_it_in_order() {
+    let mut running = Running::start(&mut stanzagate(&["serve"]));
+    assert_eq!(running.healthcheck("/health/live").0, Some(0));
+    let (code, said) = running.healthcheck("/health/ready");
+    assert_eq!(code, Some(1));
+    assert!(said.contains("the XMPP server is not connected"), "{said}");
+    running.signal("TERM");
+    running.line("stopped");
+    assert_eq!(running.child.wait().unwrap().code(), Some(0));
+    assert_eq!(running.healthcheck("/health/live").0, Some(1));
+}
+
+#[test]
+fn while_it_drains_it_is_not_ready_and_a_second_signal_ends_it_at_once() {
+    let mut running = Running::start(stanzagate(&["serve"]).env("STANZAGATE_HTTP__DRAIN_DELAY_SECONDS", "60"));
+    running.signal("INT");
+    running.line("shutting down");
+    let (code, said) = running.healthcheck("/health/ready");
+    assert_eq!(code, Some(1));
+    assert!(said.contains("the gateway is shutting down"), "{said}");
+    running.signal("TERM");
+    assert_eq!(running.child.wait().unwrap().code(), Some(1));
+}
