@@ -5,9 +5,7 @@ mod support;
 use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use secrecy::ExposeSecret;
 use serde_json::json;
-use stanzagate::config::secret::Secret;
 use stanzagate::config::sessions::Grant;
 use support::element::{body, child, says, show};
 use support::{Client, LoginError, Server, account, fresh, stanza};
@@ -131,8 +129,8 @@ async fn grants_sessions_and_nothing_else(server: Server) {
     Client::login(rig, &user).await.close().await;
 
     let rig = server.start(Grant::Jwt);
-    let Some(Secret::Text(key)) = rig.gateway_config().sessions.jwt_key else { panic!("no key in the configuration") };
-    let key = EncodingKey::from_secret(key.expose_secret().as_bytes());
+    let Some(key) = rig.gateway_config().sessions.jwt_key else { panic!("no key in the configuration") };
+    let key = EncodingKey::from_secret(key.expose().as_bytes());
     let expires = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("a clock").as_secs() + 60;
     let claims = json!({"sub": "dave@example.org", "exp": expires});
     let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).expect("a token");

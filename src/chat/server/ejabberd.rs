@@ -250,7 +250,7 @@ pub(super) async fn withdraw(
         return outcomes;
     }
     let exist = core.exist(call, users).await;
-    let removed = stream::iter(users.to_vec().into_iter().zip(exist)).map(async |(user, exists)| {
+    let removed = stream::iter(users.iter().cloned().zip(exist)).map(async |(user, exists)| {
         // A grant opens a session even for an account that is gone.
         if !exists? {
             return Ok(());
