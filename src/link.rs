@@ -220,23 +220,22 @@ impl Link {
     /// As [`Link::send_routed`] for many stanzas, in as few writes as possible; one result each, in order.
     pub async fn send_all_routed(&self, call: &Call, stanzas: &[Element]) -> Vec<Result<Option<Element>, LinkError>> {
         let patience = self.patience(call);
-        let mut queued = Vec::with_capacity(stanzas.len());
+        // All are encoded before the first is queued, so that they wait together for the writer.
+        let prepare = |stanza| Prepared::routed(stanza, StreamKind::Component, &call.request);
+        let prepared: Vec<_> = stanzas.iter().map(prepare).collect();
+        let mut queued = Vec::with_capacity(prepared.len());
         let mut stopped: Option<LinkError> = None;
-        for stanza in stanzas {
-            let prepared = match Prepared::routed(stanza, StreamKind::Component, &call.request) {
-                Ok(prepared) => prepared,
-                Err(error) => {
-                    queued.push(Err(error.into()));
-                    continue;
+        for prepared in prepared {
+            queued.push(match (prepared, &stopped) {
+                (Err(error), _) => Err(error.into()),
+                // A queue that stays full, or a link that stays down, is not waited for again with each stanza.
+                (Ok(_), Some(error)) => Err(error.clone()),
+                (Ok(prepared), None) => {
+                    let routed = self.queue_routed(call, &prepared, patience).await;
+                    stopped = routed.as_ref().err().cloned();
+                    routed.map(|routed| (prepared, routed))
                 }
-            };
-            // A queue that stays full, or a link that stays down, is not waited for again with each stanza.
-            let outcome = match &stopped {
-                Some(error) => Err(error.clone()),
-                None => self.queue_routed(call, &prepared, patience).await,
-            };
-            stopped = stopped.or_else(|| outcome.as_ref().err().cloned());
-            queued.push(outcome.map(|routed| (prepared, routed)));
+            });
         }
         let mut outcomes = Vec::with_capacity(queued.len());
         for queued in queued {

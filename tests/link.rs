@@ -100,14 +100,15 @@ async fn what_was_written_and_not_answered_is_unknown_when_the_link_falls() {
 
 #[tokio::test]
 async fn while_the_link_is_down_a_caller_waits_for_grace_only() {
+    let (_socket, address) = closed_port();
     let server = FakeServer::start().await;
     let (link, _) = start_with(&server, |config| {
         config.grace = Duration::from_millis(100);
-        config.address = "127.0.0.1:1".into();
+        config.address = address.clone();
     });
     let begun = std::time::Instant::now();
     let outcome = link.iq(&call(), get("example.org")).await;
-    assert!(matches!(&outcome, Err(LinkError::Down(cause)) if cause.contains("127.0.0.1:1")), "{outcome:?}");
+    assert!(matches!(&outcome, Err(LinkError::Down(cause)) if cause.contains(&address)), "{outcome:?}");
     assert!(begun.elapsed() >= Duration::from_millis(90) && begun.elapsed() < Duration::from_secs(2));
     assert!(matches!(&*link.state().borrow(), LinkState::Down(_)));
 }

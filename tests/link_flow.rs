@@ -125,10 +125,11 @@ async fn a_call_made_while_the_link_is_down_is_served_within_grace() {
 
 #[tokio::test]
 async fn as_many_as_fit_the_queue_may_wait_for_the_link() {
+    let (_socket, address) = closed_port();
     let server = FakeServer::start().await;
     let (link, _) = start_with(&server, |config| {
         config.queue_stanzas = 3;
-        config.address = "127.0.0.1:1".into();
+        config.address = address;
     });
     let callers: Vec<_> = (0..5)
         .map(|_| {

@@ -137,3 +137,47 @@ impl Drop for Guard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::xml::CLIENT;
+
+    fn accepts(asked: Option<&str>, from: Option<&str>) -> bool {
+        let mut reply = Element::bare("iq", CLIENT);
+        for (name, value) in [("from", from), ("to", Some("alice@example.org/gw"))] {
+            if let (Ok(name), Some(value)) = (rxml::NcName::try_from(name), value) {
+                reply.attrs_mut().insert(rxml::Namespace::NONE, name, value.to_owned());
+            }
+        }
+        Peer::new(asked, &"example.org".into()).sent(&reply)
+    }
+
+    #[test]
+    fn another_entity_must_name_itself_exactly() {
+        assert!(accepts(Some("bob@example.org"), Some("bob@example.org")));
+        assert!(accepts(Some("Bob@EXAMPLE.org"), Some("bob@example.org")));
+        assert!(!accepts(Some("bob@example.org"), Some("bob@example.org/x")));
+        assert!(!accepts(Some("bob@example.org/x"), Some("bob@example.org")));
+        assert!(!accepts(Some("bob@example.org"), Some("eve@example.org")));
+        assert!(!accepts(Some("bob@example.org"), None));
+        assert!(!accepts(Some("not a jid@@"), Some("example.org")));
+    }
+
+    #[test]
+    fn only_the_server_and_the_own_account_may_leave_out_from() {
+        assert!(accepts(Some("example.org"), None));
+        assert!(accepts(Some("alice@example.org"), None));
+        assert!(!accepts(Some("rooms.example.org"), None));
+    }
+
+    #[test]
+    fn a_request_to_nobody_is_answered_by_the_server_or_the_own_account() {
+        for from in [None, Some("example.org"), Some("alice@example.org"), Some("alice@example.org/gw")] {
+            assert!(accepts(None, from), "{from:?}");
+        }
+        for from in ["alice@example.org/other", "eve@example.org", "rooms.example.org"] {
+            assert!(!accepts(None, Some(from)), "{from}");
+        }
+    }
+}

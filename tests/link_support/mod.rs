@@ -55,6 +55,14 @@ pub fn config(server: &FakeServer) -> LinkConfig {
     }
 }
 
+/// An address that refuses connections for as long as the socket is kept.
+pub fn closed_port() -> (tokio::net::TcpSocket, String) {
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+    let address = socket.local_addr().expect("bound").to_string();
+    (socket, address)
+}
+
 pub fn call() -> Call {
     call_for(PATIENCE)
 }
