@@ -209,9 +209,13 @@ async fn what_the_operator_must_mend_is_named() {
         sessions(config).iq(&call(), &jid("alice"), roster()).await.expect_err("not granted").to_string()
     };
     let mut config = rig.gateway_config();
-    config.sessions.oauth_url = Some("http://127.0.0.1:1/api".into());
+    // Held without listening: nobody else can answer there meanwhile.
+    let held = tokio::net::TcpSocket::new_v4().expect("a socket");
+    held.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+    let url = format!("http://{}/api", held.local_addr().expect("an address"));
+    config.sessions.oauth_url = Some(url.clone());
     let why = said(config).await;
-    assert!(why.contains("HTTP API (http://127.0.0.1:1/api/oauth_issue_token) cannot be reached"), "{why}");
+    assert!(why.contains(&format!("HTTP API ({url}/oauth_issue_token) cannot be reached")), "{why}");
 
     let mut config = rig.gateway_config();
     config.sessions.oauth_url = config.sessions.oauth_url.map(|url| url.replace("/api", "/nowhere"));

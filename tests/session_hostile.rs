@@ -36,7 +36,7 @@ async fn play(script: Script, end: End) -> String {
         while let Ok((mut tcp, _)) = listener.accept().await {
             let script = script.clone();
             tokio::spawn(async move {
-                let mut read = Vec::new();
+                let mut read = Vec::with_capacity(16 << 10);
                 for (heard, answer) in script {
                     while !String::from_utf8_lossy(&read).contains(heard) {
                         if tcp.read_buf(&mut read).await.unwrap_or(0) == 0 {
