@@ -16,6 +16,7 @@ mod seating;
 mod seats;
 mod send;
 mod server;
+mod stray;
 mod waiters;
 
 use std::sync::Arc;
@@ -54,7 +55,9 @@ impl Chat {
         let handler = incoming.clone();
         let inbound: crate::link::Inbound = Arc::new(move |link, stanza| handler.take(link, stanza));
         let link = Link::start(link_config(&config, addresses.domain())?, inbound, metrics.link.clone());
-        let sessions = Sessions::new(config.clone())?;
+        let (stray, pass_on) = stray::passing();
+        pass_on(link.clone());
+        let sessions = Sessions::new(config.clone(), metrics.session.clone(), stray)?;
         let core = Arc::new(Core::new(config, addresses, link, sessions, incoming));
         tokio::spawn(Core::sweep(Arc::downgrade(&core)));
         Ok(Chat { core })

@@ -35,6 +35,7 @@ use jid::BareJid;
 
 use self::error::OpenError;
 use self::gate::NEGOTIATION;
+pub use self::inbound::Stray;
 use self::opener::Opener;
 use self::pool::Pool;
 use self::sasl::Credentials;
@@ -74,20 +75,16 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// Builds the pool; nothing is opened yet.
+    /// Builds the pool; nothing is opened yet. Messages that come to a session go to `stray`.
     ///
     /// # Errors
     /// [`SessionError::Config`] when the grant lacks its key or URL, or `c2s.ca_file` cannot be read.
-    pub fn new(config: Arc<crate::config::Config>) -> Result<Sessions, SessionError> {
-        Sessions::counting(config, SessionMetrics::default())
-    }
-
-    /// As [`Sessions::new`], counting in `metrics`.
-    ///
-    /// # Errors
-    /// As [`Sessions::new`].
-    pub fn counting(config: Arc<crate::config::Config>, metrics: SessionMetrics) -> Result<Sessions, SessionError> {
-        let opener = Arc::new(Opener::new(&config)?);
+    pub fn new(
+        config: Arc<crate::config::Config>,
+        metrics: SessionMetrics,
+        stray: Stray,
+    ) -> Result<Sessions, SessionError> {
+        let opener = Arc::new(Opener::new(&config, stray)?);
         let idle = Duration::from_secs(config.sessions.idle_seconds);
         let pool = Pool::new(Arc::clone(&opener), config.sessions.max, idle, metrics.clone());
         Ok(Sessions { opener, pool, metrics })

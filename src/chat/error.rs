@@ -6,6 +6,8 @@ use super::address::AddressError;
 use super::message::FragmentError;
 use crate::link::LinkError;
 use crate::session::SessionError;
+use crate::xml::encode::EncodeError;
+use crate::xml::read::ReadError;
 use crate::xmpp::stanza_error::StanzaError;
 
 /// Why a verb was not done, or is not known to have been done.
@@ -47,9 +49,6 @@ pub enum ChatError {
     /// The server does not grant the gateway something; the text names it and what to configure.
     #[error("the XMPP server does not allow the gateway this: {0}")]
     Right(String),
-    /// The stanza would be larger than the server takes.
-    #[error("the message is too large: {0} bytes, the limit is {1}")]
-    TooLarge(usize, usize),
     /// The link.
     #[error(transparent)]
     Link(#[from] LinkError),
@@ -64,11 +63,67 @@ pub enum ChatError {
     Config(String),
 }
 
+/// The sorts of failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Nothing was done, and the same call may succeed soon.
+    Unavailable,
+    /// An address that may not be named.
+    Address,
+    /// XML that is not acceptable as a message, or text that XML cannot carry.
+    Xml,
+    /// Over a bound.
+    TooLarge,
+    /// The account does not exist.
+    UnknownUser,
+    /// The room does not exist.
+    UnknownRoom,
+    /// The room exists already.
+    RoomExists,
+    /// The sender has no right to speak in the room.
+    NotMember,
+    /// The server, the room or the recipient refused.
+    Refused,
+    /// Several parts failed, in different ways.
+    Partial,
+    /// It may or may not have taken effect.
+    OutcomeUnknown,
+    /// The server's client port, or the one that grants sessions, cannot be reached.
+    ClientPort,
+    /// The server does not grant the gateway something, or the configuration lacks it.
+    MissingRight,
+}
+
 impl ChatError {
     /// A refusal by whoever sent the stanza error.
     pub(super) fn refused(error: StanzaError) -> ChatError {
         let by = error.from.unwrap_or_else(|| "the XMPP server".to_owned());
         ChatError::Refused { by, condition: error.condition, text: error.text }
+    }
+
+    /// What sort of failure this is: all that a dialect needs to choose its own code.
+    pub fn kind(&self) -> Kind {
+        match self {
+            _ if self.is_unavailable() => Kind::Unavailable,
+            Self::Address(_) => Kind::Address,
+            Self::Fragment(FragmentError::Read(
+                ReadError::TooLarge(_) | ReadError::TooDeep(_) | ReadError::TooMany(_),
+            )) => Kind::TooLarge,
+            Self::Fragment(_) => Kind::Xml,
+            Self::UnknownUser(_) => Kind::UnknownUser,
+            Self::UnknownRoom(_) => Kind::UnknownRoom,
+            Self::RoomExists(_) => Kind::RoomExists,
+            Self::NotMember { .. } => Kind::NotMember,
+            Self::Refused { .. } => Kind::Refused,
+            Self::Partial(_) => Kind::Partial,
+            Self::Link(error) | Self::Session(SessionError::Link(error)) => match error {
+                LinkError::Encode(EncodeError::TooLarge(..)) => Kind::TooLarge,
+                LinkError::Encode(EncodeError::Invalid(_)) => Kind::Xml,
+                _ => Kind::OutcomeUnknown,
+            },
+            Self::Session(SessionError::Connect(_)) => Kind::ClientPort,
+            Self::Right(_) | Self::Config(_) | Self::Session(_) => Kind::MissingRight,
+        }
     }
 
     /// True when nothing was done and the same call may succeed soon: the gateway answers 503 with Retry-After.
@@ -78,5 +133,19 @@ impl ChatError {
             Self::Link(LinkError::Busy | LinkError::Down(_) | LinkError::Draining)
                 | Self::Session(SessionError::Link(LinkError::Busy | LinkError::Down(_) | LinkError::Draining))
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_that_is_down_differs_from_one_that_fell() {
+        assert_eq!(ChatError::Link(LinkError::Busy).kind(), Kind::Unavailable);
+        assert_eq!(ChatError::Link(LinkError::Down("x".into())).kind(), Kind::Unavailable);
+        assert_eq!(ChatError::Link(LinkError::Unknown).kind(), Kind::OutcomeUnknown);
+        assert_eq!(ChatError::Session(SessionError::Link(LinkError::Timeout)).kind(), Kind::OutcomeUnknown);
+        assert_eq!(ChatError::Session(SessionError::NoGrant).kind(), Kind::MissingRight);
     }
 }

@@ -5,7 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use jid::BareJid;
 
 use crate::xml::element::Build as _;
-use crate::xml::read::{Bounds, ReadError, read_one};
+pub use crate::xml::read::Bounds;
+use crate::xml::read::{ReadError, read_one};
 use crate::xml::{CLIENT, Element};
 use crate::xmpp::message::{self, Marks, Unacceptable};
 

@@ -7,6 +7,9 @@ use super::id::new_id;
 use crate::xml::encode::{EncodeError, encode};
 use crate::xml::{CLIENT, Element, StreamKind};
 
+/// Bytes of one encoded stanza at most. Over their own limit servers close the stream, with everybody's requests on it:
+/// c2s 256 KiB on both by default, components 512 KiB on Prosody.
+pub(super) const LARGEST: usize = 250_000;
 /// The namespace of XEP-0199.
 const PING: &str = "urn:xmpp:ping";
 
@@ -23,8 +26,12 @@ impl Prepared {
     /// Encodes a stanza as it is.
     pub(super) fn plain(stanza: &Element, kind: StreamKind) -> Result<Self, EncodeError> {
         guard(stanza, kind)?;
+        let bytes = encode(stanza, kind)?;
+        if bytes.len() > LARGEST {
+            return Err(EncodeError::TooLarge(bytes.len(), LARGEST));
+        }
         let own = |name: &str| stanza.attr(name).map(str::to_owned);
-        Ok(Self { bytes: encode(stanza, kind)?, id: own("id").unwrap_or_default(), to: own("to") })
+        Ok(Self { bytes, id: own("id").unwrap_or_default(), to: own("to") })
     }
 
     /// Encodes a stanza, with a new id if it has none: without one its bounce could not be told from others.
@@ -60,12 +67,12 @@ fn with_id(mut stanza: Element, request: &str) -> Element {
 /// three stanzas, and on a component stream a missing `from` or `to` (RFC 6120 section 4.9.3).
 fn guard(stanza: &Element, kind: StreamKind) -> Result<(), EncodeError> {
     if !stanza.has_ns(CLIENT) || !matches!(stanza.name(), "message" | "presence" | "iq") {
-        return Err(EncodeError(format!("<{}> is no stanza", stanza.name())));
+        return Err(EncodeError::Invalid(format!("<{}> is no stanza", stanza.name())));
     }
     if kind == StreamKind::Component {
         for name in ["from", "to"] {
             if stanza.attr(name).is_none_or(str::is_empty) {
-                return Err(EncodeError(format!("a stanza of a component needs '{name}'")));
+                return Err(EncodeError::Invalid(format!("a stanza of a component needs '{name}'")));
             }
         }
     }

@@ -1,17 +1,29 @@
-//! What the server sends to a session unasked: pushes are declined, everything else is dropped.
+//! What the server sends to a session unasked: pushes are declined, messages are handed back to their user, everything
+//! else is dropped.
+//!
+//! A session takes no mail, but a client that answers a message to the very address it came from sends to the session
+//! while that is open (RFC 6121 section 5.1 has clients do so). Such a message belongs on the user's own devices.
 
 use std::sync::Arc;
+
+use jid::BareJid;
 
 use super::nonza::{NS_STANZA_ERROR, set};
 use crate::link::{Inbound, LinkHandle};
 use crate::xml::{CLIENT, Element};
 
+/// Takes a message that came to a session of the given user. Runs on the reading task: it must not block.
+pub type Stray = Arc<dyn Fn(&BareJid, Element) + Send + Sync>;
+
 /// The handler of a session's unclaimed stanzas. A roster push declined this way harms nobody: the server keeps the
 /// roster, and the user's own devices get the same push.
-pub(super) fn handler() -> Inbound {
-    Arc::new(|handle: &LinkHandle, stanza: Element| {
+pub(super) fn handler(user: &BareJid, stray: &Stray) -> Inbound {
+    let (user, stray) = (user.clone(), stray.clone());
+    Arc::new(move |handle: &LinkHandle, stanza: Element| {
         if let Some(answer) = declined(&stanza) {
             handle.try_send(&answer);
+        } else if stanza.is("message", CLIENT) && matches!(stanza.attr("type"), None | Some("chat" | "normal")) {
+            stray(&user, stanza);
         }
     })
 }

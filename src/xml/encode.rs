@@ -10,14 +10,20 @@ use super::{CLIENT, COMPONENT, Element, STREAMS, StreamKind};
 /// Room for a usual stanza, so that most are encoded with one allocation.
 const USUAL_STANZA: usize = 512;
 
-/// An element that cannot be written as XML 1.0 (a control character, an invalid name), or must not be.
+/// An element that cannot be written, or must not be.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("cannot be written as XML: {0}")]
-pub struct EncodeError(pub String);
+pub enum EncodeError {
+    /// Not XML 1.0 (a control character, an invalid name), or in a namespace that is reserved.
+    #[error("cannot be written as XML: {0}")]
+    Invalid(String),
+    /// Larger than servers take: they would close the stream.
+    #[error("the stanza has {0} bytes, servers take {1}")]
+    TooLarge(usize, usize),
+}
 
 impl From<rxml::Error> for EncodeError {
     fn from(error: rxml::Error) -> Self {
-        Self(error.to_string())
+        Self::Invalid(error.to_string())
     }
 }
 
@@ -115,7 +121,7 @@ impl<'a> Level<'a> {
         encoder.encode(Item::ElementHeadStart(namespace.clone(), name(element.name())?), out)?;
         for ((attribute_namespace, key), value) in element.attrs() {
             if *attribute_namespace == Namespace::XMLNS || (attribute_namespace.is_none() && key.as_str() == "xmlns") {
-                return Err(EncodeError("a namespace declaration given as an attribute".into()));
+                return Err(EncodeError::Invalid("a namespace declaration given as an attribute".into()));
             }
             encoder.encode(Item::Attribute(attribute_namespace.clone(), key, value), out)?;
         }
@@ -130,12 +136,12 @@ impl<'a> Level<'a> {
 fn allowed(namespace: String) -> Result<Namespace<'static>, EncodeError> {
     match namespace.as_str() {
         rxml::XMLNS_XML | rxml::XMLNS_XMLNS | STREAMS | COMPONENT => {
-            Err(EncodeError(format!("an element in the reserved namespace {namespace}")))
+            Err(EncodeError::Invalid(format!("an element in the reserved namespace {namespace}")))
         }
         _ => Ok(Namespace::from(namespace)),
     }
 }
 
 fn name(text: &str) -> Result<&NcNameStr, EncodeError> {
-    <&NcNameStr>::try_from(text).map_err(|error| EncodeError(format!("the name {text:?}: {error}")))
+    <&NcNameStr>::try_from(text).map_err(|error| EncodeError::Invalid(format!("the name {text:?}: {error}")))
 }

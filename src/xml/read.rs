@@ -55,7 +55,7 @@ pub fn read_one(text: &str, default_ns: &str, bounds: Bounds) -> Result<Element,
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let (declaration, text) = split_declaration(text);
     let mut root = BytesMut::new();
-    inside(&Namespace::from(default_ns.to_owned()), &mut root).map_err(|e| ReadError::Malformed(e.0))?;
+    inside(&Namespace::from(default_ns.to_owned()), &mut root).map_err(|e| ReadError::Malformed(e.to_string()))?;
 
     let mut reading = Reading::new(bounds);
     reading.feed(declaration.as_bytes(), Part::Frame)?;

@@ -13,6 +13,7 @@ use stanzagate::config::Config;
 use stanzagate::config::sessions::Grant;
 use stanzagate::dev::{Product, Rig, RigOptions};
 use stanzagate::link::Call;
+use stanzagate::metrics::SessionMetrics;
 use stanzagate::session::Sessions;
 use stanzagate::xml::{CLIENT, Element};
 use tokio::net::{TcpListener, TcpStream};
@@ -31,7 +32,7 @@ pub fn start(server: Product, root: Option<PathBuf>, grant: Grant) -> Rig {
 }
 
 pub fn sessions(config: Config) -> Sessions {
-    Sessions::new(Arc::new(config)).expect("a valid configuration")
+    Sessions::new(Arc::new(config), SessionMetrics::default(), Arc::new(|_, _| {})).expect("a valid configuration")
 }
 
 pub fn jid(user: &str) -> BareJid {

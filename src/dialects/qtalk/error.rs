@@ -36,10 +36,7 @@ use serde_json::{Value, json};
 
 use crate::chat::ChatError;
 use crate::chat::address::AddressError;
-use crate::chat::message::FragmentError;
-use crate::link::LinkError;
-use crate::session::SessionError;
-use crate::xml::read::ReadError;
+use crate::chat::error::Kind;
 
 /// The kind of a failure; the number is `errcode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -216,27 +213,19 @@ impl From<AddressError> for Failure {
 
 impl From<ChatError> for Failure {
     fn from(error: ChatError) -> Failure {
-        let code = match &error {
-            _ if error.is_unavailable() => Code::Unavailable,
-            ChatError::Address(_) => Code::Address,
-            ChatError::Fragment(FragmentError::Read(ReadError::TooLarge(_))) | ChatError::TooLarge(..) => {
-                Code::TooLarge
-            }
-            ChatError::Fragment(_) => Code::Xml,
-            ChatError::UnknownUser(_) => Code::UnknownUser,
-            ChatError::UnknownRoom(_) => Code::UnknownRoom,
-            ChatError::RoomExists(_) => Code::RoomExists,
-            ChatError::NotMember { .. } => Code::NotMember,
-            ChatError::Refused { .. } => Code::Refused,
-            ChatError::Right(_) | ChatError::Config(_) | ChatError::Session(SessionError::NoGrant) => {
-                Code::MissingRight
-            }
-            ChatError::Partial(_) => Code::Partial,
-            ChatError::Link(error) | ChatError::Session(SessionError::Link(error)) => match error {
-                LinkError::Encode(_) => Code::Xml,
-                _ => Code::OutcomeUnknown,
-            },
-            ChatError::Session(_) => Code::MissingRight,
+        let code = match error.kind() {
+            Kind::Unavailable => Code::Unavailable,
+            Kind::Address => Code::Address,
+            Kind::Xml => Code::Xml,
+            Kind::TooLarge => Code::TooLarge,
+            Kind::UnknownUser => Code::UnknownUser,
+            Kind::UnknownRoom => Code::UnknownRoom,
+            Kind::RoomExists => Code::RoomExists,
+            Kind::NotMember => Code::NotMember,
+            Kind::Refused => Code::Refused,
+            Kind::Partial => Code::Partial,
+            Kind::OutcomeUnknown => Code::OutcomeUnknown,
+            Kind::ClientPort | Kind::MissingRight => Code::MissingRight,
         };
         Failure::new(code, error.to_string())
     }
@@ -267,12 +256,5 @@ mod tests {
         assert_eq!(some.code, Code::Partial);
         let all = Failure::parts(2, vec![part(0, Code::Unavailable), part(1, Code::Unavailable)]).unwrap_err();
         assert_eq!(all.code, Code::Unavailable);
-    }
-
-    #[test]
-    fn a_link_that_is_down_differs_from_one_that_fell() {
-        assert_eq!(Failure::from(ChatError::Link(LinkError::Busy)).code, Code::Unavailable);
-        assert_eq!(Failure::from(ChatError::Link(LinkError::Unknown)).code, Code::OutcomeUnknown);
-        assert_eq!(Failure::from(ChatError::Session(SessionError::NoGrant)).code, Code::MissingRight);
     }
 }

@@ -15,8 +15,7 @@ use super::wire::{Fields, within};
 use super::{CONCURRENT, MARKS};
 use crate::chat::ChatError;
 use crate::chat::address::Addresses;
-use crate::chat::message::{Content, Fragment, Message, Target};
-use crate::xml::read::Bounds;
+use crate::chat::message::{Bounds, Content, Fragment, Message, Target};
 
 /// One entry of the batch, its sender checked; the XML is still text.
 pub struct Letter {

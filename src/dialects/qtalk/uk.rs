@@ -10,10 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::auth::Context;
 use super::error::{Code, Failure};
 use super::replies::Done;
-use crate::chat::ChatError;
+use crate::chat::error::Kind;
 use crate::config::qtalk::Qtalk;
 use crate::http::limiter::Attempts;
-use crate::session::SessionError;
 
 /// Who a token is for: no other token signed with the same key passes for one.
 const AUDIENCE: &str = "qtalk-uk";
@@ -171,7 +170,7 @@ pub async fn auth_uk(context: &Context<'_>, uk: &Uk, query: &str) -> Result<Done
         }
         Ok(false) => Err(Refusal::Failed(refused())),
         // Nothing has been done, and the next try may well find the server there.
-        Err(error @ ChatError::Session(SessionError::Connect(_))) => {
+        Err(error) if error.kind() == Kind::ClientPort => {
             uk.attempts.withdrawn(&subject);
             Err(Refusal::Failed(Failure::new(Code::Unavailable, error.to_string())))
         }
