@@ -42,8 +42,10 @@ async fn trial(chat: &Chat, config: &Config, user: Option<&str>) -> Result<bool,
     let component = &config.component;
     eprintln!("connecting to {} as {} ...", component.address, component.name);
     let mut state = chat.link_state();
-    let up = tokio::time::timeout(CONNECT, state.wait_for(|state| *state == LinkState::Up)).await;
-    if !matches!(up, Ok(Ok(_))) {
+    // What `wait_for` gives is a lock on the state: it must not live on.
+    let up =
+        tokio::time::timeout(CONNECT, state.wait_for(|state| *state == LinkState::Up)).await.is_ok_and(|up| up.is_ok());
+    if !up {
         let why = match &*chat.link_state().borrow() {
             LinkState::Down(why) if !why.is_empty() => why.to_string(),
             _ => "no answer".into(),

@@ -1,0 +1,29 @@
+//! `stanzagate check` against servers that run from the shipped configuration: every right is found, every endpoint can work.
+
+mod support;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use stanzagate::chat::{Chat, LinkState};
+use stanzagate::metrics::Metrics;
+use support::{Server, account};
+
+on_all_servers!(the_shipped_configuration_grants_everything);
+
+async fn the_shipped_configuration_grants_everything(server: Server) {
+    let rig = server.shared();
+    let user = account(rig, "user");
+    let chat = Chat::start(Arc::new(rig.gateway_config()), Metrics::new()).expect("a valid configuration");
+    let mut state = chat.link_state();
+    let up = tokio::time::timeout(Duration::from_secs(10), state.wait_for(|state| *state == LinkState::Up)).await;
+    assert!(up.is_ok_and(|up| up.is_ok()), "no link: {:?}", chat.link_state().borrow());
+    let jid = chat.addresses().user_at(&user.name, rig.domain()).expect("an address");
+    let (product, findings) = chat.check(Some(&jid)).await;
+    assert!(product.is_some());
+    assert_eq!(findings.len(), 10);
+    for finding in findings {
+        assert!(finding.verdict.is_ok(), "{}: {:?}", finding.right.name(), finding.verdict);
+    }
+    chat.drain(Duration::from_secs(5)).await;
+}
