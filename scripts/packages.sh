@@ -1,4 +1,5 @@
 # Installs Debian packages for scripts/dev and scripts/test, which source this file. Everything it says goes to stderr.
+# shellcheck shell=bash disable=SC2034
 
 # Debian's packages of each server, as `stanzagate dev` needs them.
 ejabberd_packages=(ejabberd erlang-p1-sqlite3 erlang-p1-oauth2)
