@@ -13,8 +13,10 @@
 
 pub mod client;
 pub mod element;
+pub mod gateway;
 pub mod servers;
 
 pub use client::{Bookmark, Client, LoginError};
 pub use element::stanza;
+pub use gateway::{Gateway, Reply};
 pub use servers::{Account, Server, account, fresh};

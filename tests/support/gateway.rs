@@ -1,0 +1,158 @@
+//! The gateway under test, in this process: one for each server that all tests of a binary share, and further ones with
+//! a configuration of their own.
+//!
+//! It lives on a runtime that outlasts the single test's; so do the connections of its HTTP client.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use reqwest::header::HeaderMap;
+use reqwest::{RequestBuilder, StatusCode};
+use serde_json::Value;
+use stanzagate::app;
+use stanzagate::config::Config;
+use stanzagate::dev::Rig;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::OnceCell;
+
+use super::servers::Server;
+
+/// Longest wait for the link.
+const LINK: Duration = Duration::from_secs(20);
+
+/// A running gateway.
+///
+/// A component name is one link: a second gateway on the same server takes the first one's place. So a test that needs
+/// a configuration of its own takes a server of its own, or shuts one gateway down before it starts the next.
+pub struct Gateway {
+    running: app::Gateway,
+    url: String,
+    http: reqwest::Client,
+}
+
+/// An answer of the gateway, whole.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    /// The body as it came.
+    pub text: String,
+    /// The body as JSON; `null` when it is not JSON.
+    pub json: Value,
+}
+
+impl Reply {
+    /// `ret` of a qtalk body.
+    pub fn ret(&self) -> bool {
+        self.json["ret"] == Value::Bool(true)
+    }
+
+    /// `errcode` of a qtalk body, -1 when it is not a number.
+    pub fn errcode(&self) -> i64 {
+        self.json["errcode"].as_i64().unwrap_or(-1)
+    }
+
+    /// `errmsg` of a qtalk body.
+    pub fn errmsg(&self) -> &str {
+        self.json["errmsg"].as_str().unwrap_or_default()
+    }
+
+    /// Fails the test unless the call succeeded.
+    #[track_caller]
+    pub fn expect_success(self) -> Reply {
+        assert!(self.status == StatusCode::OK && self.ret() && self.errcode() == 0, "{} {}", self.status, self.text);
+        self
+    }
+
+    /// Fails the test unless the call failed with `errcode` and HTTP 200.
+    #[track_caller]
+    pub fn expect_failure(self, errcode: i64) -> Reply {
+        let failed = self.status == StatusCode::OK && self.json["ret"] == Value::Bool(false);
+        assert!(failed && self.errcode() == errcode && !self.errmsg().is_empty(), "{} {}", self.status, self.text);
+        self
+    }
+}
+
+impl Gateway {
+    /// The gateway of the server that all tests of this binary share, with the rig's own configuration.
+    pub async fn shared(server: Server) -> &'static Gateway {
+        static GATEWAYS: [OnceCell<Gateway>; 4] = [const { OnceCell::const_new() }; 4];
+        GATEWAYS[server as usize].get_or_init(|| Gateway::start(server.shared(), |_| {})).await
+    }
+
+    /// A gateway of the caller's own, with the rig's configuration as changed by `edit`; its link is up.
+    pub async fn start(rig: &Rig, edit: impl FnOnce(&mut Config)) -> Gateway {
+        let mut config = rig.gateway_config();
+        edit(&mut config);
+        let started = async move {
+            let gateway = app::Gateway::start(config).await.map_err(|error| error.to_string())?;
+            gateway.ready(LINK).await.map(|()| gateway)
+        };
+        match background().spawn(started).await {
+            Ok(Ok(running)) => {
+                let (url, http) = (format!("http://{}", running.addr()), reqwest::Client::new());
+                Gateway { running, url, http }
+            }
+            Ok(Err(error)) => panic!("the gateway does not start: {error}"),
+            Err(error) => panic!("the gateway failed: {error}"),
+        }
+    }
+
+    /// The base URL, without a slash at its end.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The gateway itself.
+    pub fn running(&self) -> &app::Gateway {
+        &self.running
+    }
+
+    /// Posts JSON to a path such as `/qtalk/send_message`.
+    pub async fn post(&self, path: &str, body: &Value) -> Reply {
+        self.post_raw(path, body.to_string()).await
+    }
+
+    /// Posts a body as it is.
+    pub async fn post_raw(&self, path: &str, body: impl Into<reqwest::Body>) -> Reply {
+        self.request(|http, url| http.post(format!("{url}{path}")).body(body)).await
+    }
+
+    /// Gets a path.
+    pub async fn get(&self, path: &str) -> Reply {
+        self.request(|http, url| http.get(format!("{url}{path}"))).await
+    }
+
+    /// Makes any request; `build` is given a client and the base URL.
+    pub async fn request(&self, build: impl FnOnce(&reqwest::Client, &str) -> RequestBuilder) -> Reply {
+        let request = build(&self.http, &self.url);
+        let asked = async move {
+            let response = request.send().await?;
+            let (status, headers) = (response.status(), response.headers().clone());
+            let text = response.text().await?;
+            let json = serde_json::from_str(&text).unwrap_or_default();
+            Ok::<_, reqwest::Error>(Reply { status, headers, text, json })
+        };
+        match background().spawn(asked).await {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(error)) => panic!("no answer from the gateway: {error:?}"),
+            Err(error) => panic!("the request failed: {error}"),
+        }
+    }
+
+    /// Ends the gateway in order; returns when its link is closed.
+    pub async fn shutdown(self) {
+        let Gateway { running, http, .. } = self;
+        // Idle connections would hold the listener until its deadline.
+        drop(http);
+        if let Err(error) = background().spawn(running.shutdown()).await {
+            panic!("the gateway failed: {error}");
+        }
+    }
+}
+
+/// What gateways run on: threads that end with the process.
+fn background() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a tokio runtime"))
+}
