@@ -1,24 +1,26 @@
 //! Bookmarks (XEP-0402): rooms that a user's clients show and join, in his own PEP node.
 
-use jid::BareJid;
+use jid::{BareJid, ResourcePart};
+use xmpp_parsers::bookmarks2::Conference;
+pub use xmpp_parsers::ns::BOOKMARKS2 as NS;
+use xmpp_parsers::ns::PUBSUB;
 
 use super::data_form;
 use crate::xml::Element;
 use crate::xml::element::{Build, el};
 
-/// The PEP node and the payload's namespace.
-pub const NS: &str = "urn:xmpp:bookmarks:1";
-const PUBSUB: &str = "http://jabber.org/protocol/pubsub";
 const PUBLISH_OPTIONS: &str = "http://jabber.org/protocol/pubsub#publish-options";
 
 /// Publishes a bookmark with autojoin. `options` asks the server to keep every bookmark, and privately (XEP-0402
 /// section 4.1); leave it out where the server's configuration sees to that and refuses the options (ejabberd 23).
 pub fn publish(room: &BareJid, name: &str, nick: &str, options: bool) -> Element {
-    let conference = el("conference", NS)
-        .with("autojoin", "true")
-        .maybe("name", Some(name).filter(|name| !name.is_empty()))
-        .child(el("nick", NS).text_of(nick));
-    let item = el("item", PUBSUB).with("id", room.as_str()).child(conference);
+    let conference = Conference {
+        autojoin: true,
+        name: Some(name.to_owned()).filter(|name| !name.is_empty()),
+        nick: ResourcePart::new(nick).ok().map(|nick| nick.into_owned()),
+        ..Conference::default()
+    };
+    let item = el("item", PUBSUB).with("id", room.as_str()).child(conference.into());
     let publish = el("publish", PUBSUB).with("node", NS).child(item);
     let options = options.then(|| {
         el("publish-options", PUBSUB).child(data_form::submit(

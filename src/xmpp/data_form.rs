@@ -1,21 +1,14 @@
 //! Data forms (XEP-0004), as far as submitting and reading fields goes.
 
-use crate::xml::Element;
-use crate::xml::element::{Build, el};
+use xmpp_parsers::data_forms::{DataForm, DataFormType, Field};
+pub use xmpp_parsers::ns::DATA_FORMS as NS;
 
-/// The namespace.
-pub const NS: &str = "jabber:x:data";
+use crate::xml::Element;
 
 /// A form to submit: its FORM_TYPE and its fields.
 pub fn submit<'a>(form_type: &str, fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Element {
-    el("x", NS)
-        .with("type", "submit")
-        .child(field("FORM_TYPE", form_type).with("type", "hidden"))
-        .children_from(fields.into_iter().map(|(name, value)| field(name, value)))
-}
-
-fn field(name: &str, value: &str) -> Element {
-    el("field", NS).with("var", name).child(el("value", NS).text_of(value))
+    let fields = fields.into_iter().map(|(name, value)| Field::text_single(name, value)).collect();
+    DataForm::new(DataFormType::Submit, form_type, fields).into()
 }
 
 /// The form inside `parent`, if there is one.

@@ -1,17 +1,15 @@
 //! Service discovery (XEP-0030).
 
+use xmpp_parsers::disco::{DiscoInfoQuery, DiscoInfoResult, Identity};
+pub use xmpp_parsers::ns::{DISCO_INFO as INFO, DISCO_ITEMS as ITEMS};
+
 use super::rsm;
 use crate::xml::Element;
 use crate::xml::element::{Build, el};
 
-/// Information: identities and features.
-pub const INFO: &str = "http://jabber.org/protocol/disco#info";
-/// Items: what an entity contains.
-pub const ITEMS: &str = "http://jabber.org/protocol/disco#items";
-
 /// Asks what an entity is.
 pub fn info_query() -> Element {
-    el("query", INFO)
+    DiscoInfoQuery { node: None }.into()
 }
 
 /// True when a disco#info answer names the feature.
@@ -33,9 +31,9 @@ pub fn name(reply: &Element) -> Option<String> {
 
 /// The answer for an entity of one identity.
 pub fn info_answer(category: &str, kind: &str, name: &str, features: &[&str]) -> Element {
-    el("query", INFO)
-        .child(el("identity", INFO).with("category", category).with("type", kind).with("name", name))
-        .children_from(features.iter().map(|feature| el("feature", INFO).with("var", *feature)))
+    let features = features.iter().map(|feature| (*feature).to_owned()).collect();
+    let identity = Identity { category: category.into(), type_: kind.into(), lang: None, name: Some(name.into()) };
+    DiscoInfoResult { node: None, identities: vec![identity], features, extensions: Vec::new() }.into()
 }
 
 /// Asks for a page of items.

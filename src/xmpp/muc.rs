@@ -1,15 +1,14 @@
 //! Rooms (XEP-0045): entering, leaving, configuring, destroying.
 
 use jid::BareJid;
+use xmpp_parsers::muc::Muc;
+use xmpp_parsers::muc::muc::History;
+pub use xmpp_parsers::ns::MUC_USER as USER;
 
 use super::data_form;
 use crate::xml::Element;
 use crate::xml::element::{Build, client, el};
 
-/// Entering a room.
-pub const NS: &str = "http://jabber.org/protocol/muc";
-/// What a room tells its users.
-pub const USER: &str = "http://jabber.org/protocol/muc#user";
 /// An owner's requests.
 pub const OWNER: &str = "http://jabber.org/protocol/muc#owner";
 /// FORM_TYPE of the room's configuration.
@@ -26,7 +25,7 @@ pub const CREATED: &str = "201";
 
 /// Enters `room` as `nick`, without history.
 pub fn join(from: &str, room: &BareJid, nick: &str) -> Element {
-    presence(from, room, nick).child(el("x", NS).child(el("history", NS).with("maxstanzas", "0")))
+    presence(from, room, nick).child(Muc::new().with_history(History::new().with_maxstanzas(0)).into())
 }
 
 /// Leaves `room`.

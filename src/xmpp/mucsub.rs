@@ -1,6 +1,7 @@
 //! MUC/Sub (ejabberd, `urn:xmpp:mucsub:0`): membership of a room without presence.
 
 use jid::BareJid;
+use xmpp_parsers::ns::PUBSUB_EVENT as EVENT;
 
 use crate::xml::element::{Build, el};
 use crate::xml::{CLIENT, Element};
@@ -15,7 +16,6 @@ pub const AFFILIATIONS: &str = "urn:xmpp:mucsub:nodes:affiliations";
 pub const SUBJECT: &str = "urn:xmpp:mucsub:nodes:subject";
 /// The room's end, among others.
 pub const SYSTEM: &str = "urn:xmpp:mucsub:nodes:system";
-const EVENT: &str = "http://jabber.org/protocol/pubsub#event";
 
 /// Subscribes `user` (another than the asker: a moderator's right) under `nick` to the given nodes.
 pub fn subscribe(user: Option<&BareJid>, nick: &str, nodes: &[&str]) -> Element {

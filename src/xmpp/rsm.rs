@@ -1,16 +1,13 @@
 //! Result sets (XEP-0059): one page, and where the next begins.
 
-use crate::xml::Element;
-use crate::xml::element::{Build, el};
+pub use xmpp_parsers::ns::RSM as NS;
+use xmpp_parsers::rsm::SetQuery;
 
-/// The namespace.
-pub const NS: &str = "http://jabber.org/protocol/rsm";
+use crate::xml::Element;
 
 /// Asks for at most `max` items after `after`.
 pub fn page(max: usize, after: Option<&str>) -> Element {
-    el("set", NS)
-        .child(el("max", NS).text_of(max.to_string()))
-        .children_from(after.map(|after| el("after", NS).text_of(after)))
+    SetQuery { max: Some(max), after: after.map(str::to_owned), before: None, index: None }.into()
 }
 
 /// The id of the page's last item, from the answer's `<set/>`; `None` when there is none, so nothing follows.

@@ -5,8 +5,7 @@ use std::fmt;
 use crate::xml::element::{Build, client, el};
 use crate::xml::{CLIENT, Element};
 
-/// The namespace of the defined conditions.
-pub const NS: &str = "urn:ietf:params:xml:ns:xmpp-stanzas";
+pub use xmpp_parsers::ns::XMPP_STANZAS as NS;
 
 /// An error that came back instead of what was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]

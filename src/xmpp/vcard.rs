@@ -1,12 +1,10 @@
 //! Profiles (vcard-temp, XEP-0054): nick name and photo.
 
 use base64::Engine as _;
+pub use xmpp_parsers::ns::VCARD as NS;
 
 use crate::xml::Element;
 use crate::xml::element::{child_text, el};
-
-/// The namespace.
-pub const NS: &str = "vcard-temp";
 
 /// What is read of a vCard.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,14 +1,14 @@
 //! Software version (XEP-0092).
 
-use crate::xml::Element;
-use crate::xml::element::{Build, child_text, el};
+pub use xmpp_parsers::ns::VERSION as NS;
+use xmpp_parsers::version::{VersionQuery, VersionResult};
 
-/// The namespace.
-pub const NS: &str = "jabber:iq:version";
+use crate::xml::Element;
+use crate::xml::element::child_text;
 
 /// Asks for name and version.
 pub fn query() -> Element {
-    el("query", NS)
+    VersionQuery.into()
 }
 
 /// Name and version of an answer.
@@ -19,5 +19,5 @@ pub fn read(reply: &Element) -> Option<(String, String)> {
 
 /// Our own answer.
 pub fn answer(name: &str, version: &str) -> Element {
-    el("query", NS).child(el("name", NS).text_of(name)).child(el("version", NS).text_of(version))
+    VersionResult { name: name.into(), version: version.into(), os: None }.into()
 }
