@@ -1,7 +1,7 @@
 //! Making, looking at and destroying rooms.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jid::BareJid;
 
@@ -16,6 +16,9 @@ use crate::xmpp::{data_form, disco, iq, muc, muc_admin};
 
 /// How long a room may take to answer somebody who enters.
 const ENTER: Duration = Duration::from_secs(10);
+
+/// How long destroying an unfinished room may take.
+const UNDO: Duration = Duration::from_millis(1500);
 
 static ENTRIES: AtomicU64 = AtomicU64::new(0);
 
@@ -60,11 +63,15 @@ impl Core {
         let created = self.enter(call, &new.room, &own, &nick).await?;
         let furnished = if created { Some(self.furnish(call, new, owned).await) } else { None };
         let leave = muc::leave(&own, &new.room, &nick);
-        let left = self.link.send(call, &leave).await;
         match furnished {
-            None => Err(ChatError::RoomExists(new.room.clone())),
-            Some(Ok(())) => Ok(left?),
             Some(Err(error)) => Err(self.undo(call, &new.room, error).await),
+            furnished => {
+                // The room is what it should be either way; one who cannot leave is put out when the link is gone.
+                if let Err(error) = self.link.send(call, &leave).await {
+                    tracing::warn!(request = %call.request, room = %new.room, %error, "did not leave the new room");
+                }
+                furnished.map_or_else(|| Err(ChatError::RoomExists(new.room.clone())), |made| made)
+            }
         }
     }
 
@@ -123,7 +130,9 @@ impl Core {
     /// Destroys a room that could not be finished, and says so when even that fails.
     async fn undo(&self, call: &Call, room: &BareJid, error: ChatError) -> ChatError {
         let destroy = muc::destroy("not finished");
-        match self.ask(call, iq::set(&self.component, room.as_str(), destroy)).await {
+        // The caller's time may be what has run out.
+        let call = Call { request: call.request.clone(), deadline: Instant::now() + UNDO };
+        match self.ask(&call, iq::set(&self.component, room.as_str(), destroy)).await {
             Ok(Ok(_)) => error,
             failed => {
                 let why = failed.map_or_else(|error| error.to_string(), |refused| format!("{refused:?}"));
