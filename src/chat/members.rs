@@ -45,6 +45,10 @@ impl Core {
 
         let (new, old): (Vec<_>, Vec<_>) =
             nicks.into_iter().partition(|(user, _)| lists.of(user) < Affiliation::Member);
+        // ejabberd 24.12 answers that it made a subscriber without an affiliation a member, and does not do it.
+        let subscribed: Vec<BareJid> =
+            new.iter().map(|(user, _)| user).filter(|user| lists.subscribers.contains(*user)).cloned().collect();
+        self.unsubscribe(call, room, &subscribed).await?;
         let affiliations: Vec<_> = new.iter().map(|(user, nick)| (user.clone(), Some(nick.clone()))).collect();
         let set = self.set_affiliations(call, room, "member", &affiliations).await?;
         let mut joined = Vec::with_capacity(new.len());

@@ -115,6 +115,11 @@ impl Core {
         })
     }
 
+    /// Ends subscriptions, which only ejabberd has, of users who are about to become members.
+    pub(super) async fn unsubscribe(&self, call: &Call, room: &BareJid, users: &[BareJid]) -> Result<(), ChatError> {
+        ejabberd::unsubscribe(self, call, room, users).await.into_iter().collect()
+    }
+
     /// Undoes [`Core::enrol`]. `gone` says that the room itself is gone.
     pub(super) async fn withdraw(
         &self,

@@ -242,9 +242,7 @@ pub(super) async fn withdraw(
 ) -> Vec<Result<(), ChatError>> {
     let mut outcomes: Vec<Result<(), ChatError>> = users.iter().map(|_| Ok(())).collect();
     if !gone {
-        let ends =
-            users.iter().map(|user| iq::set(&core.component, room.as_str(), mucsub::unsubscribe(user))).collect();
-        outcomes = core.ask_all(call, ends, WINDOW).await.into_iter().map(|answer| absent_is_fine(answer?)).collect();
+        outcomes = unsubscribe(core, call, room, users).await;
     }
     if !core.sessions.granted() {
         return outcomes;
@@ -260,6 +258,17 @@ pub(super) async fn withdraw(
     });
     let removed: Vec<_> = removed.buffered(SESSIONS).collect().await;
     outcomes.into_iter().zip(removed).map(|(ended, removed)| ended.and(removed)).collect()
+}
+
+/// Ends subscriptions; one that is not there needs no ending.
+pub(super) async fn unsubscribe(
+    core: &Core,
+    call: &Call,
+    room: &BareJid,
+    users: &[BareJid],
+) -> Vec<Result<(), ChatError>> {
+    let ends = users.iter().map(|user| iq::set(&core.component, room.as_str(), mucsub::unsubscribe(user))).collect();
+    core.ask_all(call, ends, WINDOW).await.into_iter().map(|answer| absent_is_fine(answer?)).collect()
 }
 
 fn absent_is_fine(answer: Result<Element, StanzaError>) -> Result<(), ChatError> {
