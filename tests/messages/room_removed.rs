@@ -49,7 +49,7 @@ async fn a_removed_member_is_refused_soon(server: Server) {
     let took = refused_after(&own.gateway, &owner, bob, &room.jid).await;
     eprintln!("{server:?}: members-only room, refused after {took:?}");
     // Once he is a member again he is heard again.
-    set_affiliation(&owner, &room.jid, &bob.jid, "member").await;
+    room.add(&own.gateway, &[&bob.name]).await;
     let text = fresh("heard");
     own.gateway.post(SEND, &entry(&bob.jid, &room.jid, &group(&text))).await.expect_success();
     owner.wait_for("the message", says(&text)).await;

@@ -25,7 +25,7 @@ const LINK: Duration = Duration::from_secs(20);
 /// A component name is one link: a second gateway on the same server takes the first one's place. So a test that needs
 /// a configuration of its own takes a server of its own, or shuts one gateway down before it starts the next.
 pub struct Gateway {
-    running: app::Gateway,
+    running: Option<app::Gateway>,
     url: String,
     http: reqwest::Client,
 }
@@ -91,7 +91,7 @@ impl Gateway {
         match background().spawn(started).await {
             Ok(Ok(running)) => {
                 let (url, http) = (format!("http://{}", running.addr()), reqwest::Client::new());
-                Gateway { running, url, http }
+                Gateway { running: Some(running), url, http }
             }
             Ok(Err(error)) => panic!("the gateway does not start: {error}"),
             Err(error) => panic!("the gateway failed: {error}"),
@@ -101,11 +101,6 @@ impl Gateway {
     /// The base URL, without a slash at its end.
     pub fn url(&self) -> &str {
         &self.url
-    }
-
-    /// The gateway itself.
-    pub fn running(&self) -> &app::Gateway {
-        &self.running
     }
 
     /// Posts JSON to a path such as `/qtalk/send_message`.
@@ -141,12 +136,25 @@ impl Gateway {
     }
 
     /// Ends the gateway in order; returns when its link is closed.
-    pub async fn shutdown(self) {
-        let Gateway { running, http, .. } = self;
-        // Idle connections would hold the listener until its deadline.
-        drop(http);
-        if let Err(error) = background().spawn(running.shutdown()).await {
+    pub async fn shutdown(mut self) {
+        if let Some(running) = self.running.take()
+            && let Err(error) = background().spawn(running.shutdown()).await
+        {
             panic!("the gateway failed: {error}");
+        }
+    }
+}
+
+/// A test that fails leaves no gateway behind, whose link would take part of what is meant for the next one's.
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            let (done, ended) = std::sync::mpsc::channel();
+            background().spawn(async move {
+                running.shutdown().await;
+                let _ = done.send(());
+            });
+            let _ = ended.recv_timeout(LINK);
         }
     }
 }
