@@ -27,6 +27,9 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// A room that just woke may answer the question before it reflects the message that came first.
 const GRACE: Duration = Duration::from_millis(250);
 const PAGE: usize = 500;
+/// Pauses before a bookmark whose node was not found is tried again.
+const BOOKMARK_PAUSES: [Duration; 3] =
+    [Duration::from_millis(20), Duration::from_millis(100), Duration::from_millis(400)];
 /// What members are subscribed to.
 const MEMBER_NODES: &[&str] = &[mucsub::MESSAGES, mucsub::SUBJECT];
 /// What the gateway is subscribed to: reflections, and what makes its own knowledge of members old.
@@ -224,12 +227,18 @@ async fn bookmark(
     nick: &str,
 ) -> Result<(), ChatError> {
     let request = |options| client("iq").with("type", "set").child(bookmarks::publish(room, name, nick, options));
-    let reply = core.sessions.iq(call, user, request(true)).await?;
-    if iq::outcome(reply).is_ok() {
-        return Ok(());
+    let mut pauses = BOOKMARK_PAUSES.into_iter();
+    loop {
+        let mut answer = iq::outcome(core.sessions.iq(call, user, request(true)).await?);
+        if answer.is_err() {
+            answer = iq::outcome(core.sessions.iq(call, user, request(false)).await?);
+        }
+        match (answer, pauses.next()) {
+            // The first bookmark makes the node, and ejabberd loses some nodes of users who do so at the same moment.
+            (Err(error), Some(pause)) if error.is("item-not-found") => tokio::time::sleep(pause).await,
+            (answer, _) => return answer.map(drop).map_err(ChatError::refused),
+        }
     }
-    let reply = core.sessions.iq(call, user, request(false)).await?;
-    iq::outcome(reply).map(drop).map_err(ChatError::refused)
 }
 
 /// Ends subscriptions and removes bookmarks; what is not there needs no removing.
