@@ -15,6 +15,7 @@ use crate::link::LinkError;
 use crate::session::SessionError;
 use crate::xml::Element;
 use crate::xml::element::{Build, client};
+use crate::xmpp::bookmarks::Options;
 use crate::xmpp::stanza_error::StanzaError;
 use crate::xmpp::{bookmarks, disco, iq, muc, muc_admin, mucsub};
 
@@ -224,11 +225,11 @@ async fn bookmark(
     nick: &str,
 ) -> Result<(), ChatError> {
     let request = |options| client("iq").with("type", "set").child(bookmarks::publish(room, name, nick, options));
-    let reply = core.sessions.iq(call, user, request(true)).await?;
+    let reply = core.sessions.iq(call, user, request(Options::All)).await?;
     if iq::outcome(reply).is_ok() {
         return Ok(());
     }
-    let reply = core.sessions.iq(call, user, request(false)).await?;
+    let reply = core.sessions.iq(call, user, request(Options::None)).await?;
     iq::outcome(reply).map(drop).map_err(ChatError::refused)
 }
 
