@@ -28,6 +28,10 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// A room that just woke may answer the question before it reflects the message that came first.
 const GRACE: Duration = Duration::from_millis(250);
 const PAGE: usize = 500;
+/// How a bookmark that was refused is tried again. ejabberd answers item-not-found when several nodes are made at once
+/// (its transactions meet and one is given up), hence again, one after the other. 23.01 answers the same to XEP-0402's
+/// publish-options and needs its own configuration for the node instead.
+const AGAIN: [Options; 3] = [Options::All, Options::None, Options::None];
 /// What members are subscribed to.
 const MEMBER_NODES: &[&str] = &[mucsub::MESSAGES, mucsub::SUBJECT];
 /// What the gateway is subscribed to: reflections, and what makes its own knowledge of members old.
@@ -209,28 +213,21 @@ pub(super) async fn enrol(
     if !core.sessions.granted() {
         return subscribed;
     }
-    let bookmarked =
-        stream::iter(users.to_vec()).map(async |(user, nick)| bookmark(core, call, &user, room, name, &nick).await);
-    let bookmarked: Vec<_> = bookmarked.buffered(SESSIONS).collect().await;
-    subscribed.into_iter().zip(bookmarked).map(|(subscribed, bookmarked)| subscribed.and(bookmarked)).collect()
-}
-
-/// 23.01 refuses XEP-0402's publish-options and needs its own configuration for the node instead; 24.12 takes them.
-async fn bookmark(
-    core: &Core,
-    call: &Call,
-    user: &BareJid,
-    room: &BareJid,
-    name: &str,
-    nick: &str,
-) -> Result<(), ChatError> {
-    let request = |options| client("iq").with("type", "set").child(bookmarks::publish(room, name, nick, options));
-    let reply = core.sessions.iq(call, user, request(Options::All)).await?;
-    if iq::outcome(reply).is_ok() {
-        return Ok(());
+    let publish = async |user: &BareJid, nick: &str, options| {
+        let request = client("iq").with("type", "set").child(bookmarks::publish(room, name, nick, options));
+        let reply = core.sessions.iq(call, user, request).await?;
+        iq::outcome(reply).map(drop).map_err(ChatError::refused)
+    };
+    let published = stream::iter(users.to_vec()).map(async |(user, nick)| publish(&user, &nick, Options::All).await);
+    let mut bookmarked: Vec<_> = published.buffered(SESSIONS).collect().await;
+    for (outcome, (user, nick)) in bookmarked.iter_mut().zip(users) {
+        for options in AGAIN {
+            if matches!(outcome, Err(ChatError::Refused { .. })) {
+                *outcome = publish(user, nick, options).await;
+            }
+        }
     }
-    let reply = core.sessions.iq(call, user, request(Options::None)).await?;
-    iq::outcome(reply).map(drop).map_err(ChatError::refused)
+    subscribed.into_iter().zip(bookmarked).map(|(subscribed, bookmarked)| subscribed.and(bookmarked)).collect()
 }
 
 /// Ends subscriptions and removes bookmarks; what is not there needs no removing.
