@@ -109,6 +109,9 @@ impl Core {
             ("muc#roomconfig_membersonly", flag(new.members_only)),
             ("muc#roomconfig_publicroom", flag(!new.members_only)),
             ("muc#roomconfig_whois", "anyone"),
+            // ejabberd 23 remembers the role that a member of a moderated room had, and lets him in with it when he is
+            // a member no longer.
+            ("muc#roomconfig_moderatedroom", "0"),
             ("muc#roomconfig_enablearchiving", "1"),
             ("mam", "1"),
             ("allow_subscription", "1"),

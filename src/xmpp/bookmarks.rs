@@ -11,9 +11,36 @@ use crate::xml::element::{Build, el};
 
 const PUBLISH_OPTIONS: &str = "http://jabber.org/protocol/pubsub#publish-options";
 
-/// Publishes a bookmark with autojoin. `options` asks the server to keep every bookmark, and privately (XEP-0402
-/// section 4.1); leave it out where the server's configuration sees to that and refuses the options (ejabberd 23).
-pub fn publish(room: &BareJid, name: &str, nick: &str, options: bool) -> Element {
+/// What is asked of the node when a bookmark is published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Options {
+    /// To keep every bookmark, and privately (XEP-0402 section 4.1).
+    All,
+    /// To keep every bookmark: for a node that the user's own client made with other options, and publishing here must
+    /// not push its other bookmarks out.
+    Kept,
+    /// Nothing: for servers whose configuration sees to it and which refuse the options (ejabberd 23).
+    None,
+}
+
+impl Options {
+    fn fields(self) -> &'static [(&'static str, &'static str)] {
+        const ALL: &[(&str, &str)] = &[
+            ("pubsub#persist_items", "true"),
+            ("pubsub#max_items", "max"),
+            ("pubsub#send_last_published_item", "never"),
+            ("pubsub#access_model", "whitelist"),
+        ];
+        match self {
+            Self::All => ALL,
+            Self::Kept => ALL.get(..2).unwrap_or_default(),
+            Self::None => &[],
+        }
+    }
+}
+
+/// Publishes a bookmark with autojoin.
+pub fn publish(room: &BareJid, name: &str, nick: &str, options: Options) -> Element {
     let conference = Conference {
         autojoin: true,
         name: Some(name.to_owned()).filter(|name| !name.is_empty()),
@@ -22,17 +49,9 @@ pub fn publish(room: &BareJid, name: &str, nick: &str, options: bool) -> Element
     };
     let item = el("item", PUBSUB).with("id", room.as_str()).child(conference.into());
     let publish = el("publish", PUBSUB).with("node", NS).child(item);
-    let options = options.then(|| {
-        el("publish-options", PUBSUB).child(data_form::submit(
-            PUBLISH_OPTIONS,
-            [
-                ("pubsub#persist_items", "true"),
-                ("pubsub#max_items", "max"),
-                ("pubsub#send_last_published_item", "never"),
-                ("pubsub#access_model", "whitelist"),
-            ],
-        ))
-    });
+    let fields = options.fields();
+    let options = (!fields.is_empty())
+        .then(|| el("publish-options", PUBSUB).child(data_form::submit(PUBLISH_OPTIONS, fields.iter().copied())));
     el("pubsub", PUBSUB).child(publish).children_from(options)
 }
 

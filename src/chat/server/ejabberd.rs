@@ -15,6 +15,7 @@ use crate::link::LinkError;
 use crate::session::SessionError;
 use crate::xml::Element;
 use crate::xml::element::{Build, client};
+use crate::xmpp::bookmarks::Options;
 use crate::xmpp::stanza_error::StanzaError;
 use crate::xmpp::{bookmarks, disco, iq, muc, muc_admin, mucsub};
 
@@ -27,9 +28,16 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// A room that just woke may answer the question before it reflects the message that came first.
 const GRACE: Duration = Duration::from_millis(250);
 const PAGE: usize = 500;
-/// Pauses before a bookmark whose node was not found is tried again.
-const BOOKMARK_PAUSES: [Duration; 3] =
-    [Duration::from_millis(20), Duration::from_millis(100), Duration::from_millis(400)];
+/// How a bookmark that was refused is tried again. 23.01 refuses XEP-0402's publish-options and needs its own configuration
+/// for the node instead. Both lose some nodes that are made at the same moment (the transactions meet and one is given up)
+/// and then answer item-not-found: hence once more, one after the other, and after a while.
+const AGAIN: [(Duration, Options); 5] = [
+    (Duration::ZERO, Options::None),
+    (Duration::from_millis(20), Options::All),
+    (Duration::ZERO, Options::None),
+    (Duration::from_millis(200), Options::All),
+    (Duration::ZERO, Options::None),
+];
 /// What members are subscribed to.
 const MEMBER_NODES: &[&str] = &[mucsub::MESSAGES, mucsub::SUBJECT];
 /// What the gateway is subscribed to: reflections, and what makes its own knowledge of members old.
@@ -211,34 +219,22 @@ pub(super) async fn enrol(
     if !core.sessions.granted() {
         return subscribed;
     }
-    let bookmarked =
-        stream::iter(users.to_vec()).map(async |(user, nick)| bookmark(core, call, &user, room, name, &nick).await);
-    let bookmarked: Vec<_> = bookmarked.buffered(SESSIONS).collect().await;
-    subscribed.into_iter().zip(bookmarked).map(|(subscribed, bookmarked)| subscribed.and(bookmarked)).collect()
-}
-
-/// 23.01 refuses XEP-0402's publish-options and needs its own configuration for the node instead; 24.12 takes them.
-async fn bookmark(
-    core: &Core,
-    call: &Call,
-    user: &BareJid,
-    room: &BareJid,
-    name: &str,
-    nick: &str,
-) -> Result<(), ChatError> {
-    let request = |options| client("iq").with("type", "set").child(bookmarks::publish(room, name, nick, options));
-    let mut pauses = BOOKMARK_PAUSES.into_iter();
-    loop {
-        let mut answer = iq::outcome(core.sessions.iq(call, user, request(true)).await?);
-        if answer.is_err() {
-            answer = iq::outcome(core.sessions.iq(call, user, request(false)).await?);
-        }
-        match (answer, pauses.next()) {
-            // The first bookmark makes the node, and ejabberd loses some nodes of users who do so at the same moment.
-            (Err(error), Some(pause)) if error.is("item-not-found") => tokio::time::sleep(pause).await,
-            (answer, _) => return answer.map(drop).map_err(ChatError::refused),
+    let publish = async |user: &BareJid, nick: &str, options| {
+        let request = client("iq").with("type", "set").child(bookmarks::publish(room, name, nick, options));
+        let reply = core.sessions.iq(call, user, request).await?;
+        iq::outcome(reply).map(drop).map_err(ChatError::refused)
+    };
+    let published = stream::iter(users.to_vec()).map(async |(user, nick)| publish(&user, &nick, Options::All).await);
+    let mut bookmarked: Vec<_> = published.buffered(SESSIONS).collect().await;
+    for (outcome, (user, nick)) in bookmarked.iter_mut().zip(users) {
+        for (pause, options) in AGAIN {
+            if matches!(outcome, Err(ChatError::Refused { .. })) {
+                tokio::time::sleep(pause).await;
+                *outcome = publish(user, nick, options).await;
+            }
         }
     }
+    subscribed.into_iter().zip(bookmarked).map(|(subscribed, bookmarked)| subscribed.and(bookmarked)).collect()
 }
 
 /// Ends subscriptions and removes bookmarks; what is not there needs no removing.

@@ -13,6 +13,7 @@ use super::super::{Call, ChatError};
 use crate::link::LinkError;
 use crate::xml::Element;
 use crate::xml::element::{Build, set};
+use crate::xmpp::bookmarks::Options;
 use crate::xmpp::stanza_error::StanzaError;
 use crate::xmpp::{bookmarks, commands, data_form, iq, muc, muc_admin, privilege};
 
@@ -156,7 +157,7 @@ pub(super) async fn set_affiliations(
     answers.into_iter().map(|answer| answer?.map(drop).map_err(ChatError::refused)).collect()
 }
 
-/// A bookmark for everybody.
+/// A bookmark for everybody. Prosody refuses options that differ from those with which the user's client made the node.
 pub(super) async fn enrol(
     core: &Core,
     call: &Call,
@@ -164,12 +165,21 @@ pub(super) async fn enrol(
     name: &str,
     users: &[(BareJid, String)],
 ) -> Vec<Result<(), ChatError>> {
-    let requests = users
-        .iter()
-        .map(|(user, nick)| (user, bookmarks::publish(room, name, nick, true)))
-        .map(|(user, payload)| privilege::iq(&core.component, user.as_str(), "set", &core.link.new_id(call), payload))
-        .collect();
-    privileged(core, call, requests).await
+    let publish = async |users: Vec<&(BareJid, String)>, options| {
+        let request = |(user, nick): &(BareJid, String)| {
+            let payload = bookmarks::publish(room, name, nick, options);
+            privilege::iq(&core.component, user.as_str(), "set", &core.link.new_id(call), payload)
+        };
+        privileged(core, call, users.into_iter().map(request).collect()).await
+    };
+    let differs = |outcome: &Result<(), ChatError>| matches!(outcome, Err(ChatError::Refused { condition, .. }) if condition == "conflict");
+    let mut outcomes = publish(users.iter().collect(), Options::All).await;
+    let again = users.iter().zip(&outcomes).filter(|(_, outcome)| differs(outcome)).map(|(user, _)| user).collect();
+    let again = publish(again, Options::Kept).await;
+    for (outcome, again) in outcomes.iter_mut().filter(|outcome| differs(outcome)).zip(again) {
+        *outcome = again;
+    }
+    outcomes
 }
 
 /// Removes bookmarks and occupants.
