@@ -104,12 +104,16 @@ fn advice(missing: &[&Finding], product: Option<Product>, component: &str) -> St
         return String::new();
     }
     let mut text = "\nAdd to the server's configuration (whole files are in config/):\n".to_owned();
+    let pattern = component.replace('.', "[.]");
     let mut said = Vec::new();
     for finding in missing {
         let lines = finding.right.lines(product);
         if !said.contains(&lines) {
             said.push(lines);
-            text.push_str(&format!("\n{}\n", lines.replace("COMPONENT", component)));
+            text.push_str(&format!(
+                "\n{}\n",
+                lines.replace("COMPONENT_PATTERN", &pattern).replace("COMPONENT", component)
+            ));
         }
     }
     text

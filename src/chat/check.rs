@@ -70,8 +70,9 @@ impl Right {
                 "-- prosody.cfg.lua, in the VirtualHost:\n    modules_enabled = { \"admin_adhoc\" }\n    admins = { \"COMPONENT\" }"
             }
             (Self::Rooms | Self::RoomList, Ejabberd) => {
-                "# ejabberd.yml:\nacl:\n  gateway:\n    server: COMPONENT\naccess_rules:\n  muc_admin:\n    allow: gateway\n\
-                 modules:\n  mod_muc:\n    access_admin: muc_admin\n    access_create:\n      - allow: gateway\n      - allow: local"
+                "# ejabberd.yml:\nacl:\n  gateway:\n    node_regexp:\n      \"^$\": \"^COMPONENT_PATTERN$\"\naccess_rules:\n  \
+                 muc_admin:\n    allow: gateway\n  muc_create:\n    - allow: gateway\n    - allow: local\nmodules:\n  mod_muc:\n    \
+                 access_admin: muc_admin\n    access_create: muc_create"
             }
             (Self::Rooms | Self::RoomList, Prosody) => {
                 "-- prosody.cfg.lua, in the MUC component (with admin_adhoc enabled globally):\n    admins = { \"COMPONENT\" }\n    \
@@ -92,7 +93,7 @@ impl Right {
             }
             (Self::SenderCopy | Self::Bookmarks, Ejabberd) => {
                 "# ejabberd.yml (and sessions.grant = \"oauth\", sessions.oauth_url in the gateway's configuration):\n\
-                 oauth_access: all\napi_permissions:\n  \"stanzagate\":\n    from: [mod_http_api]\n    who:\n      ip: 127.0.0.0/8\n    \
+                 oauth_access: local\napi_permissions:\n  \"stanzagate\":\n    from: [mod_http_api]\n    who:\n      ip: 127.0.0.0/8\n    \
                  what: [oauth_issue_token]"
             }
             (Self::SenderCopy, Prosody) => {
