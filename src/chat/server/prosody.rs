@@ -1,6 +1,5 @@
 //! Prosody's way: occupants that the gateway seats for users, privileged messages and IQs. Facts measured on 0.12 and 13.0.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jid::BareJid;
@@ -24,8 +23,6 @@ const AFFILIATIONS: usize = 4;
 const PRIVILEGED: usize = 32;
 /// How long a room may take to reflect a message.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-static RESOURCES: AtomicU64 = AtomicU64::new(0);
 
 /// The statistics command answers for existing accounts only.
 pub(super) async fn probe(core: &Core, call: &Call, users: &[BareJid]) -> Vec<Result<bool, ChatError>> {
@@ -114,7 +111,8 @@ async fn take_seat(core: &Core, call: &Call, room: &BareJid, user: &BareJid) -> 
     }
     let wanted = core.nick(call, user).await?;
     let mut nick = lists.free_nick(user, &wanted);
-    let resource = format!("gw-{}-{}", crate::link::id::instance(), RESOURCES.fetch_add(1, Ordering::Relaxed));
+    // The same after every restart: what a killed gateway left sitting is taken over, not added to.
+    let resource = format!("gw-{}", core.component);
     let own = format!("{user}/{resource}");
     for last in [false, true] {
         match enter(core, call, room, &own, &nick).await? {
