@@ -68,8 +68,8 @@ VirtualHost "example.org"
 	-- [gateway] Widens: admin of this host, for user-stats. An admin of one host cannot load modules or stop the server
 	-- (on 13.0); that is why the line is not global.
 	admins = { "gw.example.org" }
-	-- [gateway] A user in whose name the gateway speaks in a room is there as user@example.org/gw-N. No client has that
-	-- resource, so without this rule what the room sends there bounces, and the room throws the user out.
+	-- [gateway] A user in whose name the gateway speaks in a room is there as user@example.org/gw-gw.example.org. No
+	-- client has that resource, so without this rule what the room sends there bounces, and the room throws the user out.
 	modules_enabled = { "firewall" }
 	firewall_scripts = { "stanzagate.pfw" }
 	disco_items = { { "conference.example.org", "Rooms" } }

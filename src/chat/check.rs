@@ -254,7 +254,7 @@ impl Core {
             .with("type", "groupchat")
             .with("id", id)
             .with("from", self.component.as_str())
-            .with("to", format!("{nobody}/gw-check-0"));
+            .with("to", format!("{nobody}/{}", self.seat_resource()));
         self.link.send_routed(&call, &message).await.map_err(|error| error.to_string())?;
         match back.until(Instant::now() + Duration::from_secs(1)).await {
             Some((_, Ok(_))) => Ok("the firewall rule returns what rooms send".into()),

@@ -16,6 +16,12 @@ const IDLE: Duration = Duration::from_secs(60);
 const SWEEP: Duration = Duration::from_secs(10);
 
 impl Core {
+    /// The resource with which users are made occupants (Prosody): the firewall rule knows it by this name. The same after
+    /// every restart, so that what a killed gateway left sitting is taken over, not added to.
+    pub(super) fn seat_resource(&self) -> String {
+        format!("gw-{}", self.component)
+    }
+
     /// The seat of `user` in `room`; one caller takes it, those who come meanwhile wait for him.
     pub(super) async fn seat<F>(
         &self,

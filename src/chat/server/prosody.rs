@@ -111,8 +111,7 @@ async fn take_seat(core: &Core, call: &Call, room: &BareJid, user: &BareJid) -> 
     }
     let wanted = core.nick(call, user).await?;
     let mut nick = lists.free_nick(user, &wanted);
-    // The same after every restart: what a killed gateway left sitting is taken over, not added to.
-    let resource = format!("gw-{}", core.component);
+    let resource = core.seat_resource();
     let own = format!("{user}/{resource}");
     for last in [false, true] {
         match enter(core, call, room, &own, &nick).await? {
