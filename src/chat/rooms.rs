@@ -58,19 +58,23 @@ impl Core {
         let own = format!("{}/{}-{n}", self.component, crate::link::id::instance());
         let nick = format!("{}-{n}", crate::link::id::instance());
         let created = self.enter(call, &new.room, &own, &nick).await?;
-        let furnished = if created { Some(self.furnish(call, new, owned).await) } else { None };
+        let made = match created {
+            false => Err(ChatError::RoomExists(new.room.clone())),
+            true => match self.furnish(call, new, owned).await {
+                Ok(()) => Ok(()),
+                // Before leaving: a room that is not persistent yet ends with its last occupant, and ejabberd answers
+                // nothing for a room that is ending.
+                Err(error) => Err(self.undo(call, &new.room, error).await),
+            },
+        };
         let leave = muc::leave(&own, &new.room, &nick);
         let left = self.link.send(call, &leave).await;
-        match furnished {
-            None => Err(ChatError::RoomExists(new.room.clone())),
-            Some(Ok(())) => Ok(left?),
-            Some(Err(error)) => Err(self.undo(call, &new.room, error).await),
-        }
+        made.and(left.map_err(ChatError::from))
     }
 
     /// Enters as the gateway; true when that created the room.
     async fn enter(&self, call: &Call, room: &BareJid, own: &str, nick: &str) -> Result<bool, ChatError> {
-        let mut entry = self.incoming.entries.register(own.to_owned());
+        let mut entry = self.incoming.entries.register((room.clone(), own.to_owned()));
         let join = muc::join(own, room, nick).with("id", self.link.new_id(call));
         self.link.send(call, &join).await?;
         let presence = entry.until(self.until(call, ENTER)).await.ok_or(LinkError::Timeout)?;
