@@ -11,6 +11,7 @@ mod connect;
 pub mod frame;
 pub mod id;
 mod iq;
+mod line_ends;
 mod reader;
 mod stanza;
 mod stream_error;

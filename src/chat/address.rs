@@ -110,8 +110,11 @@ impl Addresses {
         given: &str,
         side: fn(&(DomainPart, DomainPart)) -> &DomainPart,
     ) -> Result<BareJid, AddressError> {
-        if jid.node().is_none() {
-            return Err(AddressError::NoLocalpart(shown(given)));
+        let Some(node) = jid.node() else { return Err(AddressError::NoLocalpart(shown(given))) };
+        // Characters younger than stringprep (Unicode 3.2) can fold to some that would fold again: two forms of one
+        // account, of which a server might hold either.
+        if !NodePart::new(node.as_str()).is_ok_and(|again| again.as_str() == node.as_str()) {
+            return Err(AddressError::Invalid(shown(given), "its localpart has more than one normal form".into()));
         }
         if self.served.iter().any(|served| side(served).as_str() == jid.domain().as_str()) {
             Ok(jid)

@@ -249,7 +249,8 @@ impl Core {
         let call = call();
         let nobody = self.nobody()?;
         let id = self.link.new_id(&call);
-        let mut back = self.incoming.reflections.register(id.clone());
+        let own = BareJid::new(&self.component).map_err(|error| error.to_string())?;
+        let mut back = self.incoming.reflections.register((own, id.clone()));
         let message = client("message")
             .with("type", "groupchat")
             .with("id", id)
@@ -257,7 +258,7 @@ impl Core {
             .with("to", format!("{nobody}/{}", self.seat_resource()));
         self.link.send_routed(&call, &message).await.map_err(|error| error.to_string())?;
         match back.until(Instant::now() + Duration::from_secs(1)).await {
-            Some((_, Ok(_))) => Ok("the firewall rule returns what rooms send".into()),
+            Some(Ok(_)) => Ok("the firewall rule returns what rooms send".into()),
             _ => Err("the firewall rule does not return what rooms send".into()),
         }
     }

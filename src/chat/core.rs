@@ -47,10 +47,10 @@ pub(super) struct Core {
 /// Where what comes in finds who waits for it. Apart from [`Core`], since the link starts before the core exists.
 #[derive(Default)]
 pub(super) struct Incoming {
-    /// Reflections, by stanza id.
-    pub(super) reflections: Waiters<(BareJid, Reflection)>,
-    /// Our own presence in a room, by the full JID it was sent to.
-    pub(super) entries: Waiters<Element>,
+    /// Reflections, by room and stanza id: whoever knows the id of another's message must not answer for the room.
+    pub(super) reflections: Waiters<(BareJid, String), Reflection>,
+    /// Our own presence in a room, by room and the full JID it was sent to.
+    pub(super) entries: Waiters<(BareJid, String), Element>,
     /// Rooms whose members have changed since they were last looked at.
     pub(super) changed: RwLock<Vec<BareJid>>,
     /// Who answers requests for a key.

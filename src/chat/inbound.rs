@@ -35,7 +35,7 @@ impl Incoming {
             match (event.node, event.message) {
                 (mucsub::MESSAGES, Some(inner)) => {
                     if let Some(id) = inner.attr("id") {
-                        self.reflections.resolve(id, (from, Ok(event.item.map(str::to_owned))));
+                        self.reflections.resolve(&(from, id.to_owned()), Ok(event.item.map(str::to_owned)));
                     }
                 }
                 (mucsub::AFFILIATIONS | mucsub::SYSTEM, _) => self.change(from),
@@ -50,9 +50,12 @@ impl Incoming {
                     })
                     .and_then(|child| child.attr("id"))
                     .map(str::to_owned);
-                self.reflections.resolve(id, (from, Ok(archive_id)));
+                self.reflections.resolve(&(from, id.to_owned()), Ok(archive_id));
             }
-        } else if let Some(granted) = privilege::advertised(message) {
+        } else if from.node().is_none()
+            && let Some(granted) = privilege::advertised(message)
+        {
+            // Only a server speaks from an address without a user.
             *self.granted.write() = granted;
         }
     }
@@ -61,13 +64,14 @@ impl Incoming {
         let error = StanzaError::read(message);
         let from = error.from.as_deref().and_then(|from| Jid::new(from).ok()).map(Jid::into_bare);
         if let (Some(id), Some(from)) = (message.attr("id"), from) {
-            self.reflections.resolve(id, (from, Err(error)));
+            self.reflections.resolve(&(from, id.to_owned()), Err(error));
         }
     }
 
     fn own_presence(&self, presence: Element) {
-        if let Some(to) = presence.attr("to").map(str::to_owned) {
-            self.entries.resolve(&to, presence);
+        let from = presence.attr("from").and_then(|from| Jid::new(from).ok()).map(Jid::into_bare);
+        if let (Some(room), Some(to)) = (from, presence.attr("to").map(str::to_owned)) {
+            self.entries.resolve(&(room, to), presence);
         }
     }
 

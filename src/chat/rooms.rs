@@ -61,23 +61,26 @@ impl Core {
         let own = format!("{}/{}-{n}", self.component, crate::link::id::instance());
         let nick = format!("{}-{n}", crate::link::id::instance());
         let created = self.enter(call, &new.room, &own, &nick).await?;
-        let furnished = if created { Some(self.furnish(call, new, owned).await) } else { None };
+        let made = match created {
+            false => Err(ChatError::RoomExists(new.room.clone())),
+            true => match self.furnish(call, new, owned).await {
+                Ok(()) => Ok(()),
+                // Before leaving: a room that is not persistent yet ends with its last occupant, and ejabberd answers
+                // nothing for a room that is ending.
+                Err(error) => Err(self.undo(call, &new.room, error).await),
+            },
+        };
         let leave = muc::leave(&own, &new.room, &nick);
-        match furnished {
-            Some(Err(error)) => Err(self.undo(call, &new.room, error).await),
-            furnished => {
-                // The room is what it should be either way; one who cannot leave is put out when the link is gone.
-                if let Err(error) = self.link.send(call, &leave).await {
-                    tracing::warn!(request = %call.request, room = %new.room, %error, "did not leave the new room");
-                }
-                furnished.map_or_else(|| Err(ChatError::RoomExists(new.room.clone())), |made| made)
-            }
+        // The room is what it should be either way; one who cannot leave is put out when the link is gone.
+        if let Err(error) = self.link.send(call, &leave).await {
+            tracing::warn!(request = %call.request, room = %new.room, %error, "did not leave the new room");
         }
+        made
     }
 
     /// Enters as the gateway; true when that created the room.
     async fn enter(&self, call: &Call, room: &BareJid, own: &str, nick: &str) -> Result<bool, ChatError> {
-        let mut entry = self.incoming.entries.register(own.to_owned());
+        let mut entry = self.incoming.entries.register((room.clone(), own.to_owned()));
         let join = muc::join(own, room, nick).with("id", self.link.new_id(call));
         self.link.send(call, &join).await?;
         let presence = entry.until(self.until(call, ENTER)).await.ok_or(LinkError::Timeout)?;

@@ -14,12 +14,15 @@ impl Core {
                 if !self.config.server.unknown_senders {
                     self.require_users(call, &[&message.from]).await?;
                 }
-                self.speak(call, &room.clone(), &message).await
+                let receipt = self.speak(call, room, &message).await?;
+                tracing::debug!(request = %call.request, stanza = %receipt.id, %room, "reflected");
+                Ok(receipt)
             }
             Target::User(user) => {
                 let sender_known = self.require_both(call, &message, user).await?;
                 let id = self.link.new_id(call);
                 let stanza = message.stanza(&id);
+                tracing::debug!(request = %call.request, stanza = %id, to = %user, "sending");
                 let copy = message.sender_copy && sender_known && !matches!(message.content, Content::Notice { .. });
                 let bounce = if copy {
                     self.deliver_with_copy(call, &message.from, stanza).await?
@@ -28,7 +31,11 @@ impl Core {
                 };
                 match bounce {
                     None => Ok(Receipt { id, archive_id: None }),
-                    Some(bounce) => Err(self.bounced(user, &bounce)),
+                    Some(bounce) => {
+                        let error = self.bounced(user, &bounce);
+                        tracing::debug!(request = %call.request, stanza = %id, %error, "bounced");
+                        Err(error)
+                    }
                 }
             }
         }

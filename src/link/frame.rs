@@ -2,11 +2,12 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use rxml::{AsyncReader, Event, Options};
 use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
 
+use super::line_ends::LineEnds;
 use crate::xml::build::{Builder, Built};
 use crate::xml::read::Bounds;
 use crate::xml::{Element, STREAMS};
@@ -48,7 +49,7 @@ impl<R: AsyncBufRead + Unpin> FrameReader<R> {
         // Only a start tag can be long: text comes in pieces. One far over the bounds would be collected in memory
         // before any of it could be skipped.
         let most = bounds.bytes.max(MAX_TOKEN).saturating_mul(4) as u64;
-        let metered = Metered { inner, received: 0, event_start: 0, most };
+        let metered = Metered { inner: LineEnds::new(inner), received: 0, event_start: 0, most };
         Self { events: AsyncReader::with_options(metered, options), builder: Builder::for_stream(bounds) }
     }
 
@@ -97,7 +98,7 @@ impl<R: AsyncBufRead + Unpin> FrameReader<R> {
 
     /// The transport, to wrap it in TLS or to restart the stream. Bytes already buffered stay in the buffered reader.
     pub fn into_inner(self) -> R {
-        self.events.into_inner().0.inner
+        self.events.into_inner().0.inner.into_inner()
     }
 
     async fn event(&mut self) -> io::Result<Event> {
@@ -118,15 +119,20 @@ fn invalid(message: String) -> io::Error {
 
 /// Counts what is consumed, and fails when one parser event takes too much.
 struct Metered<R> {
-    inner: R,
+    inner: LineEnds<R>,
     received: u64,
     event_start: u64,
     most: u64,
 }
 
-impl<R: AsyncRead + Unpin> AsyncRead for Metered<R> {
+impl<R: AsyncBufRead + Unpin> AsyncRead for Metered<R> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().inner).poll_read(cx, buf)
+        let this = self.get_mut();
+        let bytes = ready!(this.inner.poll_fill_buf(cx))?;
+        let taken = bytes.len().min(buf.remaining());
+        buf.put_slice(bytes.get(..taken).unwrap_or_default());
+        Pin::new(this).consume(taken);
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -136,12 +142,12 @@ impl<R: AsyncBufRead + Unpin> AsyncBufRead for Metered<R> {
         if this.received - this.event_start > this.most {
             return Poll::Ready(Err(invalid("a start tag is larger than can be held".into())));
         }
-        Pin::new(&mut this.inner).poll_fill_buf(cx)
+        this.inner.poll_fill_buf(cx)
     }
 
     fn consume(self: Pin<&mut Self>, amount: usize) {
         let this = self.get_mut();
         this.received += amount as u64;
-        Pin::new(&mut this.inner).consume(amount);
+        this.inner.consume(amount);
     }
 }

@@ -18,6 +18,9 @@ const WRITE_BYTES: usize = 256 * 1024;
 /// Stanzas after which a write takes no further one, so that one ping's answer does not wait for too many.
 const WRITE_STANZAS: usize = 1024;
 
+/// Bytes that arrive in one piece on any usual network.
+const ONE_PIECE: usize = 1200;
+
 /// Longest time for writing the stream's end.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -116,10 +119,29 @@ impl Batch {
         }
     }
 
+    /// Puts white space behind a write that may arrive in pieces. Expat 2.6 and later (Debian 13's Prosody) does not look
+    /// at a cut-off tag again before what it holds has doubled: without more behind it, the last tag of a write could
+    /// wait for the next write.
+    fn pad(&mut self) {
+        if self.bytes.len() > ONE_PIECE {
+            let padded = self.bytes.len() + longest_tag(&self.bytes);
+            self.bytes.resize(padded, b' ');
+        }
+    }
+
     async fn write<W: AsyncWrite + Unpin>(&self, out: &mut W) -> std::io::Result<()> {
         out.write_all(&self.bytes).await?;
         out.flush().await
     }
+}
+
+/// The length of the longest tag. The encoder escapes both brackets wherever they are not a tag's.
+fn longest_tag(bytes: &[u8]) -> usize {
+    bytes
+        .split(|byte| *byte == b'>')
+        .filter_map(|piece| Some(piece.len() - piece.iter().rposition(|byte| *byte == b'<')? + 1))
+        .max()
+        .unwrap_or(0)
 }
 
 /// Writes until the stream ends; then fails what was never written.
@@ -157,6 +179,7 @@ where
             batch.add(next);
         }
         batch.confirm(shared);
+        batch.pad();
         let outcome = tokio::select! {
             outcome = timeout(shared.silence(), batch.write(out)) => outcome,
             _ = ended.wait_for(Option::is_some) => Ok(Err(std::io::ErrorKind::ConnectionAborted.into())),
@@ -193,4 +216,15 @@ fn never_written(shared: &Shared, then: Then, down: &LinkError) {
 async fn goodbye<W: AsyncWrite + Unpin>(out: &mut W) -> std::io::Result<()> {
     out.write_all(b"</stream:stream>").await?;
     out.shutdown().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::longest_tag;
+
+    #[test]
+    fn the_longest_tag_is_measured_with_its_brackets() {
+        assert_eq!(longest_tag(b"<a><bcd e='f'/>text &gt; text</a>"), "<bcd e='f'/>".len());
+        assert_eq!(longest_tag(b"no tag"), 0);
+    }
 }

@@ -53,7 +53,9 @@ pub fn read_one(text: &str, default_ns: &str, bounds: Bounds) -> Result<Element,
         return Err(ReadError::TooLarge(bounds.bytes));
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let (declaration, text) = split_declaration(text);
+    // Line ends as XML 1.0 section 2.11 has them: rxml takes a lone carriage return in an attribute for an error.
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let (declaration, text) = split_declaration(&text);
     let mut root = BytesMut::new();
     inside(&Namespace::from(default_ns.to_owned()), &mut root).map_err(|e| ReadError::Malformed(e.to_string()))?;
 

@@ -92,7 +92,7 @@ pub(super) async fn speak(core: &Core, call: &Call, room: &BareJid, message: &Me
     let user = &message.from;
     let seat = core.seat(room, user, || take_seat(core, call, room, user)).await?;
     let id = core.link.new_id(call);
-    let mut reflection = core.incoming.reflections.register(id.clone());
+    let mut reflection = core.incoming.reflections.register((room.clone(), id.clone()));
     core.link.send(call, &message.stanza(&id)).await?;
     let mut seen = reflection.until(core.until(call, PATIENCE)).await;
     if seen.is_none() {
@@ -100,11 +100,9 @@ pub(super) async fn speak(core: &Core, call: &Call, room: &BareJid, message: &Me
         seen = reflection.until(core.until(call, GRACE)).await;
     }
     match seen {
-        Some((from, Ok(archive_id))) if from == *room => {
-            Ok(Receipt { id, archive_id: archive_id.filter(|_| seat.archived) })
-        }
-        Some((_, Err(error))) => Err(ChatError::refused(error)),
-        _ => {
+        Some(Ok(archive_id)) => Ok(Receipt { id, archive_id: archive_id.filter(|_| seat.archived) }),
+        Some(Err(error)) => Err(ChatError::refused(error)),
+        None => {
             // The refusal went to the user, where the gateway cannot see it. Looking again tells the usual causes.
             core.seats.leave(room, user);
             take_seat(core, call, room, user).await?;

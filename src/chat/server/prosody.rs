@@ -89,16 +89,16 @@ async fn speak_once(core: &Core, call: &Call, room: &BareJid, message: &Message)
     if let Some(resource) = &seat.resource {
         set(&mut stanza, "from", format!("{user}/{resource}"));
     }
-    let mut reflection = core.incoming.reflections.register(id.clone());
+    let mut reflection = core.incoming.reflections.register((room.clone(), id.clone()));
     core.link.send(call, &stanza).await?;
     match reflection.until(core.until(call, PATIENCE)).await {
-        Some((from, Ok(archive_id))) if from == *room => Ok(Receipt { id, archive_id }),
-        Some((_, Err(error))) if error.is("item-not-found") => {
+        Some(Ok(archive_id)) => Ok(Receipt { id, archive_id }),
+        Some(Err(error)) if error.is("item-not-found") => {
             core.seats.leave(room, user);
             Err(ChatError::UnknownRoom(room.clone()))
         }
-        Some((_, Err(error))) => Err(ChatError::refused(error)),
-        _ => Err(LinkError::Timeout.into()),
+        Some(Err(error)) => Err(ChatError::refused(error)),
+        None => Err(LinkError::Timeout.into()),
     }
 }
 
