@@ -19,7 +19,7 @@ async fn a_batch_arrives_in_its_order(server: Server) {
         (Client::login(rig, &account(rig, "bob")).await, Client::login(rig, &account(rig, "carol")).await);
     let prefix = fresh("batch");
     let number = |n: usize| format!("{prefix}-{n}");
-    let to = |n: usize| if n % 3 == 0 { carol.bare() } else { bob.bare() };
+    let to = |n: usize| if n.is_multiple_of(3) { carol.bare() } else { bob.bare() };
     let batch: Vec<Value> = (0..30).map(|n| entry(&alice.jid, to(n), &chat(&number(n)))).collect();
     gateway.post(SEND, &batch.into()).await.expect_success();
     bob.wait_for("the last", says(&number(29))).await;
@@ -27,7 +27,7 @@ async fn a_batch_arrives_in_its_order(server: Server) {
     for (client, mine) in [(&carol, true), (&bob, false)] {
         let got: Vec<String> =
             client.received().iter().filter_map(body).filter(|text| text.starts_with(&prefix)).collect();
-        let wanted: Vec<String> = (0..30).filter(|n| (n % 3 == 0) == mine).map(number).collect();
+        let wanted: Vec<String> = (0..30_usize).filter(|n| n.is_multiple_of(3) == mine).map(number).collect();
         assert_eq!(got, wanted);
     }
 }

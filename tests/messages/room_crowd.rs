@@ -17,13 +17,15 @@ async fn a_crowd_is_heard_once_each(server: Server) {
     let owner = Client::login(rig, &room.owner).await;
     owner.join(&room.jid, "Listener").await.expect("the owner may enter");
     let one = &room.members[0];
-    let of_one = (0..20).map(|_| (one.jid.clone(), fresh("crowd")));
-    let of_ten = room.members.iter().flat_map(|member| (0..3).map(|_| (member.jid.clone(), fresh("crowd"))));
-    let sends: Vec<(String, String)> = of_one.chain(of_ten).collect();
-    let posted = sends.iter().map(|(from, text)| async {
-        gateway.post(SEND, &entry(from, &room.jid, &group(text))).await.expect_success();
-    });
-    join_all(posted).await;
+    let of_one: Vec<_> = (0..20).map(|_| (one.jid.clone(), fresh("crowd"))).collect();
+    let of_ten: Vec<_> = room.members.iter().map(|member| (member.jid.clone(), fresh("crowd"))).collect();
+    for sends in [&of_one, &of_ten] {
+        let posted = sends.iter().map(|(from, text)| async {
+            gateway.post(SEND, &entry(from, &room.jid, &group(text))).await.expect_success();
+        });
+        join_all(posted).await;
+    }
+    let sends: Vec<_> = of_one.into_iter().chain(of_ten).collect();
     for (_, text) in &sends {
         owner.wait_for(text, says(text)).await;
     }

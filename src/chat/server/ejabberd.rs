@@ -118,6 +118,9 @@ pub(super) async fn speak(core: &Core, call: &Call, room: &BareJid, message: &Me
 async fn take_seat(core: &Core, call: &Call, room: &BareJid, user: &BareJid) -> Result<Seat, ChatError> {
     let info = core.room_info(call, room).await?;
     let mut lists = lists(core, call, room).await?;
+    if info.members_only {
+        end_stale_subscriptions(core, call, room, &lists).await;
+    }
     if lists.of(user) < Affiliation::Member {
         return Err(ChatError::NotMember { user: user.clone(), room: room.clone() });
     }
@@ -134,6 +137,17 @@ async fn take_seat(core: &Core, call: &Call, room: &BareJid, user: &BareJid) -> 
             .collect::<Result<Vec<()>, _>>()?;
     }
     Ok(Seat::new(nick, None, info.archived))
+}
+
+/// An owner's client that removes a member leaves his subscription, and a members-only room goes on sending to him.
+async fn end_stale_subscriptions(core: &Core, call: &Call, room: &BareJid, lists: &RoomLists) {
+    let stale = |user: &&BareJid| !core.is_own(user) && lists.of(user) < Affiliation::Member;
+    let stale: Vec<BareJid> = lists.subscribers.iter().filter(stale).cloned().collect();
+    for (user, outcome) in stale.iter().zip(unsubscribe(core, call, room, &stale).await) {
+        if let Err(error) = outcome {
+            tracing::warn!(%room, %user, %error, "one who is no member any more is still subscribed");
+        }
+    }
 }
 
 /// Subscribes; where the room does not allow subscriptions, allows them first.
