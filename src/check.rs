@@ -98,7 +98,12 @@ fn table(findings: &[Finding]) -> String {
 
 fn advice(missing: &[&Finding], product: Option<Product>, component: &str) -> String {
     let Some(product) = product else {
-        return "\nThe server answers nothing: is server.domain right, and the component allowed to ask?\n".into();
+        let lines = |product| Right::Answers.lines(product);
+        return format!(
+            "\nThe server answers nothing: is server.domain right, and the component allowed to ask?\n\n{}\n\n{}\n",
+            lines(Product::Ejabberd),
+            lines(Product::Prosody)
+        );
     };
     if missing.is_empty() {
         return String::new();

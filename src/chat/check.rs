@@ -9,7 +9,7 @@ use super::room::NewRoom;
 use super::server::Product;
 use super::{Call, Chat, ChatError, LinkError};
 use crate::xml::element::{Build, client};
-use crate::xmpp::{iq, mucsub};
+use crate::xmpp::{iq, muc, muc_admin, mucsub};
 
 /// One thing the server must let the gateway do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -218,12 +218,38 @@ impl Core {
             }
             Product::Prosody => self.check_redirect().await,
         };
-        let destroy = crate::xmpp::muc::destroy("");
-        let rooms = match self.require(&call(), iq::set(&self.component, room.as_str(), destroy)).await {
-            Ok(_) => Ok("a room was made, configured and destroyed".to_owned()),
-            Err(error) => Err(format!("{room} could not be destroyed: {error}")),
+        let rooms = match product {
+            Product::Ejabberd => self.check_administrator(&room).await,
+            Product::Prosody => Ok(()),
+        };
+        let destroy = muc::destroy("");
+        let rooms = match (rooms, self.require(&call(), iq::set(&self.component, room.as_str(), destroy)).await) {
+            (Ok(()), Ok(_)) => Ok("a room was made, configured and destroyed".to_owned()),
+            (Ok(()), Err(error)) => Err(format!("{room} could not be destroyed: {error}")),
+            (Err(error), _) => Err(error),
         };
         (rooms, archive, reflection)
+    }
+
+    /// In a room of its own the gateway is owner, right or no right; so it gives this one away and looks whether it still
+    /// is (ejabberd takes nothing from an administrator). If not, the room is destroyed in its new owner's name.
+    async fn check_administrator(&self, room: &BareJid) -> Result<(), String> {
+        let own = BareJid::new(&self.component).map_err(|error| error.to_string())?;
+        let other = self.nobody()?;
+        let set = |user: &BareJid, affiliation| {
+            iq::set(&self.component, room.as_str(), muc_admin::set(affiliation, [(user, None)]))
+        };
+        self.require(&call(), set(&other, "owner")).await.map_err(|error| error.to_string())?;
+        self.ask(&call(), set(&own, "none")).await.map_err(|error| error.to_string())?.ok();
+        let question = iq::get(&self.component, room.as_str(), muc::config_query());
+        let Err(refusal) = self.require(&call(), question).await else { return Ok(()) };
+        let call = call();
+        let destroy = iq::set(other.as_str(), room.as_str(), muc::destroy("")).with("id", self.link.new_id(&call));
+        let left = match self.link.send_routed(&call, &destroy).await {
+            Ok(_) => String::new(),
+            Err(error) => format!("; {room} could not be destroyed: {error}"),
+        };
+        Err(format!("rooms that others own are out of reach: {refusal}{left}"))
     }
 
     async fn check_room_made(&self) -> Result<BareJid, String> {
