@@ -42,9 +42,15 @@ async fn trial(chat: &Chat, config: &Config, user: Option<&str>) -> Result<bool,
     let component = &config.component;
     eprintln!("connecting to {} as {} ...", component.address, component.name);
     let mut state = chat.link_state();
+    // The first refusal is what its user wants to see; `serve` would go on trying.
+    let settled = |state: &LinkState| match state {
+        LinkState::Down(why) => !why.is_empty(),
+        state => *state == LinkState::Up,
+    };
     // What `wait_for` gives is a lock on the state: it must not live on.
-    let up =
-        tokio::time::timeout(CONNECT, state.wait_for(|state| *state == LinkState::Up)).await.is_ok_and(|up| up.is_ok());
+    let up = tokio::time::timeout(CONNECT, state.wait_for(settled))
+        .await
+        .is_ok_and(|state| state.is_ok_and(|state| *state == LinkState::Up));
     if !up {
         let why = match &*chat.link_state().borrow() {
             LinkState::Down(why) if !why.is_empty() => why.to_string(),

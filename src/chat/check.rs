@@ -129,13 +129,17 @@ impl Core {
     async fn check(&self, user: Option<&BareJid>) -> (Option<Product>, Vec<Finding>) {
         let mut findings = Vec::new();
         let mut note = |right, verdict: Result<String, String>| findings.push(Finding { right, verdict });
-        let product = match (self.product(&call()).await, self.server_version(&call()).await) {
-            (Ok(product), Ok(version)) => {
+        let version = match self.product(&call()).await {
+            Ok(product) => self.server_version(&call()).await.map(|version| (product, version)),
+            Err(error) => Err(error),
+        };
+        let product = match version {
+            Ok((product, version)) => {
                 let (name, version) = version.unwrap_or_else(|| (format!("{product:?}"), "of unknown version".into()));
                 note(Right::Answers, Ok(format!("{name} {version}")));
                 product
             }
-            (Err(error), _) | (_, Err(error)) => {
+            Err(error) => {
                 note(Right::Answers, Err(error.to_string()));
                 return (None, findings);
             }
@@ -218,15 +222,16 @@ impl Core {
             }
             Product::Prosody => self.check_redirect().await,
         };
-        let rooms = match product {
+        let administrator = match product {
             Product::Ejabberd => self.check_administrator(&room).await,
             Product::Prosody => Ok(()),
         };
-        let destroy = muc::destroy("");
-        let rooms = match (rooms, self.require(&call(), iq::set(&self.component, room.as_str(), destroy)).await) {
-            (Ok(()), Ok(_)) => Ok("a room was made, configured and destroyed".to_owned()),
-            (Ok(()), Err(error)) => Err(format!("{room} could not be destroyed: {error}")),
-            (Err(error), _) => Err(error),
+        let rooms = match administrator {
+            Ok(()) => match self.require(&call(), iq::set(&self.component, room.as_str(), muc::destroy(""))).await {
+                Ok(_) => Ok("a room was made, configured and destroyed".to_owned()),
+                Err(error) => Err(format!("{room} could not be destroyed: {error}")),
+            },
+            Err(error) => Err(error),
         };
         (rooms, archive, reflection)
     }
@@ -247,7 +252,7 @@ impl Core {
         let destroy = iq::set(other.as_str(), room.as_str(), muc::destroy("")).with("id", self.link.new_id(&call));
         let left = match self.link.send_routed(&call, &destroy).await {
             Ok(_) => String::new(),
-            Err(error) => format!("; {room} could not be destroyed: {error}"),
+            Err(error) => format!("; {room} may be left behind: {error}"),
         };
         Err(format!("rooms that others own are out of reach: {refusal}{left}"))
     }
