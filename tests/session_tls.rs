@@ -166,7 +166,7 @@ VirtualHost "example.org"
 fn towards(prosody: &Prosody, tls: Tls) -> Sessions {
     let mut config = Config::default();
     let port = if tls == Tls::Direct { prosody.direct } else { prosody.starttls };
-    config.c2s.address = format!("localhost:{port}");
+    config.c2s.address = format!("127.0.0.1:{port}");
     config.c2s.tls = tls;
     config.c2s.ca_file = Some(prosody.ca.clone());
     sessions(config)
