@@ -51,7 +51,8 @@ impl Chat {
     /// Connects the verbs to the server that `config` names; the link comes up in the background.
     pub fn start(config: Arc<Config>, metrics: crate::metrics::Metrics) -> Result<Chat, ChatError> {
         let addresses = Addresses::new(&config.server)?;
-        let incoming = Arc::new(Incoming::default());
+        let services = addresses.services().map(str::to_owned).collect();
+        let incoming = Arc::new(Incoming { services, ..Incoming::default() });
         let handler = incoming.clone();
         let inbound: crate::link::Inbound = Arc::new(move |link, stanza| handler.take(link, stanza));
         let link = Link::start(link_config(&config, addresses.domain())?, inbound, metrics.link.clone());

@@ -23,6 +23,27 @@ async fn an_iq_gets_the_reply_of_whom_it_asked() {
 }
 
 #[tokio::test]
+async fn an_error_from_somebody_else_is_no_bounce() {
+    let server = FakeServer::start().await;
+    let (link, _) = start(&server);
+    let mut peer = server.accept().await;
+    let sent = tokio::spawn(async move { link.send_routed(&call(), &message("m")).await });
+    peer.next().await;
+    let ping = peer.next().await;
+    let error = |from, condition| {
+        format!(
+            "<message type='error' id='m' from='{from}' to='gw.example.org'><error type='cancel'>\
+             <{condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>"
+        )
+    };
+    peer.write(&error("Bob@example.org/phone", "gone")).await;
+    peer.write(&error("mallory@example.org", "item-not-found")).await;
+    peer.result(&ping).await;
+    let bounce = sent.await.expect("ran").expect("confirmed").expect("a bounce");
+    assert_eq!(bounce.attr("from"), Some("Bob@example.org/phone"));
+}
+
+#[tokio::test]
 async fn one_ping_confirms_all_that_was_written_together() {
     let server = FakeServer::start().await;
     let (link, _) = start(&server);

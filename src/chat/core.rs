@@ -47,6 +47,8 @@ pub(super) struct Core {
 /// Where what comes in finds who waits for it. Apart from [`Core`], since the link starts before the core exists.
 #[derive(Default)]
 pub(super) struct Incoming {
+    /// The served MUC services: nobody else's word on rooms counts.
+    pub(super) services: Vec<String>,
     /// Reflections, by room and stanza id: whoever knows the id of another's message must not answer for the room.
     pub(super) reflections: Waiters<(BareJid, String), Reflection>,
     /// Our own presence in a room, by room and the full JID it was sent to.
@@ -69,7 +71,9 @@ impl Core {
     ) -> Core {
         let life = Duration::from_secs(config.server.cache_seconds);
         Core {
-            component: config.component.name.clone(),
+            // As servers write it: it is compared with what they say.
+            component: BareJid::new(&config.component.name)
+                .map_or_else(|_| config.component.name.clone(), |name| name.to_string()),
             known: Cache::new(life, KNOWN_USERS),
             seats: Seats::new(life),
             product: OnceCell::new(),
@@ -119,21 +123,17 @@ impl Core {
 
     /// Whether each of `users` has an account, side by side; what is known already is not asked.
     pub(super) async fn exist(&self, call: &Call, users: &[BareJid]) -> Vec<Result<bool, ChatError>> {
-        let unknown: Vec<BareJid> = users.iter().filter(|user| self.known.get(*user).is_none()).cloned().collect();
-        let mut answers = self.probe(call, &unknown).await.into_iter();
-        users
-            .iter()
-            .map(|user| {
-                if self.known.get(user).is_some() {
-                    return Ok(true);
-                }
-                let exists = answers.next().unwrap_or(Ok(false))?;
-                if exists {
-                    self.known.insert(user.clone(), ());
-                }
-                Ok(exists)
-            })
-            .collect()
+        // Looked at once: what others learn or forget meanwhile must not shift the answers.
+        let known: Vec<bool> = users.iter().map(|user| self.known.get(user).is_some()).collect();
+        let unknown: Vec<BareJid> =
+            users.iter().zip(&known).filter(|(_, known)| !**known).map(|(user, _)| user.clone()).collect();
+        let answers = self.probe(call, &unknown).await;
+        for (user, answer) in unknown.into_iter().zip(&answers) {
+            if matches!(answer, Ok(true)) {
+                self.known.insert(user, ());
+            }
+        }
+        placed(&known, answers)
     }
 
     /// Forgets that an account exists.
@@ -144,5 +144,24 @@ impl Core {
     /// The moment until which one step of a verb may wait: `step` from now, but never beyond the caller's own deadline.
     pub(super) fn until(&self, call: &Call, step: Duration) -> Instant {
         call.deadline.min(Instant::now() + step)
+    }
+}
+
+/// The answers in the places of those who were asked about; whoever was known already exists.
+fn placed(known: &[bool], answers: Vec<Result<bool, ChatError>>) -> Vec<Result<bool, ChatError>> {
+    let mut answers = answers.into_iter();
+    known.iter().map(|known| if *known { Ok(true) } else { answers.next().unwrap_or(Ok(false)) }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_answer_stays_with_the_one_it_is_about() {
+        let answers = vec![Ok(false), Err(ChatError::Config("x".into())), Ok(true)];
+        let placed = placed(&[true, false, false, true, false], answers);
+        let said: Vec<Option<bool>> = placed.into_iter().map(Result::ok).collect();
+        assert_eq!(said, [Some(true), Some(false), None, Some(true), Some(true)]);
     }
 }

@@ -101,6 +101,11 @@ impl ChatError {
         ChatError::Refused { by, condition: error.condition, text: error.text }
     }
 
+    /// The failure of a step after others that were done, so that it does not pass for one in which nothing was.
+    pub(super) fn after(self, done: &str) -> ChatError {
+        if self.is_unavailable() { ChatError::Partial(format!("{done}; then: {self}")) } else { self }
+    }
+
     /// What sort of failure this is: all that a dialect needs to choose its own code.
     pub fn kind(&self) -> Kind {
         match self {
@@ -146,6 +151,8 @@ mod tests {
         assert_eq!(ChatError::Link(LinkError::Down("x".into())).kind(), Kind::Unavailable);
         assert_eq!(ChatError::Link(LinkError::Unknown).kind(), Kind::OutcomeUnknown);
         assert_eq!(ChatError::Session(SessionError::Link(LinkError::Timeout)).kind(), Kind::OutcomeUnknown);
+        assert_eq!(ChatError::Link(LinkError::Busy).after("half").kind(), Kind::Partial);
+        assert_eq!(ChatError::Link(LinkError::Timeout).after("half").kind(), Kind::OutcomeUnknown);
         assert_eq!(ChatError::Session(SessionError::NoGrant).kind(), Kind::MissingRight);
     }
 }

@@ -30,15 +30,23 @@ impl Incoming {
     }
 
     fn message(&self, message: &Element) {
-        let Some(from) = message.attr("from").and_then(|from| Jid::new(from).ok()).map(Jid::into_bare) else { return };
+        let Some(from) = message.attr("from").and_then(|from| Jid::new(from).ok()) else { return };
+        let occupant = from.resource().is_some();
+        let from = from.into_bare();
         if let Some(event) = mucsub::event(message) {
             match (event.node, event.message) {
+                // The room itself speaks from its bare address; what an occupant sends privately may hold anything.
+                _ if occupant => {}
                 (mucsub::MESSAGES, Some(inner)) => {
                     if let Some(id) = inner.attr("id") {
                         self.reflections.resolve(&(from, id.to_owned()), Ok(event.item.map(str::to_owned)));
                     }
                 }
-                (mucsub::AFFILIATIONS | mucsub::SYSTEM, _) => self.change(from),
+                (mucsub::AFFILIATIONS | mucsub::SYSTEM, _)
+                    if self.services.iter().any(|s| s == from.domain().as_str()) =>
+                {
+                    self.change(from);
+                }
                 _ => {}
             }
         } else if message.attr("type") == Some("groupchat") {

@@ -11,7 +11,7 @@ use super::rooms::summary;
 use super::{Call, ChatError};
 use crate::xml::Element;
 use crate::xml::element::Build;
-use crate::xmpp::{invite, iq, vcard};
+use crate::xmpp::{disco, invite, iq, vcard};
 
 /// Rooms that are looked at side by side when a user is removed from all of them.
 const ROOMS: usize = 16;
@@ -24,7 +24,7 @@ impl Core {
         inviter: Option<&BareJid>,
         users: &[BareJid],
     ) -> Result<Vec<MemberOutcome>, ChatError> {
-        self.room_info(call, room).await?;
+        let name = self.room_name(call, room).await?;
         let (mut outcomes, present) = self.sort_out(call, users).await;
         let mut lists = self.lists(call, room).await?;
         let nicks = self.nicks(call, &present).await;
@@ -60,10 +60,9 @@ impl Core {
         }
         let invited: Vec<BareJid> = joined.iter().map(|(user, _)| user.clone()).collect();
         joined.extend(old);
-        let name = self.room_name(call, room).await?;
         for ((user, _), outcome) in joined.iter().zip(self.enrol(call, room, &name, &joined).await?) {
             if let Err(error) = outcome {
-                outcomes.fail(user, error);
+                outcomes.fail(user, error.after("he is a member"));
             }
         }
         self.invite(call, room, inviter, &invited, &mut outcomes).await;
@@ -85,7 +84,7 @@ impl Core {
             match outcome {
                 Ok(None) => {}
                 Ok(Some(bounce)) => outcomes.fail(user, self.bounced(user, &bounce)),
-                Err(error) => outcomes.fail(user, error.into()),
+                Err(error) => outcomes.fail(user, ChatError::from(error).after("he is a member, but not invited")),
             }
         }
     }
@@ -114,7 +113,7 @@ impl Core {
         let removed: Vec<BareJid> = users.into_iter().filter(|user| !failed.contains(user)).collect();
         for (user, outcome) in removed.iter().zip(self.withdraw(call, room, &removed, false).await?) {
             if let Err(error) = outcome {
-                outcomes.fail(user, error);
+                outcomes.fail(user, error.after("he is no member any more"));
             }
         }
         for user in &removed {
@@ -173,7 +172,7 @@ impl Core {
                         }
                     }
                 }
-                Err(error) if error.is_unavailable() => return Err(error),
+                // Other rooms may have been cleared, and none must be left with one step of two done.
                 Err(error) => {
                     for (_, failures) in &mut failed {
                         failures.push(format!("{room}: {error}"));
@@ -229,9 +228,11 @@ impl Core {
     }
 
     async fn room_name(&self, call: &Call, room: &BareJid) -> Result<String, ChatError> {
-        let reply =
-            self.require(call, iq::get(&self.component, room.as_str(), crate::xmpp::disco::info_query())).await?;
-        Ok(crate::xmpp::disco::name(&reply).unwrap_or_default())
+        match self.ask(call, iq::get(&self.component, room.as_str(), disco::info_query())).await? {
+            Ok(reply) => Ok(disco::name(&reply).unwrap_or_default()),
+            Err(error) if error.is("item-not-found") => Err(ChatError::UnknownRoom(room.clone())),
+            Err(error) => Err(ChatError::refused(error)),
+        }
     }
 
     /// The nick of each user's vCard, else his localpart; side by side.

@@ -78,8 +78,11 @@ impl RoomLists {
         self.nicks.get(user).map(String::as_str)
     }
 
-    /// Notes that `user` has `nick`.
+    /// Notes that `user` has `nick`. An empty one is none.
     pub(super) fn set_nick(&mut self, user: BareJid, nick: String) {
+        if nick.is_empty() {
+            return;
+        }
         self.taken.insert(nick.to_lowercase());
         self.nicks.insert(user, nick);
     }

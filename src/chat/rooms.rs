@@ -60,7 +60,19 @@ impl Core {
         let n = ENTRIES.fetch_add(1, Ordering::Relaxed);
         let own = format!("{}/{}-{n}", self.component, crate::link::id::instance());
         let nick = format!("{}-{n}", crate::link::id::instance());
-        let created = self.enter(call, &new.room, &own, &nick).await?;
+        let leave = muc::leave(&own, &new.room, &nick);
+        // The caller's time may be what has run out.
+        let last = || Call { request: call.request.clone(), deadline: Instant::now() + UNDO };
+        let created = match self.enter(call, &new.room, &own, &nick).await {
+            Ok(created) => created,
+            Err(error) => {
+                // It may have been entered, and made, without an answer; left, it ends.
+                if matches!(error, ChatError::Link(LinkError::Timeout)) {
+                    self.link.send(&last(), &leave).await.ok();
+                }
+                return Err(error);
+            }
+        };
         let made = match created {
             false => Err(ChatError::RoomExists(new.room.clone())),
             true => match self.furnish(call, new, owned).await {
@@ -70,9 +82,8 @@ impl Core {
                 Err(error) => Err(self.undo(call, &new.room, error).await),
             },
         };
-        let leave = muc::leave(&own, &new.room, &nick);
         // The room is what it should be either way; one who cannot leave is put out when the link is gone.
-        if let Err(error) = self.link.send(call, &leave).await {
+        if let Err(error) = self.link.send(&last(), &leave).await {
             tracing::warn!(request = %call.request, room = %new.room, %error, "did not leave the new room");
         }
         made
@@ -167,7 +178,8 @@ impl Core {
         Err(ChatError::Partial(format!("the room is destroyed, but stays on the lists of {}", summary(&failed))))
     }
 
-    /// The three lists of those who belong to a room, and one more question of the caller's, asked at once.
+    /// The three lists of those who belong to a room, and before them one more question of the caller's, asked at once.
+    /// Before: whoever becomes a member and a subscriber meanwhile must not look like a subscriber who is no member.
     pub(super) async fn affiliation_lists(
         &self,
         call: &Call,
@@ -176,13 +188,14 @@ impl Core {
     ) -> Result<(RoomLists, Option<Element>), ChatError> {
         const LISTS: [(&str, Affiliation); 3] =
             [("member", Affiliation::Member), ("admin", Affiliation::Admin), ("owner", Affiliation::Owner)];
-        let questions = LISTS
-            .iter()
-            .map(|(name, _)| muc_admin::list(name))
-            .chain(more)
+        let asked = more.is_some();
+        let questions = more
+            .into_iter()
+            .chain(LISTS.iter().map(|(name, _)| muc_admin::list(name)))
             .map(|question| iq::get(&self.component, room.as_str(), question))
             .collect();
         let mut answers = self.ask_all(call, questions, LISTS.len() + 1).await.into_iter();
+        let more = if asked { answers.next() } else { None };
         let mut lists = RoomLists::default();
         for ((_, affiliation), answer) in LISTS.iter().zip(answers.by_ref()) {
             let reply = match answer? {
@@ -204,8 +217,7 @@ impl Core {
                 lists.affiliations.insert(item.jid, *affiliation);
             }
         }
-        let more = answers.next().and_then(|answer| answer.ok()?.ok());
-        Ok((lists, more))
+        Ok((lists, more.and_then(|answer| answer.ok()?.ok())))
     }
 
     /// True for an address of the gateway's own domain.

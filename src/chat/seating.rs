@@ -8,6 +8,7 @@ use jid::BareJid;
 use super::core::Core;
 use super::seats::{Left, Seat};
 use super::{Call, ChatError};
+use crate::link::LinkError;
 use crate::xmpp::muc;
 
 /// A seat that nobody used for this long is given up: on Prosody it shows the user as present in the room.
@@ -34,10 +35,11 @@ impl Core {
     {
         self.forget_changed().await;
         let (place, old) = self.seats.place(room, user);
-        self.vacate(old).await;
         let taken = place.get_or_try_init(async || take().await.map(Arc::new)).await.cloned();
         if taken.is_err() {
-            self.seats.leave(room, user);
+            self.seats.abandon(room, user, &place);
+            // A new seat takes over the old one's occupant, whose going and coming nobody needs to see.
+            self.vacate(old).await;
         }
         taken
     }
@@ -53,8 +55,8 @@ impl Core {
         }
     }
 
-    /// Has the occupants of seats that were given up leave their rooms. What cannot be sent now needs no leaving: a link
-    /// that is down has no occupants.
+    /// Has the occupants of seats that were given up leave their rooms. While the link is down nobody is made to wait for
+    /// it, not once for each: those occupants stay until their users speak again.
     pub(super) async fn vacate(&self, left: impl IntoIterator<Item = Left>) {
         for Left { room, user, seat } in left {
             if let Some(resource) = &seat.resource {
@@ -62,6 +64,9 @@ impl Core {
                 let leave = muc::leave(&format!("{user}/{resource}"), &room, &seat.nick);
                 if let Err(error) = self.link.send(&call, &leave).await {
                     tracing::debug!(%room, %error, "an occupant did not leave");
+                    if matches!(error, LinkError::Down(_) | LinkError::Draining) {
+                        return;
+                    }
                 }
             }
         }

@@ -84,15 +84,48 @@ impl Seats {
         left(room, user, &place)
     }
 
+    /// Gives up one seat if it is still `seat`: another caller may have taken a new one since.
+    pub(super) fn leave_old(&self, room: &BareJid, user: &BareJid, seat: &Arc<Seat>) -> Option<Left> {
+        let mut rooms = self.rooms.lock();
+        let users = rooms.get_mut(room)?;
+        if !users.get(user)?.get().is_some_and(|now| Arc::ptr_eq(now, seat)) {
+            return None;
+        }
+        users.remove(user);
+        if users.is_empty() {
+            rooms.remove(room);
+        }
+        Some(Left { room: room.clone(), user: user.clone(), seat: seat.clone() })
+    }
+
+    /// Gives up a place whose seat could not be taken, unless others still wait there to take it.
+    pub(super) fn abandon(&self, room: &BareJid, user: &BareJid, place: &Place) {
+        let mut rooms = self.rooms.lock();
+        let Some(users) = rooms.get_mut(room) else { return };
+        // Ours and the table's: nobody gets another without the lock.
+        let alone = Arc::strong_count(place) <= 2 && place.get().is_none();
+        if alone && users.get(user).is_some_and(|now| Arc::ptr_eq(now, place)) {
+            users.remove(user);
+            if users.is_empty() {
+                rooms.remove(room);
+            }
+        }
+    }
+
     /// Gives up all seats of a room.
     pub(super) fn clear(&self, room: &BareJid) -> Vec<Left> {
         let users = self.rooms.lock().remove(room).unwrap_or_default();
         users.iter().filter_map(|(user, place)| left(room, user, place)).collect()
     }
 
-    /// Gives up the seats that were not used for `idle`, and as many more as are over the bound.
+    /// Gives up the seats that were not used for `idle`, and as many more as are over the bound; and the places whose
+    /// callers all left before a seat was taken.
     pub(super) fn sweep(&self, idle: Duration) -> Vec<Left> {
         let mut rooms = self.rooms.lock();
+        rooms.retain(|_, users| {
+            users.retain(|_, place| place.get().is_some() || Arc::strong_count(place) > 1);
+            !users.is_empty()
+        });
         let mut used: Vec<(Instant, BareJid, BareJid)> = rooms
             .iter()
             .flat_map(|(room, users)| users.iter().map(move |(user, place)| (room, user, place)))
@@ -150,6 +183,33 @@ mod tests {
         assert!(seats.sweep(Duration::from_secs(60)).is_empty());
         assert_eq!(seats.sweep(Duration::ZERO).len(), 1);
         assert!(seats.place(&room, &user).0.get().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_place_without_a_seat_lasts_as_long_as_somebody_wants_it() {
+        let (seats, room, user) = (Seats::new(Duration::from_secs(60)), jid("r@c"), jid("u@h"));
+        let (first, second) = (seats.place(&room, &user).0, seats.place(&room, &user).0);
+        seats.abandon(&room, &user, &first);
+        drop(first);
+        assert!(Arc::ptr_eq(&second, &seats.place(&room, &user).0));
+        seats.sweep(Duration::ZERO);
+        assert!(Arc::ptr_eq(&second, &seats.place(&room, &user).0));
+        seats.abandon(&room, &user, &second);
+        assert!(seats.rooms.lock().is_empty());
+        drop(seats.place(&room, &user));
+        seats.sweep(Duration::ZERO);
+        assert!(seats.rooms.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_seat_that_was_taken_anew_is_not_given_up_for_the_old_one() {
+        let (seats, room, user) = (Seats::new(Duration::from_secs(60)), jid("r@c"), jid("u@h"));
+        sit(&seats, &room, &user).await;
+        let old = seats.leave(&room, &user).unwrap().seat;
+        sit(&seats, &room, &user).await;
+        assert!(seats.leave_old(&room, &user, &old).is_none());
+        let now = seats.place(&room, &user).0.get().unwrap().clone();
+        assert!(seats.leave_old(&room, &user, &now).is_some());
     }
 
     #[tokio::test]

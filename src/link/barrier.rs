@@ -18,6 +18,8 @@ const MOST_BOUNCES: usize = 4096;
 pub(super) struct Waiter {
     /// The stanza's id.
     pub(super) id: String,
+    /// To whom the stanza goes: nobody else's error is its bounce.
+    pub(super) to: String,
     pub(super) answer: oneshot::Sender<Result<Option<Element>, LinkError>>,
 }
 
@@ -39,8 +41,9 @@ impl Barrier {
 struct State {
     /// Outstanding barriers in the order of their writes.
     outstanding: VecDeque<Barrier>,
-    /// Error stanzas by id, with the number of the latest barrier when they came: they may belong to it or an earlier one.
-    bounces: HashMap<String, (u64, Element)>,
+    /// Error stanzas by id and sender, with the number of the latest barrier when they came: they may belong to it or an
+    /// earlier one.
+    bounces: HashMap<(String, String), (u64, Element)>,
     /// The latest barrier when a bounce could not be kept.
     lost: Option<u64>,
     last: u64,
@@ -74,7 +77,7 @@ impl Barriers {
 
     /// Keeps an error stanza for the waiter it may belong to.
     pub(super) fn bounce(&self, error: &Element) {
-        let Some(id) = error.attr("id") else { return };
+        let (Some(id), Some(from)) = (error.attr("id"), error.attr("from")) else { return };
         let mut state = self.state.lock();
         if state.outstanding.is_empty() {
             return;
@@ -83,7 +86,7 @@ impl Barriers {
         if state.bounces.len() >= MOST_BOUNCES {
             state.lost = Some(last);
         } else {
-            state.bounces.insert(id.to_owned(), (last, without_echo(error)));
+            state.bounces.insert((id.to_owned(), account(from)), (last, without_echo(error)));
         }
     }
 
@@ -98,8 +101,8 @@ impl Barriers {
         let Some(barrier) = state.outstanding.remove(at) else { return false };
         self.metrics.acknowledgement.observe(barrier.since.elapsed().as_secs_f64());
         let lost = state.lost.is_some_and(|lost| barrier.number <= lost);
-        for Waiter { id, answer } in barrier.waiters {
-            let bounce = if state.bounces.is_empty() { None } else { state.bounces.remove(&id) };
+        for Waiter { id, to, answer } in barrier.waiters {
+            let bounce = if state.bounces.is_empty() { None } else { state.bounces.remove(&(id, account(&to))) };
             let outcome = match bounce {
                 Some((_, bounce)) => Ok(Some(bounce)),
                 None if lost => Err(LinkError::Unknown),
@@ -133,6 +136,11 @@ impl State {
         }
         self.lost = self.lost.filter(|latest| *latest >= first);
     }
+}
+
+/// The account, room or server that an address belongs to. What differs in case only is the same.
+fn account(address: &str) -> String {
+    address.split('/').next().unwrap_or_default().to_ascii_lowercase()
 }
 
 /// The bounce without the payload it echoes, which may be as large as a stanza.

@@ -152,7 +152,7 @@ impl Conn {
 
     pub(super) async fn queue_routed(&self, call: &Call, stanza: &Prepared) -> Result<Routed, LinkError> {
         let (answer, outcome) = oneshot::channel();
-        let waiter = Waiter { id: stanza.id.clone(), answer };
+        let waiter = Waiter { id: stanza.id.clone(), to: stanza.to.clone().unwrap_or_default(), answer };
         self.shared().enqueue(stanza.bytes.clone(), Then::Routed(waiter), call.deadline).await?;
         Ok(Routed { outcome, longest: self.shared().config.iq_timeout })
     }

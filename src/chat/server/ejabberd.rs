@@ -96,22 +96,27 @@ pub(super) async fn speak(core: &Core, call: &Call, room: &BareJid, message: &Me
     core.link.send(call, &message.stanza(&id)).await?;
     let mut seen = reflection.until(core.until(call, PATIENCE)).await;
     if seen.is_none() {
-        core.room_info(call, room).await?;
+        if let Err(error) = core.room_info(call, room).await {
+            core.seats.leave_old(room, user, &seat);
+            return Err(error);
+        }
+        seen = reflection.until(core.until(call, GRACE)).await;
+    }
+    if seen.is_none() {
+        // The refusal went to the user, where the gateway cannot see it. Looking again tells the usual causes.
+        core.seats.leave_old(room, user, &seat);
+        take_seat(core, call, room, user).await?;
+        // A busy room may have shown it meanwhile.
         seen = reflection.until(core.until(call, GRACE)).await;
     }
     match seen {
         Some(Ok(archive_id)) => Ok(Receipt { id, archive_id: archive_id.filter(|_| seat.archived) }),
         Some(Err(error)) => Err(ChatError::refused(error)),
-        None => {
-            // The refusal went to the user, where the gateway cannot see it. Looking again tells the usual causes.
-            core.seats.leave(room, user);
-            take_seat(core, call, room, user).await?;
-            Err(ChatError::Refused {
-                by: room.to_string(),
-                condition: "not-acceptable".into(),
-                text: Some("the room did not show the message".into()),
-            })
-        }
+        None => Err(ChatError::Refused {
+            by: room.to_string(),
+            condition: "not-acceptable".into(),
+            text: Some("the room did not show the message".into()),
+        }),
     }
 }
 
@@ -166,7 +171,7 @@ async fn subscribe(core: &Core, call: &Call, room: &BareJid, requests: Vec<Eleme
                 answers = ask(&requests).await;
             }
             Ok(Err(error)) => tracing::warn!(%room, %error, "cannot allow MUC/Sub subscriptions in this room"),
-            Err(error) => return vec![Err(error)],
+            Err(error) => return requests.iter().map(|_| Err(error.clone())).collect(),
         }
     }
     answers.into_iter().map(|answer| answer?.map(drop).map_err(ChatError::refused)).collect()

@@ -1,5 +1,6 @@
 //! Prosody's way: occupants that the gateway seats for users, privileged messages and IQs. Facts measured on 0.12 and 13.0.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jid::BareJid;
@@ -71,19 +72,27 @@ pub(super) async fn deliver_with_copy(
 
 /// An occupant in the user's name speaks; the firewall rule returns the room's reflection to the gateway.
 pub(super) async fn speak(core: &Core, call: &Call, room: &BareJid, message: &Message) -> Result<Receipt, ChatError> {
-    match speak_once(core, call, room, message).await {
+    let user = &message.from;
+    let sit = || core.seat(room, user, || take_seat(core, call, room, user));
+    let seat = sit().await?;
+    match speak_from(core, call, room, message, &seat).await {
         // The occupant was removed since: nothing was said, so a new one may say it.
         Err(ChatError::Refused { condition, .. }) if condition == "not-acceptable" => {
-            core.vacate(core.seats.leave(room, &message.from)).await;
-            speak_once(core, call, room, message).await
+            core.vacate(core.seats.leave_old(room, user, &seat)).await;
+            speak_from(core, call, room, message, &sit().await?).await
         }
         outcome => outcome,
     }
 }
 
-async fn speak_once(core: &Core, call: &Call, room: &BareJid, message: &Message) -> Result<Receipt, ChatError> {
+async fn speak_from(
+    core: &Core,
+    call: &Call,
+    room: &BareJid,
+    message: &Message,
+    seat: &Arc<Seat>,
+) -> Result<Receipt, ChatError> {
     let user = &message.from;
-    let seat = core.seat(room, user, || take_seat(core, call, room, user)).await?;
     let id = core.link.new_id(call);
     let mut stanza = message.stanza(&id);
     if let Some(resource) = &seat.resource {
@@ -94,7 +103,7 @@ async fn speak_once(core: &Core, call: &Call, room: &BareJid, message: &Message)
     match reflection.until(core.until(call, PATIENCE)).await {
         Some(Ok(archive_id)) => Ok(Receipt { id, archive_id }),
         Some(Err(error)) if error.is("item-not-found") => {
-            core.seats.leave(room, user);
+            core.seats.leave_old(room, user, seat);
             Err(ChatError::UnknownRoom(room.clone()))
         }
         Some(Err(error)) => Err(ChatError::refused(error)),
