@@ -144,7 +144,8 @@ impl Chat {
         self.core.profile(call, user).await
     }
 
-    /// The photo in the user's vCard, whole, when it is binary.
+    /// The photo in the user's vCard, whole, when it is binary. None too for an account that does not exist: anybody who
+    /// asks must not cause more than this one question.
     pub async fn photo(&self, call: &Call, user: &BareJid) -> Result<Option<Photo>, ChatError> {
         self.core.photo(call, user).await
     }

@@ -202,6 +202,18 @@ fn undocumented_room_fields_are_honoured() {
 }
 
 #[test]
+fn a_limited_key_changes_rooms_of_its_own_domains_only() {
+    let world = World::new(&["other.test.org"]);
+    let foreign = r#"{"muc_id":"r","muc_domain":"conference.qtalk.test.org","muc_owner":"a","muc_owner_host":"other.test.org","host":"other.test.org","muc_member":["x@other.test.org"]}"#;
+    assert_eq!(room::new_room(world.scope(), &body(foreign)).unwrap_err().code, Code::Domain);
+    assert_eq!(room::old_room(world.scope(), &body(foreign)).unwrap_err().code, Code::Domain);
+    assert_eq!(member::Change::read_add(world.scope(), &body(foreign)).err().unwrap().code, Code::Domain);
+    assert_eq!(member::Change::read_del(world.scope(), &body(foreign)).err().unwrap().code, Code::Domain);
+    let own = foreign.replace("conference.qtalk", "conference.other");
+    assert!(member::Change::read_add(world.scope(), &body(&own)).is_ok());
+}
+
+#[test]
 fn nobody_is_added_by_a_missing_list_but_removal_needs_one() {
     let world = World::new(&[]);
     let request = |member: &str| {

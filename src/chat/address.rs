@@ -67,9 +67,10 @@ impl Addresses {
         found.map(|(_, rooms)| rooms.to_string()).ok_or_else(|| AddressError::Domain(shown(domain)))
     }
 
-    /// True when `domain` is the MUC service of a served domain.
-    pub fn is_rooms(&self, domain: &str) -> bool {
-        domain_part(domain).is_ok_and(|wanted| self.served.iter().any(|(_, rooms)| *rooms == wanted))
+    /// The served domain whose MUC service `rooms` is.
+    pub fn domain_of(&self, rooms: &str) -> Option<&str> {
+        let wanted = domain_part(rooms).ok()?;
+        self.served.iter().find(|(_, rooms)| *rooms == wanted).map(|(domain, _)| domain.as_str())
     }
 
     /// A user by JID (a resource is dropped) of a served domain.

@@ -83,7 +83,10 @@ impl Core {
         for (user, outcome) in users.iter().zip(self.link.send_all_routed(call, &invitations).await) {
             match outcome {
                 Ok(None) => {}
-                Ok(Some(bounce)) => outcomes.fail(user, self.bounced(user, &bounce)),
+                Ok(Some(bounce)) => {
+                    let error = self.bounced(call, user, &bounce).await;
+                    outcomes.fail(user, error);
+                }
                 Err(error) => outcomes.fail(user, ChatError::from(error).after("he is a member, but not invited")),
             }
         }

@@ -66,8 +66,8 @@ fn image(bytes: Vec<u8>) -> Option<Photo> {
 }
 
 impl Core {
+    /// Empty for an account that does not exist.
     async fn vcard(&self, call: &Call, user: &BareJid) -> Result<VCard, ChatError> {
-        self.require_users(call, &[user]).await?;
         match self.ask(call, iq::get(&self.component, user.as_str(), vcard::query())).await? {
             Ok(reply) => Ok(vcard::read(&reply)),
             Err(error) if error.is("item-not-found") => Ok(VCard::default()),
@@ -76,6 +76,7 @@ impl Core {
     }
 
     pub(super) async fn profile(&self, call: &Call, user: &BareJid) -> Result<Profile, ChatError> {
+        self.require_users(call, &[user]).await?;
         let card = self.vcard(call, user).await?;
         let nick = nick(user, Some(&card));
         let photo = match card.photo {

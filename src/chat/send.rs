@@ -1,5 +1,7 @@
 //! Sending one message: who may, by which way, and what was observed of it.
 
+use jid::BareJid;
+
 use super::core::Core;
 use super::message::{Content, Message, Receipt, Target};
 use super::{Call, ChatError};
@@ -32,7 +34,7 @@ impl Core {
                 match bounce {
                     None => Ok(Receipt { id, archive_id: None }),
                     Some(bounce) => {
-                        let error = self.bounced(user, &bounce);
+                        let error = self.bounced(call, user, &bounce).await;
                         tracing::debug!(request = %call.request, stanza = %id, %error, "bounced");
                         Err(error)
                     }
@@ -42,7 +44,7 @@ impl Core {
     }
 
     /// The recipient must exist; the sender too, unless the configuration lets anybody speak. True when he does.
-    async fn require_both(&self, call: &Call, message: &Message, to: &jid::BareJid) -> Result<bool, ChatError> {
+    async fn require_both(&self, call: &Call, message: &Message, to: &BareJid) -> Result<bool, ChatError> {
         if !self.config.server.unknown_senders {
             self.require_users(call, &[to, &message.from]).await?;
             return Ok(true);
@@ -55,12 +57,15 @@ impl Core {
         }
     }
 
-    /// What a message's coming back says. Servers answer for an account that is gone as if nobody were there.
-    pub(super) fn bounced(&self, user: &jid::BareJid, bounce: &Element) -> ChatError {
+    /// What a message's coming back says. Servers answer for an account that is gone as they do for one that blocks the
+    /// sender, so the account is looked for once more.
+    pub(super) async fn bounced(&self, call: &Call, user: &BareJid, bounce: &Element) -> ChatError {
         let error = StanzaError::read(bounce);
         if error.is("service-unavailable") || error.is("item-not-found") {
             self.forget_user(user);
-            return ChatError::UnknownUser(user.clone());
+            if let Err(gone @ ChatError::UnknownUser(_)) = self.require_users(call, &[user]).await {
+                return gone;
+            }
         }
         ChatError::refused(error)
     }

@@ -26,7 +26,7 @@ pub struct Key {
     pub name: String,
     /// The key.
     pub key: super::secret::Secret,
-    /// Sender domains this key may speak for; empty: all served domains.
+    /// Domains this key may speak for and whose rooms it may change; empty: all served domains.
     #[serde(default)]
     pub domains: Vec<String>,
     /// Requests a second, with one second's worth at once; absent: any number.

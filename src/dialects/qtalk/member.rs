@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::auth::{Context, Scope};
 use super::error::{Failure, Part};
 use super::replies::Done;
-use super::room::{fields, must_own, named_room, owner};
+use super::room::{fields, must_own, named_room, own_room, owner};
 use super::wire::{Fields, text};
 use crate::chat::room::{Member, MemberOutcome};
 
@@ -70,7 +70,7 @@ impl Change {
     }
 
     fn new(scope: Scope<'_>, fields: Fields<'_>, list: &[Value]) -> Result<Change, Failure> {
-        let (room, by) = (named_room(scope, fields)?, owner(scope, fields)?);
+        let (room, by) = (own_room(scope, fields)?, owner(scope, fields)?);
         Ok(Change { room, by, users: Users::read(scope, list, scope.addresses.domain(), "muc_member") })
     }
 }

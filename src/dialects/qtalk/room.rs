@@ -31,7 +31,7 @@ pub async fn destroy_muc(context: &Context<'_>, body: &Value) -> Result<Done, Fa
 pub fn new_room(scope: Scope<'_>, body: &Value) -> Result<NewRoom, Failure> {
     let fields = fields(body)?;
     Ok(NewRoom {
-        room: named_room(scope, fields)?,
+        room: own_room(scope, fields)?,
         owner: owner(scope, fields)?.ok_or_else(|| Failure::field("muc_owner is missing"))?,
         name: fields.text_or("muc_name", "")?,
         description: fields.text_or("muc_desc", "")?,
@@ -43,7 +43,7 @@ pub fn new_room(scope: Scope<'_>, body: &Value) -> Result<NewRoom, Failure> {
 /// `muc_owner_host` is taken for callers that name the host as everywhere else.
 pub fn old_room(scope: Scope<'_>, body: &Value) -> Result<(BareJid, BareJid), Failure> {
     let fields = fields(body)?;
-    let room = named_room(scope, fields)?;
+    let room = own_room(scope, fields)?;
     let host = match fields.filled("host")? {
         Some(host) => host,
         None => owner_host(scope, fields)?,
@@ -62,6 +62,13 @@ pub fn fields(body: &Value) -> Result<Fields<'_>, Failure> {
 pub fn named_room(scope: Scope<'_>, fields: Fields<'_>) -> Result<BareJid, Failure> {
     let (local, service) = (fields.required("muc_id")?, fields.required("muc_domain")?);
     scope.addresses.room_at(&local, &service).map_err(|error| Failure::from(error).of("muc_id, muc_domain"))
+}
+
+/// A room that the caller is about to change: its domain must be one that his key covers.
+pub fn own_room(scope: Scope<'_>, fields: Fields<'_>) -> Result<BareJid, Failure> {
+    let room = named_room(scope, fields)?;
+    scope.may_act_in(scope.addresses.domain_of(room.domain().as_str()).unwrap_or_default())?;
+    Ok(room)
 }
 
 /// The user in whose name the call is made: `muc_true_owner`, else `muc_owner`, at `muc_owner_host`.
