@@ -1,14 +1,19 @@
 //! What cannot be delivered is said, each by its own text, and nothing of it is delivered.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use serde_json::json;
 
 use super::{Own, SEND, archived, chat, entry, send, shown};
 use crate::support::element::{body, says};
-use crate::support::{Client, Gateway, Server, account, fresh};
+use crate::support::{Client, Gateway, Server, account, fresh, stanza};
 
-crate::on_all_servers!(each_failure_has_its_own_text, unknown_senders_may_be_allowed,);
+crate::on_all_servers!(
+    each_failure_has_its_own_text,
+    one_who_blocks_the_sender_is_not_called_missing,
+    unknown_senders_may_be_allowed,
+);
 
 async fn each_failure_has_its_own_text(server: Server) {
     let (rig, gateway) = (server.shared(), Gateway::shared(server).await);
@@ -62,6 +67,24 @@ async fn each_failure_has_its_own_text(server: Server) {
     }
     let bodies: Vec<_> = bob.received().iter().filter_map(body).collect();
     assert_eq!(bodies, [after], "the failures showed him nothing at all");
+}
+
+/// A server does not tell who blocks whom (XEP-0191 section 3.5): all four drop the message and say nothing. Where one says
+/// something, it is in the words for a user who does not exist.
+async fn one_who_blocks_the_sender_is_not_called_missing(server: Server) {
+    let (rig, gateway) = (server.shared(), Gateway::shared(server).await);
+    let alice = Client::login(rig, &account(rig, "alice")).await;
+    let bob = Client::login(rig, &account(rig, "bob")).await;
+    let block = format!("<block xmlns='urn:xmpp:blocking'><item jid='{}'/></block>", alice.bare());
+    let reply = bob.iq(stanza(&format!("<iq type='set'>{block}</iq>"))).await;
+    assert_eq!(reply.attr("type"), Some("result"));
+    let text = fresh("blocked");
+    let reply = send(gateway, alice.bare(), bob.bare(), &text).await;
+    let refused = reply.json["errcode"] == 7;
+    assert!(reply.json["ret"] == true || refused, "{}", reply.text);
+    bob.expect_none("what he blocked", Duration::from_millis(200), says(&text)).await;
+    alice.close().await;
+    bob.close().await;
 }
 
 async fn unknown_senders_may_be_allowed(server: Server) {
