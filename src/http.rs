@@ -5,7 +5,7 @@
 //! Its `router` function takes `chat: Chat, config: Arc<Config>, web: Web` and returns its routes, each registered
 //! through [`Web::dialect`]. Nothing else of the gateway is wrapped around them:
 //!
-//! ```ignore
+//! ```text
 //! pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> axum::Router {
 //!     let access = Access::new(config.qtalk.auth, &config.qtalk.keys, &config.qtalk.allow);
 //!     let prefix = &config.qtalk.prefix;
