@@ -178,7 +178,7 @@ fn link_config(config: &Config, server: &str) -> Result<LinkConfig, ChatError> {
     Ok(LinkConfig {
         address: component.address.clone(),
         name: component.name.clone(),
-        secret: secret.read().map_err(|error| ChatError::Config(error.to_string()))?,
+        secret: secret.secret(),
         server: server.to_owned(),
         connect_timeout: Duration::from_secs(10),
         queue_stanzas: component.queue_stanzas,

@@ -106,6 +106,17 @@ impl Core {
         replies.into_iter().map(|reply| Ok(iq::outcome(reply?))).collect()
     }
 
+    /// As [`Core::ask_all`], where any refusal is a failure and no answer says more than that it was done.
+    pub(super) async fn require_all(
+        &self,
+        call: &Call,
+        iqs: Vec<Element>,
+        window: usize,
+    ) -> Vec<Result<(), ChatError>> {
+        let answers = self.ask_all(call, iqs, window).await;
+        answers.into_iter().map(|answer| answer?.map(drop).map_err(ChatError::refused)).collect()
+    }
+
     /// Fails for the first of `users` that has no account.
     pub(super) async fn require_users(&self, call: &Call, users: &[&BareJid]) -> Result<(), ChatError> {
         let unknown: Vec<BareJid> =

@@ -11,7 +11,7 @@ use super::rooms::summary;
 use super::{Call, ChatError};
 use crate::xml::Element;
 use crate::xml::element::Build;
-use crate::xmpp::{disco, invite, iq, vcard};
+use crate::xmpp::{invite, iq, vcard};
 
 /// Rooms that are looked at side by side when a user is removed from all of them.
 const ROOMS: usize = 16;
@@ -24,7 +24,7 @@ impl Core {
         inviter: Option<&BareJid>,
         users: &[BareJid],
     ) -> Result<Vec<MemberOutcome>, ChatError> {
-        let name = self.room_name(call, room).await?;
+        let name = self.room_info(call, room).await?.name;
         let (mut outcomes, present) = self.sort_out(call, users).await;
         let mut lists = self.lists(call, room).await?;
         let nicks = self.nicks(call, &present).await;
@@ -114,13 +114,13 @@ impl Core {
             }
         }
         let removed: Vec<BareJid> = users.into_iter().filter(|user| !failed.contains(user)).collect();
+        for user in &removed {
+            self.vacate(self.seats.leave(room, user)).await;
+        }
         for (user, outcome) in removed.iter().zip(self.withdraw(call, room, &removed, false).await?) {
             if let Err(error) = outcome {
                 outcomes.fail(user, error.after("he is no member any more"));
             }
-        }
-        for user in &removed {
-            self.vacate(self.seats.leave(room, user)).await;
         }
         Ok(outcomes.list)
     }
@@ -228,14 +228,6 @@ impl Core {
             }
         }
         (outcomes, present)
-    }
-
-    async fn room_name(&self, call: &Call, room: &BareJid) -> Result<String, ChatError> {
-        match self.ask(call, iq::get(&self.component, room.as_str(), disco::info_query())).await? {
-            Ok(reply) => Ok(disco::name(&reply).unwrap_or_default()),
-            Err(error) if error.is("item-not-found") => Err(ChatError::UnknownRoom(room.clone())),
-            Err(error) => Err(ChatError::refused(error)),
-        }
     }
 
     /// The nick of each user's vCard, else his localpart; side by side.

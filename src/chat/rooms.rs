@@ -17,14 +17,16 @@ use crate::xmpp::{data_form, disco, iq, muc, muc_admin};
 /// How long a room may take to answer somebody who enters.
 const ENTER: Duration = Duration::from_secs(10);
 
-/// How long destroying an unfinished room may take.
+/// How long leaving a room, or destroying an unfinished one, may take.
 const UNDO: Duration = Duration::from_millis(1500);
 
 static ENTRIES: AtomicU64 = AtomicU64::new(0);
 
 /// What disco#info says of a room.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct RoomInfo {
+    /// Its name; empty when it has none.
+    pub(super) name: String,
     /// Whether only members may enter.
     pub(super) members_only: bool,
     /// Whether it keeps an archive.
@@ -36,6 +38,7 @@ impl Core {
     pub(super) async fn room_info(&self, call: &Call, room: &BareJid) -> Result<RoomInfo, ChatError> {
         match self.ask(call, iq::get(&self.component, room.as_str(), disco::info_query())).await? {
             Ok(reply) => Ok(RoomInfo {
+                name: disco::name(&reply).unwrap_or_default(),
                 members_only: disco::has_feature(&reply, muc::MEMBERS_ONLY),
                 archived: disco::has_feature(&reply, muc::ARCHIVE),
             }),
@@ -79,7 +82,7 @@ impl Core {
                 Ok(()) => Ok(()),
                 // Before leaving: a room that is not persistent yet ends with its last occupant, and ejabberd answers
                 // nothing for a room that is ending.
-                Err(error) => Err(self.undo(call, &new.room, error).await),
+                Err(error) => Err(self.undo(&last(), &new.room, error).await),
             },
         };
         // The room is what it should be either way; one who cannot leave is put out when the link is gone.
@@ -147,9 +150,7 @@ impl Core {
     /// Destroys a room that could not be finished, and says so when even that fails.
     async fn undo(&self, call: &Call, room: &BareJid, error: ChatError) -> ChatError {
         let destroy = muc::destroy("not finished");
-        // The caller's time may be what has run out.
-        let call = Call { request: call.request.clone(), deadline: Instant::now() + UNDO };
-        match self.ask(&call, iq::set(&self.component, room.as_str(), destroy)).await {
+        match self.ask(call, iq::set(&self.component, room.as_str(), destroy)).await {
             Ok(Ok(_)) => error,
             failed => {
                 let why = failed.map_or_else(|error| error.to_string(), |refused| format!("{refused:?}"));

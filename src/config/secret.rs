@@ -34,12 +34,9 @@ impl Secret {
         Ok(Self::new(text))
     }
 
-    /// The secret. Kept fallible for callers that treat reading and checking alike; a loaded one never fails.
-    ///
-    /// # Errors
-    /// None since secrets are read at load.
-    pub fn read(&self) -> Result<SecretString, ConfigError> {
-        Ok(self.0.clone())
+    /// The secret, for those who keep it.
+    pub fn secret(&self) -> SecretString {
+        self.0.clone()
     }
 
     /// The secret's text, for the moment of its use.

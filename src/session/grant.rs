@@ -4,7 +4,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 use jid::BareJid;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use secrecy::ExposeSecret as _;
 use serde::Serialize;
 
 use super::SessionError;
@@ -50,9 +49,8 @@ impl Grant {
                 let key = config.jwt_key.as_ref().ok_or_else(|| {
                     SessionError::Config("sessions.grant = \"jwt\" needs sessions.jwt_key".to_owned())
                 })?;
-                let key = key.read().map_err(|e| SessionError::Config(format!("sessions.jwt_key: {e}")))?;
                 // The text's own bytes are the key; ejabberd's JWK has them in base64url as "k".
-                Ok(Some(Grant::Jwt(EncodingKey::from_secret(key.expose_secret().as_bytes()))))
+                Ok(Some(Grant::Jwt(EncodingKey::from_secret(key.expose().as_bytes()))))
             }
         }
     }

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use jid::BareJid;
 
-use super::nonza::{NS_STANZA_ERROR, set};
+use super::nonza::NS_STANZA_ERROR;
 use crate::link::{Inbound, LinkHandle};
+use crate::xml::element::{Build, client, el};
 use crate::xml::{CLIENT, Element};
 
 /// Takes a message that came to a session of the given user. Runs on the reading task: it must not block.
@@ -33,22 +34,15 @@ fn declined(stanza: &Element) -> Option<Element> {
     if !stanza.is("iq", CLIENT) || !matches!(stanza.attr("type"), Some("get" | "set")) {
         return None;
     }
-    let mut error = Element::bare("error", CLIENT);
-    set(&mut error, "type", "cancel");
-    error.append_child(Element::bare("service-unavailable", NS_STANZA_ERROR));
-    let mut answer = Element::bare("iq", CLIENT);
-    set(&mut answer, "type", "error");
-    set(&mut answer, "id", stanza.attr("id")?);
-    if let Some(from) = stanza.attr("from") {
-        set(&mut answer, "to", from);
-    }
-    answer.append_child(error);
-    Some(answer)
+    let error = client("error").with("type", "cancel").child(el("service-unavailable", NS_STANZA_ERROR));
+    let answer = client("iq").with("type", "error").with("id", stanza.attr("id")?);
+    Some(answer.maybe("to", stanza.attr("from")).child(error))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::xml::element::set;
 
     #[test]
     fn declines_requests_and_answers_nothing_else() {

@@ -7,13 +7,14 @@ use tracing::debug;
 
 use super::error::OpenError;
 use super::nonza::{
-    Features, NS_BIND, NS_SASL, NS_SESSION, NS_STANZA_ERROR, NS_TLS, condition, iq_set, sasl, sasl_data, set, text,
+    Features, NS_BIND, NS_SASL, NS_SESSION, NS_STANZA_ERROR, NS_TLS, condition, iq_set, sasl, sasl_data, text,
 };
 use super::sasl::{Credentials, Exchange};
 use super::stream::{Attempt, Reader, Stream, Writer};
 use super::tls::{BoxIo, Endpoint};
 use crate::config::c2s::Tls;
 use crate::xml::Element;
+use crate::xml::element::set;
 
 /// Connects and authenticates as `user`. Nothing is bound yet: for a password check this is all.
 pub(super) async fn authenticate(

@@ -2,9 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use rxml::{Namespace, NcName};
 
-use crate::xml::{CLIENT, Element};
+use crate::xml::Element;
+use crate::xml::element::{Build, client};
 
 /// RFC 6120 section 5.
 pub(super) const NS_TLS: &str = "urn:ietf:params:xml:ns:xmpp-tls";
@@ -18,13 +18,6 @@ pub(super) const NS_SESSION: &str = "urn:ietf:params:xml:ns:xmpp-session";
 pub(super) const NS_STREAM_ERROR: &str = "urn:ietf:params:xml:ns:xmpp-streams";
 /// RFC 6120 section 8.3.3.
 pub(super) const NS_STANZA_ERROR: &str = "urn:ietf:params:xml:ns:xmpp-stanzas";
-
-/// Sets an attribute without a namespace.
-pub(super) fn set(element: &mut Element, name: &str, value: impl Into<String>) {
-    if let Ok(name) = NcName::try_from(name) {
-        element.attrs_mut().insert(Namespace::NONE, name, value.into());
-    }
-}
 
 /// An element with nothing but a text.
 pub(super) fn text(name: &str, ns: &str, text: &str) -> Element {
@@ -49,11 +42,7 @@ pub(super) fn sasl_data(element: &Element) -> Option<Vec<u8>> {
 
 /// An IQ of type `set`.
 pub(super) fn iq_set(id: &str, payload: Element) -> Element {
-    let mut iq = Element::bare("iq", CLIENT);
-    set(&mut iq, "type", "set");
-    set(&mut iq, "id", id);
-    iq.append_child(payload);
-    iq
+    client("iq").with("type", "set").with("id", id).child(payload)
 }
 
 /// What a stream offers after its header.

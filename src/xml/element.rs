@@ -30,7 +30,7 @@ pub trait Build: Sized {
 
 impl Build for Element {
     fn with(mut self, name: &str, value: impl Into<String>) -> Self {
-        set(&mut self, name, value.into());
+        set(&mut self, name, value);
         self
     }
 
@@ -59,14 +59,10 @@ impl Build for Element {
     }
 }
 
-/// Sets or replaces an attribute without namespace; false when `name` is not a valid XML name.
-pub fn set(element: &mut Element, name: &str, value: String) -> bool {
-    match NcName::try_from(name) {
-        Ok(name) => {
-            element.attrs_mut().insert(Namespace::NONE, name, value);
-            true
-        }
-        Err(_) => false,
+/// Sets or replaces an attribute without namespace; nothing when `name` is not a valid XML name.
+pub fn set(element: &mut Element, name: &str, value: impl Into<String>) {
+    if let Ok(name) = NcName::try_from(name) {
+        element.attrs_mut().insert(Namespace::NONE, name, value.into());
     }
 }
 

@@ -214,8 +214,7 @@ pub(super) async fn set_affiliations(
             Ok(Ok(_)) => outcomes.extend(chunk.iter().map(|_| Ok(()))),
             Ok(Err(_)) if chunk.len() > 1 => {
                 let alone = chunk.iter().map(|user| request(std::slice::from_ref(user))).collect();
-                let answers = core.ask_all(call, alone, WINDOW).await;
-                outcomes.extend(answers.into_iter().map(|answer| answer?.map(drop).map_err(ChatError::refused)));
+                outcomes.extend(core.require_all(call, alone, WINDOW).await);
             }
             Ok(Err(error)) => outcomes.push(Err(ChatError::refused(error))),
             Err(error) => outcomes.extend(chunk.iter().map(|_| Err(error.clone()))),

@@ -159,8 +159,7 @@ pub(super) async fn set_affiliations(
     let request = |(user, nick): &(BareJid, Option<String>)| {
         iq::set(&core.component, room.as_str(), muc_admin::set(affiliation, [(user, nick.as_deref())]))
     };
-    let answers = core.ask_all(call, users.iter().map(request).collect(), AFFILIATIONS).await;
-    answers.into_iter().map(|answer| answer?.map(drop).map_err(ChatError::refused)).collect()
+    core.require_all(call, users.iter().map(request).collect(), AFFILIATIONS).await
 }
 
 /// A bookmark for everybody. Prosody refuses options that differ from those with which the user's client made the node.
@@ -188,16 +187,13 @@ pub(super) async fn enrol(
     outcomes
 }
 
-/// Removes bookmarks and occupants.
+/// Removes bookmarks.
 pub(super) async fn withdraw(
     core: &Core,
     call: &Call,
     room: &BareJid,
     users: &[BareJid],
 ) -> Vec<Result<(), ChatError>> {
-    for user in users {
-        core.vacate(core.seats.leave(room, user)).await;
-    }
     let requests = users
         .iter()
         .map(|user| {
