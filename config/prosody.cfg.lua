@@ -3,7 +3,8 @@
 -- It is a whole configuration, ready for a new server. For a server that already runs, copy the lines marked [gateway]
 -- into its prosody.cfg.lua; everything else here is what any chat server has. Replace example.org throughout.
 --
--- Packages: prosody and prosody-modules (mod_privilege, mod_firewall).
+-- Packages: prosody and prosody-modules (mod_privilege, mod_firewall). Beside this file belong stanzagate.pfw and
+-- mod_stanzagate.lua, the gateway's helper module.
 
 -- All that differs between installations. `stanzagate dev` and the container images set the environment variables and
 -- change nothing else; without them the values on the right hold.
@@ -13,6 +14,12 @@ local component_secret_   = ENV_STANZAGATE_COMPONENT_SECRET    or "change-me"
 local client_interface    = ENV_STANZAGATE_CLIENT_INTERFACE    or "*"
 local client_port         = ENV_STANZAGATE_CLIENT_PORT         or "5222"
 local client_tls          = ENV_STANZAGATE_CLIENT_TLS          ~= "no"
+local upload_interface    = ENV_STANZAGATE_UPLOAD_INTERFACE    or "127.0.0.1"
+local upload_port         = ENV_STANZAGATE_UPLOAD_PORT         or "5280"
+-- The URL under which clients and the gateway reach the upload service; behind a proxy that has TLS, the proxy's.
+local upload_url          = ENV_STANZAGATE_UPLOAD_URL          or ("http://127.0.0.1:" .. upload_port .. "/")
+-- [gateway] Where mod_stanzagate.lua lies.
+plugin_paths = { ENV_STANZAGATE_MODULES or "/etc/prosody" }
 
 interfaces = { client_interface }
 c2s_ports = { client_port }
@@ -20,7 +27,9 @@ c2s_require_encryption = client_tls
 allow_unencrypted_plain_auth = not client_tls
 s2s_ports = { }
 c2s_direct_tls_ports = { }
-http_ports = { }
+http_interfaces = { upload_interface }
+http_ports = { upload_port }
+http_default_host = "upload.example.org"
 https_ports = { }
 
 -- [gateway] The component connection (XEP-0114). It is not encrypted: keep it on loopback or a private network.
@@ -38,6 +47,8 @@ modules_enabled = {
 	"admin_adhoc";
 	-- [gateway] See privileged_entities.
 	"privilege";
+	-- [gateway] Messages to everybody who is online, by an admin of the host.
+	"announce";
 }
 modules_disabled = { "s2s" }
 
@@ -56,6 +67,8 @@ privileged_entities = {
 	["gw.example.org"] = {
 		-- Widens: the sender of a message gets his own copy, in his archive and on his devices.
 		message = "outgoing";
+		-- Widens: it reads and changes contact lists, for friendships. Only the MaxLeap API needs this.
+		roster = "both";
 		iq = {
 			-- Widens: it reads and writes the user's PEP nodes. It uses this for bookmarks (XEP-0402) and nothing else;
 			-- mod_privilege cannot be told a single node.
@@ -65,19 +78,22 @@ privileged_entities = {
 }
 
 VirtualHost "example.org"
-	-- [gateway] Widens: admin of this host, for user-stats. An admin of one host cannot load modules or stop the server
+	-- [gateway] Widens: admin of this host, for user-stats, announce, and adding and deleting accounts. An admin of one host cannot load modules or stop the server
 	-- (on 13.0); that is why the line is not global.
 	admins = { "gw.example.org" }
 	-- [gateway] A user in whose name the gateway speaks in a room is there as user@example.org/gw-gw.example.org. No
 	-- client has that resource, so without this rule what the room sends there bounces, and the room throws the user out.
-	modules_enabled = { "firewall" }
+	-- Widens: the helper module answers the gateway's questions about any user's archive and lists the accounts.
+	modules_enabled = { "firewall"; "stanzagate" }
+	stanzagate_component = "gw.example.org"
 	firewall_scripts = { "stanzagate.pfw" }
 	disco_items = { { "conference.example.org", "Rooms" } }
 
 Component "conference.example.org" "muc"
 	name = "Rooms"
 	-- [gateway] The archive is what tells the gateway that a message arrived.
-	modules_enabled = { "muc_mam" }
+	modules_enabled = { "muc_mam"; "stanzagate" }
+	stanzagate_component = "gw.example.org"
 	muc_log_by_default = true
 	muc_log_expires_after = "never"
 	-- [gateway] Widens: the gateway is owner of every room. It creates, configures and destroys rooms, reads and sets
@@ -90,6 +106,18 @@ Component "conference.example.org" "muc"
 	-- [gateway] A destroyed room's name can be used again.
 	muc_tombstones = false
 	max_history_messages = 50
+
+-- [gateway] The gateway's own records: attributes, indexes. Each node is closed to everybody else.
+Component "pubsub.example.org" "pubsub"
+	admins = { "gw.example.org" }
+	pubsub_max_items = 10000
+
+-- [gateway] The upload service (XEP-0363): attachments.
+Component "upload.example.org" "http_file_share"
+	http_external_url = upload_url
+	http_file_share_access = { "gw.example.org"; "example.org" }
+	http_file_share_size_limit = 100*1024*1024
+	http_file_share_daily_quota = 1024*1024*1024
 
 -- [gateway] The gateway itself.
 Component "gw.example.org"

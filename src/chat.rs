@@ -1,15 +1,22 @@
 //! The verbs, and the nouns they take. Here are the decisions: the order of stanzas, what counts as done, and (in
 //! `server/`) the one place where ejabberd and Prosody differ.
 
+pub mod account;
 pub mod address;
 mod cache;
+pub mod card;
 pub mod check;
 mod core;
 pub mod error;
+pub mod file;
+pub mod friend;
+pub mod group;
+pub mod history;
 mod inbound;
 mod members;
 pub mod message;
 pub mod profile;
+pub mod record;
 pub mod room;
 mod rooms;
 mod seating;
@@ -17,6 +24,7 @@ mod seats;
 mod send;
 mod server;
 mod stray;
+pub mod user_id;
 mod waiters;
 
 use std::sync::Arc;
@@ -31,7 +39,7 @@ pub use crate::link::{Call, LinkError, LinkState};
 use crate::link::{Link, LinkConfig};
 use crate::session::Sessions;
 use crate::xml::read::Bounds;
-pub use address::Addresses;
+pub use address::{Addresses, Realm};
 pub use error::ChatError;
 use message::{Message, Receipt};
 use profile::{Photo, Profile};
@@ -50,7 +58,8 @@ pub struct Chat {
 impl Chat {
     /// Connects the verbs to the server that `config` names; the link comes up in the background.
     pub fn start(config: Arc<Config>, metrics: crate::metrics::Metrics) -> Result<Chat, ChatError> {
-        let addresses = Addresses::new(&config.server)?;
+        let mut tenants = config.maxleap.apps.iter().filter(|_| config.maxleap.enabled);
+        let addresses = tenants.try_fold(Addresses::new(&config.server)?, |all, app| all.and(&app.hosts()))?;
         let services = addresses.services().map(str::to_owned).collect();
         let incoming = Arc::new(Incoming { services, ..Incoming::default() });
         let handler = incoming.clone();

@@ -8,6 +8,7 @@ pub mod http;
 pub mod limits;
 pub mod load;
 pub mod log;
+pub mod maxleap;
 mod position;
 pub mod qtalk;
 pub mod secret;
@@ -38,12 +39,14 @@ pub struct Config {
     pub log: log::Log,
     /// The qtalk API.
     pub qtalk: qtalk::Qtalk,
+    /// The MaxLeap IM API.
+    pub maxleap: maxleap::Maxleap,
 }
 
 impl Config {
     /// The names of the sections.
     pub fn sections() -> impl Iterator<Item = &'static str> {
-        ["server", "component", "c2s", "sessions", "http", "limits", "log", "qtalk"].into_iter()
+        ["server", "component", "c2s", "sessions", "http", "limits", "log", "qtalk", "maxleap"].into_iter()
     }
 
     /// Refuses everything that cannot work, and an API that would be open to the world.
@@ -65,6 +68,7 @@ impl Config {
         self.limits.validate(&mut problems);
         self.log.validate(&mut problems);
         self.qtalk.validate(&self.server, &self.http, &mut problems);
+        self.maxleap.validate(&mut problems);
         problems.into_result(place_of)
     }
 }

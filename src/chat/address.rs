@@ -2,7 +2,7 @@
 
 use jid::{BareJid, DomainPart, NodePart};
 
-use crate::config::server::Server;
+use crate::config::server::{Hosts, Server};
 
 /// Why an address is refused. Never contains more than the caller sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,11 +18,25 @@ pub enum AddressError {
     NoLocalpart(String),
 }
 
-/// The served domains, each with its MUC service.
+/// Hosts that belong together: accounts, their rooms, the gateway's records about both, and their files. All in the one
+/// form in which servers write them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Realm {
+    /// The domain of the accounts.
+    pub domain: String,
+    /// The MUC service.
+    pub rooms: String,
+    /// The pubsub service that holds the records.
+    pub pubsub: String,
+    /// The upload service.
+    pub upload: String,
+}
+
+/// The served domains, each with its services.
 #[derive(Debug, Clone)]
 pub struct Addresses {
     /// Never empty: the first is the default.
-    served: Vec<(DomainPart, DomainPart)>,
+    served: Vec<Realm>,
 }
 
 impl Addresses {
@@ -31,30 +45,73 @@ impl Addresses {
     /// # Errors
     /// When a domain is not a valid domain.
     pub fn new(server: &Server) -> Result<Addresses, AddressError> {
-        let mut served = Vec::new();
-        for domain in std::iter::once(&server.domain).chain(&server.domains) {
-            let rooms = match &server.rooms {
-                Some(rooms) if served.is_empty() => rooms.clone(),
-                _ => format!("conference.{domain}"),
-            };
-            served.push((domain_part(domain)?, domain_part(&rooms)?));
+        let mut addresses = Addresses { served: Vec::new() };
+        let default = Hosts {
+            domain: Some(server.domain.clone()),
+            rooms: server.rooms.clone(),
+            pubsub: server.pubsub.clone(),
+            upload: server.upload.clone(),
+        };
+        let more = server.domains.iter().map(|domain| Hosts { domain: Some(domain.clone()), ..Hosts::default() });
+        for hosts in std::iter::once(default).chain(more) {
+            addresses = addresses.and(&hosts)?;
         }
-        Ok(Addresses { served })
+        Ok(addresses)
+    }
+
+    /// Serves these hosts too.
+    ///
+    /// # Errors
+    /// When one is not a valid domain.
+    pub fn and(mut self, hosts: &Hosts) -> Result<Addresses, AddressError> {
+        let realm = self.realm(hosts)?;
+        if !self.served.contains(&realm) {
+            self.served.push(realm);
+        }
+        Ok(self)
+    }
+
+    /// The hosts of a tenant: what it does not name is that of its domain, and without a domain that of the default one.
+    ///
+    /// # Errors
+    /// When one is not a valid domain.
+    pub fn realm(&self, hosts: &Hosts) -> Result<Realm, AddressError> {
+        let domain = match &hosts.domain {
+            Some(domain) => domain_part(domain)?.to_string(),
+            None => self.domain().to_owned(),
+        };
+        let known = self.served.iter().find(|realm| realm.domain == domain);
+        let host = |given: &Option<String>, of: fn(&Realm) -> &String, prefix: &str| match (given, known) {
+            (Some(given), _) => Ok(domain_part(given)?.to_string()),
+            (None, Some(known)) => Ok(of(known).clone()),
+            (None, None) => Ok(domain_part(&format!("{prefix}.{domain}"))?.to_string()),
+        };
+        Ok(Realm {
+            rooms: host(&hosts.rooms, |realm| &realm.rooms, "conference")?,
+            pubsub: host(&hosts.pubsub, |realm| &realm.pubsub, "pubsub")?,
+            upload: host(&hosts.upload, |realm| &realm.upload, "upload")?,
+            domain,
+        })
+    }
+
+    /// The hosts to which a room belongs: the first whose MUC service it is on.
+    pub fn realm_of_room(&self, room: &BareJid) -> Option<&Realm> {
+        self.served.iter().find(|realm| realm.rooms == room.domain().as_str())
     }
 
     /// The default domain.
     pub fn domain(&self) -> &str {
-        self.served.first().map_or("", |(domain, _)| domain.as_str())
+        self.served.first().map_or("", |realm| realm.domain.as_str())
     }
 
     /// All served domains, the default one first.
     pub fn domains(&self) -> impl Iterator<Item = &str> {
-        self.served.iter().map(|(domain, _)| domain.as_str())
+        self.served.iter().map(|realm| realm.domain.as_str())
     }
 
     /// The MUC services of the served domains, in the same order.
     pub fn services(&self) -> impl Iterator<Item = &str> {
-        self.served.iter().map(|(_, rooms)| rooms.as_str())
+        self.served.iter().map(|realm| realm.rooms.as_str())
     }
 
     /// The MUC service of a served domain: the configured one, else `conference.` and the domain.
@@ -63,14 +120,14 @@ impl Addresses {
     /// When the domain is not served.
     pub fn rooms_of(&self, domain: &str) -> Result<String, AddressError> {
         let wanted = domain_part(domain)?;
-        let found = self.served.iter().find(|(served, _)| *served == wanted);
-        found.map(|(_, rooms)| rooms.to_string()).ok_or_else(|| AddressError::Domain(shown(domain)))
+        let found = self.served.iter().find(|realm| realm.domain == wanted.as_str());
+        found.map(|realm| realm.rooms.clone()).ok_or_else(|| AddressError::Domain(shown(domain)))
     }
 
     /// The served domain whose MUC service `rooms` is.
     pub fn domain_of(&self, rooms: &str) -> Option<&str> {
         let wanted = domain_part(rooms).ok()?;
-        self.served.iter().find(|(_, rooms)| *rooms == wanted).map(|(domain, _)| domain.as_str())
+        self.served.iter().find(|realm| realm.rooms == wanted.as_str()).map(|realm| realm.domain.as_str())
     }
 
     /// A user by JID (a resource is dropped) of a served domain.
@@ -78,7 +135,7 @@ impl Addresses {
     /// # Errors
     /// See [`AddressError`].
     pub fn user(&self, jid: &str) -> Result<BareJid, AddressError> {
-        self.check(bare(jid)?, jid, |(domain, _)| domain)
+        self.check(bare(jid)?, jid, |realm| &realm.domain)
     }
 
     /// A user by localpart and domain.
@@ -86,7 +143,7 @@ impl Addresses {
     /// # Errors
     /// See [`AddressError`].
     pub fn user_at(&self, local: &str, domain: &str) -> Result<BareJid, AddressError> {
-        self.check(from_parts(local, domain)?, local, |(domain, _)| domain)
+        self.check(from_parts(local, domain)?, local, |realm| &realm.domain)
     }
 
     /// A room by JID of a served MUC service.
@@ -94,7 +151,7 @@ impl Addresses {
     /// # Errors
     /// See [`AddressError`].
     pub fn room(&self, jid: &str) -> Result<BareJid, AddressError> {
-        self.check(bare(jid)?, jid, |(_, rooms)| rooms)
+        self.check(bare(jid)?, jid, |realm| &realm.rooms)
     }
 
     /// A room by localpart and MUC service.
@@ -102,22 +159,17 @@ impl Addresses {
     /// # Errors
     /// See [`AddressError`].
     pub fn room_at(&self, local: &str, service: &str) -> Result<BareJid, AddressError> {
-        self.check(from_parts(local, service)?, local, |(_, rooms)| rooms)
+        self.check(from_parts(local, service)?, local, |realm| &realm.rooms)
     }
 
-    fn check(
-        &self,
-        jid: BareJid,
-        given: &str,
-        side: fn(&(DomainPart, DomainPart)) -> &DomainPart,
-    ) -> Result<BareJid, AddressError> {
+    fn check(&self, jid: BareJid, given: &str, side: fn(&Realm) -> &String) -> Result<BareJid, AddressError> {
         let Some(node) = jid.node() else { return Err(AddressError::NoLocalpart(shown(given))) };
         // Characters younger than stringprep (Unicode 3.2) can fold to some that would fold again: two forms of one
         // account, of which a server might hold either.
         if !NodePart::new(node.as_str()).is_ok_and(|again| again.as_str() == node.as_str()) {
             return Err(AddressError::Invalid(shown(given), "its localpart has more than one normal form".into()));
         }
-        if self.served.iter().any(|served| side(served).as_str() == jid.domain().as_str()) {
+        if self.served.iter().any(|served| side(served) == jid.domain().as_str()) {
             Ok(jid)
         } else {
             Err(AddressError::Domain(shown(jid.domain().as_str())))

@@ -87,3 +87,14 @@ pub(super) fn web_url(key: &str, url: &str, problems: &mut Problems) {
             .add(key, "is not a URL with http or https, a host and perhaps a path, such as \"https://gw.example.org\"");
     }
 }
+
+/// Refuses what cannot stand before an API's paths.
+pub(super) fn prefix(key: &str, prefix: &str, problems: &mut Problems) {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'~' | b'-');
+    let segment = |s: &str| !matches!(s, "" | "." | "..") && s.bytes().all(plain);
+    if !prefix.is_empty() && !prefix.strip_prefix('/').is_some_and(|path| path.split('/').all(segment)) {
+        let what =
+            "is not a path: empty, or with a leading and without a trailing slash, such as \"/innerpackage/ejaapi\"";
+        problems.add(key, what);
+    }
+}

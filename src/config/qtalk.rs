@@ -68,10 +68,7 @@ impl Qtalk {
         if !self.enabled {
             return;
         }
-        if !is_prefix(&self.prefix) {
-            let what = "is not a path: empty, or with a leading and without a trailing slash, such as \"/innerpackage/ejaapi\"";
-            problems.add("qtalk.prefix", what);
-        }
+        super::http::prefix("qtalk.prefix", &self.prefix, problems);
         let rules = Rules { section: "qtalk", auth: self.auth, keys: &self.keys, allow: &self.allow };
         rules.validate(server, http, problems);
         if self.uk_secret.as_ref().is_some_and(|secret| secret.expose().len() < UK_SECRET_BYTES) {
@@ -79,10 +76,4 @@ impl Qtalk {
         }
         problems.not_zero("qtalk.uk_seconds", self.uk_seconds);
     }
-}
-
-fn is_prefix(prefix: &str) -> bool {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'~' | b'-');
-    let segment = |s: &str| !matches!(s, "" | "." | "..") && s.bytes().all(plain);
-    prefix.is_empty() || prefix.strip_prefix('/').is_some_and(|path| path.split('/').all(segment))
 }

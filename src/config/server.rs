@@ -28,10 +28,27 @@ pub struct Server {
     pub domains: Vec<String>,
     /// The MUC service. Default: `conference.` and the domain.
     pub rooms: Option<String>,
+    /// The pubsub service that holds the gateway's own records. Default: `pubsub.` and the domain.
+    pub pubsub: Option<String>,
+    /// The upload service (XEP-0363). Default: `upload.` and the domain.
+    pub upload: Option<String>,
     /// How long an account or a membership that was seen to exist is believed without asking again.
     pub cache_seconds: u64,
     /// Messages from senders that have no account are refused unless this is true.
     pub unknown_senders: bool,
+}
+
+/// The hosts of one tenant of a server; each one left out is the configured one, or derived from the domain.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Hosts {
+    /// The domain of the accounts.
+    pub domain: Option<String>,
+    /// The MUC service.
+    pub rooms: Option<String>,
+    /// The pubsub service.
+    pub pubsub: Option<String>,
+    /// The upload service.
+    pub upload: Option<String>,
 }
 
 impl Default for Server {
@@ -41,6 +58,8 @@ impl Default for Server {
             domain: String::new(),
             domains: Vec::new(),
             rooms: None,
+            pubsub: None,
+            upload: None,
             cache_seconds: 60,
             unknown_senders: false,
         }
@@ -67,13 +86,15 @@ impl Server {
         for (index, domain) in self.domains.iter().enumerate() {
             host_name(&format!("server.domains[{index}]"), domain, problems);
         }
-        if let Some(rooms) = &self.rooms {
-            host_name("server.rooms", rooms, problems);
-            if self.serves(rooms) {
-                problems.add(
-                    "server.rooms",
-                    "is a domain of accounts: name the MUC service, such as \"conference.example.org\"",
-                );
+        for (key, name, example) in [
+            ("server.rooms", &self.rooms, "MUC service, such as \"conference.example.org\""),
+            ("server.pubsub", &self.pubsub, "pubsub service, such as \"pubsub.example.org\""),
+            ("server.upload", &self.upload, "upload service, such as \"upload.example.org\""),
+        ] {
+            let Some(name) = name else { continue };
+            host_name(key, name, problems);
+            if self.serves(name) {
+                problems.add(key, format!("is a domain of accounts: name the {example}"));
             }
         }
     }

@@ -66,7 +66,7 @@ pub(super) fn check(place: &Place) -> Result<(), DevError> {
 
 /// Writes the configuration.
 pub(super) fn configure(place: &Place, settings: &Settings) -> Result<(), DevError> {
-    for folder in ["spool", "log"] {
+    for folder in ["spool", "log", "upload"] {
         place.make(folder)?;
     }
     let jwt = settings.grant == Grant::Jwt;
@@ -79,6 +79,9 @@ pub(super) fn configure(place: &Place, settings: &Settings) -> Result<(), DevErr
         ("CERTIFICATES", quoted(&place.inside("*.pem"))),
         ("API_PORT", settings.api.port().to_string()),
         ("ARCHIVE_FILE", quoted(&place.inside("spool/archive.sqlite"))),
+        ("UPLOAD_PORT", settings.upload.port().to_string()),
+        ("UPLOAD_URL", quoted(&format!("http://{}/upload", settings.upload))),
+        ("UPLOAD_FILES", quoted(&place.inside("upload"))),
         ("AUTH_METHODS", if jwt { "[mnesia, jwt]" } else { "[mnesia]" }.to_owned()),
     ];
     let mut config = TEMPLATE.to_owned();

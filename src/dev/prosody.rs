@@ -11,6 +11,7 @@ pub(super) const USER: &str = "prosody";
 
 const CONFIG: &str = include_str!("../../config/prosody.cfg.lua");
 const FIREWALL: &str = include_str!("../../config/stanzagate.pfw");
+const HELPER: &str = include_str!("../../config/mod_stanzagate.lua");
 const PACKAGES: &str = "prosody prosody-modules";
 
 /// Fails unless the packages are installed.
@@ -34,6 +35,7 @@ pub(super) fn configure(place: &Place) -> Result<(), DevError> {
     }
     place.write("prosody.cfg.lua", CONFIG)?;
     place.write("stanzagate.pfw", FIREWALL)?;
+    place.write("mod_stanzagate.lua", HELPER)?;
     let rig = format!(
         "data_path = {data:?}\npidfile = {pid:?}\nadmin_socket = {socket:?}\n\
          log = {{ {{ levels = {{ min = \"info\" }}, to = \"file\", filename = {log:?} }} }}\n\
@@ -76,6 +78,9 @@ fn tool(place: &Place, settings: &Settings, program: &str) -> Command {
         .env("STANZAGATE_COMPONENT_SECRET", &settings.component_secret)
         .env("STANZAGATE_CLIENT_INTERFACE", "127.0.0.1")
         .env("STANZAGATE_CLIENT_PORT", settings.client.port().to_string())
-        .env("STANZAGATE_CLIENT_TLS", "no");
+        .env("STANZAGATE_CLIENT_TLS", "no")
+        .env("STANZAGATE_UPLOAD_PORT", settings.upload.port().to_string())
+        .env("STANZAGATE_UPLOAD_URL", format!("http://{}/", settings.upload))
+        .env("STANZAGATE_MODULES", place.inside("."));
     command
 }

@@ -20,7 +20,7 @@ pub(super) fn json(rig: &Rig, http: SocketAddr) -> Value {
         "users": rig.users(),
         "dir": rig.dir(),
         "pid": rig.pid(),
-        "maxleap": {},
+        "maxleap": { "appId": rig.maxleap().0, "key": rig.maxleap().1 },
         "xuanxuan": {},
         "rongcloud": {},
     })

@@ -14,11 +14,12 @@ use parking_lot::Mutex;
 use super::error::DevError;
 use super::guard::Guard;
 use super::place::Place;
-use super::settings::{COMPONENT, DOMAIN, ROOMS, Settings, USERS, random};
+use super::settings::{COMPONENT, DOMAIN, MAXLEAP_APP, ROOMS, Settings, USERS, random};
 use super::{ejabberd, logs, ports, prosody};
 use crate::config::Config;
 use crate::config::access::Auth;
 use crate::config::c2s::Tls;
+use crate::config::maxleap::App;
 use crate::config::secret::Secret;
 use crate::config::sessions::Grant;
 
@@ -298,6 +299,11 @@ impl Rig {
         &self.users
     }
 
+    /// The app that may call the MaxLeap API: its id and its key.
+    pub fn maxleap(&self) -> (&'static str, &str) {
+        (MAXLEAP_APP, &self.settings.maxleap_key)
+    }
+
     /// Base URL of ejabberd's HTTP API.
     pub fn http_api(&self) -> Option<String> {
         (self.product == Product::Ejabberd).then(|| format!("http://{}/api", self.settings.api))
@@ -331,6 +337,9 @@ impl Rig {
         config.http.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         config.qtalk.enabled = true;
         config.qtalk.auth = Auth::None;
+        config.maxleap.enabled = true;
+        config.maxleap.apps =
+            vec![App { id: MAXLEAP_APP.to_owned(), keys: vec![secret(&self.settings.maxleap_key)], ..App::default() }];
         config
     }
 }

@@ -1,5 +1,6 @@
 //! What one rig is made of: names, ports and secrets.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 
 use rand::Rng;
@@ -13,8 +14,14 @@ use crate::config::sessions::Grant;
 pub const DOMAIN: &str = "example.org";
 /// The MUC service.
 pub const ROOMS: &str = "conference.example.org";
+/// The service of the gateway's own records.
+pub const PUBSUB: &str = "pubsub.example.org";
+/// The upload service.
+pub const UPLOAD: &str = "upload.example.org";
 /// The component's name.
 pub const COMPONENT: &str = "gw.example.org";
+/// The id of the app that may call the MaxLeap API.
+pub const MAXLEAP_APP: &str = "56a86320e9db7300015438f7";
 /// The accounts that are registered.
 pub const USERS: [&str; 4] = ["alice", "bob", "carol", "dave"];
 
@@ -24,20 +31,23 @@ pub(super) struct Settings {
     pub(super) component: SocketAddr,
     pub(super) client: SocketAddr,
     pub(super) api: SocketAddr,
+    pub(super) upload: SocketAddr,
     pub(super) component_secret: String,
     pub(super) grant: Grant,
     pub(super) jwt_key: String,
+    pub(super) maxleap_key: String,
 }
 
 impl Settings {
     /// Fresh ports and secrets.
     pub(super) fn new(grant: Grant) -> Result<Settings, DevError> {
         let port = || ports::free().map_err(DevError::io("looking for a free port"));
-        let (component, client, api) = (port()?, port()?, port()?);
-        if component == client || client == api || api == component {
+        let (component, client, api, upload) = (port()?, port()?, port()?, port()?);
+        if HashSet::from([component, client, api, upload]).len() < 4 {
             return Settings::new(grant);
         }
-        Ok(Settings { component, client, api, component_secret: random(24), grant, jwt_key: random(48) })
+        let (component_secret, jwt_key, maxleap_key) = (random(24), random(48), random(30));
+        Ok(Settings { component, client, api, upload, component_secret, grant, jwt_key, maxleap_key })
     }
 }
 

@@ -1,0 +1,3 @@
+-- Stanzagate's helper module for Prosody 0.12 and 13.0: what a component may ask of no packaged module.
+--
+-- It answers one component only, the one that `stanzagate_component` names.

@@ -1,0 +1,63 @@
+//! What every endpoint is given: the verbs, the call, the app that calls; and its ids as addresses.
+
+use std::sync::Arc;
+
+use jid::BareJid;
+
+use super::error::Failure;
+use crate::chat::{Call, Chat, Realm, user_id};
+use crate::config::Config;
+
+/// An app, as it was admitted.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// Its id.
+    pub id: Arc<str>,
+    /// Its hosts.
+    pub realm: Realm,
+}
+
+/// One call.
+pub struct Context<'a> {
+    /// The verbs.
+    pub chat: &'a Chat,
+    /// Request id and deadline.
+    pub call: &'a Call,
+    /// The configuration.
+    pub config: &'a Config,
+    /// Who calls.
+    pub app: &'a App,
+}
+
+/// Longest id, in characters.
+const ID: usize = 128;
+
+impl Context<'_> {
+    /// The address of a user id.
+    ///
+    /// # Errors
+    /// 5010 for one that is too long, 5001 for one that nobody can have.
+    pub fn user(&self, id: &str) -> Result<BareJid, Failure> {
+        self.local(id).and_then(|local| Ok(self.chat.addresses().user_at(&local, &self.app.realm.domain)?))
+    }
+
+    /// The address of a group or room id.
+    ///
+    /// # Errors
+    /// As [`Context::user`].
+    pub fn room(&self, id: &str) -> Result<BareJid, Failure> {
+        self.local(id).and_then(|local| Ok(self.chat.addresses().room_at(&local, &self.app.realm.rooms)?))
+    }
+
+    /// The id of a user, group or room.
+    pub fn id(&self, address: &BareJid) -> String {
+        address.node().map(|node| user_id::id(node.as_str())).unwrap_or_default()
+    }
+
+    fn local(&self, id: &str) -> Result<String, Failure> {
+        if id.chars().count() > ID {
+            return Err(Failure::too_long("the id"));
+        }
+        user_id::localpart(id).ok_or_else(|| Failure::parameter(format!("{id:?} is not an id")))
+    }
+}

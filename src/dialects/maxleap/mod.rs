@@ -1,0 +1,15 @@
+//! The MaxLeap IM API: users, groups, rooms, passengers, system messages and attachments.
+//!
+//! - [`routes`]: the table of endpoints, and the way of every call from bytes to reply. [`auth`]: which app calls.
+//! - [`context`]: what every endpoint is given. [`wire`]: reading requests, writing replies. [`error`]: refusals.
+//! - [`ctx`], [`friends`], [`groups`], [`rooms`], [`members`], [`chats`], [`attributes`], [`search`], [`passengers`],
+//!   [`system`], [`attachment`]: the endpoints, by family.
+
+pub mod context;
+pub mod error;
+pub mod wire;
+
+use crate::chat::card::CardChild;
+
+/// The child that carries media type and body of a message, as JSON.
+pub const CHILD: CardChild = CardChild { ns: "urn:stanzagate:maxleap:0", name: "message" };
