@@ -28,6 +28,7 @@ pub struct Gateway {
     running: Option<app::Gateway>,
     url: String,
     http: reqwest::Client,
+    maxleap: (String, String),
 }
 
 /// An answer of the gateway, whole.
@@ -91,7 +92,8 @@ impl Gateway {
         match background().spawn(started).await {
             Ok(Ok(running)) => {
                 let (url, http) = (format!("http://{}", running.addr()), reqwest::Client::new());
-                Gateway { running: Some(running), url, http }
+                let (app, key) = rig.maxleap();
+                Gateway { running: Some(running), url, http, maxleap: (app.to_owned(), key.to_owned()) }
             }
             Ok(Err(error)) => panic!("the gateway does not start: {error}"),
             Err(error) => panic!("the gateway failed: {error}"),
@@ -101,6 +103,11 @@ impl Gateway {
     /// The base URL, without a slash at its end.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The rig's app of the MaxLeap API, and its key.
+    pub fn maxleap_app(&self) -> (&str, &str) {
+        (&self.maxleap.0, &self.maxleap.1)
     }
 
     /// Posts JSON to a path such as `/qtalk/send_message`.
