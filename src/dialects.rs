@@ -18,6 +18,9 @@ pub fn router(chat: &Chat, config: &Arc<Config>, web: &Web) -> Router {
     if config.qtalk.enabled {
         router = router.merge(qtalk::router(chat.clone(), Arc::clone(config), web.clone()));
     }
+    if config.maxleap.enabled {
+        router = router.merge(maxleap::router(chat.clone(), Arc::clone(config), web.clone()));
+    }
     router
 }
 

@@ -22,6 +22,16 @@ pub struct Access {
     auth: Auth,
     allow: Vec<IpNet>,
     keys: Vec<KnownKey>,
+    own: Option<Box<dyn OwnKeys>>,
+}
+
+/// A dialect whose callers show keys in a way of that API's own.
+pub trait OwnKeys: std::fmt::Debug + Send + Sync {
+    /// The name of the caller at `from`, by what his headers show.
+    ///
+    /// # Errors
+    /// [`Refusal::OwnKey`] or [`Refusal::Attempts`].
+    fn check(&self, from: IpAddr, headers: &HeaderMap, now: Instant) -> Result<Arc<str>, Refusal>;
 }
 
 #[derive(Debug)]
@@ -42,8 +52,12 @@ pub enum Refusal {
     },
     /// No key, or a wrong one: 401.
     Key,
+    /// Not what the dialect's own way asks for: 401, with this text.
+    OwnKey(&'static str),
     /// His key is used too often: 429, and how long to wait.
     Rate(Duration),
+    /// Too many wrong keys came from his address: 429, and how long to wait.
+    Attempts(Duration),
 }
 
 /// Who calls. A handler takes it as an argument.
@@ -61,7 +75,12 @@ impl Access {
     /// only callers on this machine otherwise.
     pub fn new(auth: Auth, keys: &[Key], allow: &[IpNet]) -> Self {
         let keys = keys.iter().map(KnownKey::new).collect();
-        Self { auth, allow: allow.to_vec(), keys }
+        Self { auth, allow: allow.to_vec(), keys, own: None }
+    }
+
+    /// The rules of a dialect that recognises its callers itself. An empty `allow` admits every network.
+    pub fn own(keys: impl OwnKeys + 'static, allow: &[IpNet]) -> Self {
+        Self { auth: Auth::Key, allow: allow.to_vec(), keys: Vec::new(), own: Some(Box::new(keys)) }
     }
 
     /// Decides about one request.
@@ -80,6 +99,10 @@ impl Access {
         }
         if self.auth == Auth::None {
             return Ok(Caller { name: None, addr: from.ip, domains: None });
+        }
+        if let Some(own) = &self.own {
+            let name = own.check(from.ip, headers, now)?;
+            return Ok(Caller { name: Some(name), addr: from.ip, domains: None });
         }
         let key = presented(headers).and_then(|given| self.find(given)).ok_or(Refusal::Key)?;
         if let Some(rate) = &key.rate {

@@ -132,6 +132,11 @@ fn refuse(endpoint: &Endpoint, refusal: Refusal) -> Response {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             response
         }
+        Refusal::OwnKey(text) => shaped(endpoint, StatusCode::UNAUTHORIZED, "unauthorized", text),
+        Refusal::Attempts(wait) => {
+            let text = "too many wrong keys came from this address: try later";
+            retry_after(shaped(endpoint, StatusCode::TOO_MANY_REQUESTS, "rate_limited", text), wait)
+        }
         Refusal::Rate(wait) => {
             let text = "this key is used too often";
             retry_after(shaped(endpoint, StatusCode::TOO_MANY_REQUESTS, "rate_limited", text), wait)

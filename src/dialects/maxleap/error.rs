@@ -1,9 +1,37 @@
 //! Refusals: `{"errorCode":…,"errorMessage":…}` with the documented codes.
+//!
+//! The original documents the codes but, 404 apart, no HTTP status:
+//!
+//! | code | meaning | status |
+//! |---|---|---|
+//! | 5001 | a parameter is missing or wrong | 400 |
+//! | 5002 | the XMPP server, which is the data base here: refused, cannot be reached, or outcome unknown | 502, 503, 504 |
+//! | 5003 | app id, signature or key are missing or wrong; too many failed attempts; the network may not call | 401, 429, 403 |
+//! | 5004 | no such user, group, room, passenger, attribute or path | 404 |
+//! | 5005 | it exists already, or parameters contradict each other | 409 |
+//! | 5006 | the upload service | 502 |
+//! | 5007 | the image cannot be read | 422 |
+//! | 5008 | the group or room is full | 403 |
+//! | 5009 | the operation is not supported | 405 |
+//! | 5010 | too long or too many; the request as a whole is too large | 400, 413 |
+//! | 5011 | the file is too large | 413 |
+//! | 5012 | the upload did not succeed | 502 |
 
-use axum::http::StatusCode;
+use std::time::Duration;
 
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use super::wire::JSON;
 use crate::chat::ChatError;
 use crate::chat::address::AddressError;
+use crate::chat::error::Kind;
+use crate::http::{Outcome, retry_after};
+
+/// After this the caller may try again what found the gateway busy or the XMPP server away.
+const UNAVAILABLE_WAIT: Duration = Duration::from_secs(1);
 
 /// The documented codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,10 +75,43 @@ pub struct Failure {
     pub outcome: &'static str,
 }
 
+impl Code {
+    /// The status and the word for metrics of a code that nothing says more about.
+    fn usual(self) -> (StatusCode, &'static str) {
+        match self {
+            Self::Parameter => (StatusCode::BAD_REQUEST, "bad_request"),
+            Self::Server => (StatusCode::BAD_GATEWAY, "server"),
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
+            Self::Conflict => (StatusCode::CONFLICT, "conflict"),
+            Self::Storage => (StatusCode::BAD_GATEWAY, "storage"),
+            Self::Image => (StatusCode::UNPROCESSABLE_ENTITY, "image"),
+            Self::Full => (StatusCode::FORBIDDEN, "full"),
+            Self::Unsupported => (StatusCode::METHOD_NOT_ALLOWED, "unsupported"),
+            Self::TooLong => (StatusCode::BAD_REQUEST, "too_long"),
+            Self::FileTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "file_too_large"),
+            Self::Upload => (StatusCode::BAD_GATEWAY, "upload"),
+        }
+    }
+
+    /// The code of what the layers around the endpoints refuse with `status`.
+    fn of(status: StatusCode) -> Code {
+        match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS => Self::Unauthorized,
+            StatusCode::NOT_FOUND => Self::NotFound,
+            StatusCode::METHOD_NOT_ALLOWED => Self::Unsupported,
+            StatusCode::PAYLOAD_TOO_LARGE => Self::TooLong,
+            status if status.is_server_error() => Self::Server,
+            _ => Self::Parameter,
+        }
+    }
+}
+
 impl Failure {
     /// A refusal with a code's own status.
     pub fn new(code: Code, text: impl Into<String>) -> Failure {
-        todo!("{code:?} {}", text.into())
+        let (status, outcome) = code.usual();
+        Failure { code, status, text: text.into(), outcome }
     }
 
     /// 5001.
@@ -67,11 +128,30 @@ impl Failure {
     pub fn not_found(what: &str) -> Failure {
         Failure::new(Code::NotFound, format!("{what} does not exist"))
     }
+
+    /// The same with another status.
+    pub fn with_status(self, status: StatusCode) -> Failure {
+        Failure { status, ..self }
+    }
 }
 
 impl From<ChatError> for Failure {
     fn from(error: ChatError) -> Failure {
-        todo!("{error}")
+        let (code, status, outcome) = match error.kind() {
+            Kind::Unavailable => (Code::Server, StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Kind::Address => (Code::Parameter, StatusCode::BAD_REQUEST, "address"),
+            Kind::Xml => (Code::Parameter, StatusCode::BAD_REQUEST, "xml"),
+            Kind::TooLarge => (Code::TooLong, StatusCode::BAD_REQUEST, "too_large"),
+            Kind::UnknownUser => (Code::NotFound, StatusCode::NOT_FOUND, "unknown_user"),
+            Kind::UnknownRoom => (Code::NotFound, StatusCode::NOT_FOUND, "unknown_room"),
+            Kind::RoomExists => (Code::Conflict, StatusCode::CONFLICT, "room_exists"),
+            Kind::NotMember => (Code::Unauthorized, StatusCode::FORBIDDEN, "not_member"),
+            Kind::Refused => (Code::Server, StatusCode::BAD_GATEWAY, "refused"),
+            Kind::Partial => (Code::Server, StatusCode::BAD_GATEWAY, "partial"),
+            Kind::OutcomeUnknown => (Code::Server, StatusCode::GATEWAY_TIMEOUT, "outcome_unknown"),
+            Kind::ClientPort | Kind::MissingRight => (Code::Server, StatusCode::BAD_GATEWAY, "missing_right"),
+        };
+        Failure { code, status, text: error.to_string(), outcome }
     }
 }
 
@@ -79,4 +159,31 @@ impl From<AddressError> for Failure {
     fn from(error: AddressError) -> Failure {
         Failure::from(ChatError::from(error))
     }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let response = (Outcome(self.outcome), body(self.code, self.status, &self.text)).into_response();
+        match self.status {
+            StatusCode::SERVICE_UNAVAILABLE => retry_after(response, UNAVAILABLE_WAIT),
+            _ => response,
+        }
+    }
+}
+
+/// What the layers around the endpoints refuse, in the API's shape.
+pub fn refusal(status: StatusCode, text: &str) -> Response {
+    let mut response = body(Code::of(status), status, text);
+    if status == StatusCode::UNAUTHORIZED {
+        // A 401 has to name a scheme (RFC 9110 section 11.6.1); this one no browser asks a password for.
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("X-ML-Request-Sign"));
+    }
+    response
+}
+
+fn body(code: Code, status: StatusCode, text: &str) -> Response {
+    let body = Json(json!({ "errorCode": code as u16, "errorMessage": text }));
+    let mut response = (status, body).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+    response
 }

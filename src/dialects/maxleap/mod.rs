@@ -5,9 +5,15 @@
 //! - [`ctx`], [`friends`], [`groups`], [`rooms`], [`members`], [`chats`], [`attributes`], [`search`], [`passengers`],
 //!   [`system`], [`attachment`]: the endpoints, by family.
 
+pub mod attributes;
+pub mod auth;
 pub mod context;
+pub mod ctx;
 pub mod error;
+pub mod routes;
 pub mod wire;
+
+pub use routes::router;
 
 use crate::chat::card::CardChild;
 

@@ -1,0 +1,194 @@
+//! The table of endpoints, and the way of every call from bytes to reply.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{RawPathParams, Request as HttpRequest, State};
+use axum::http::{HeaderName, HeaderValue, Method};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, any, on};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+
+use super::context::{App, Context};
+use super::error::{Failure, refusal};
+use super::wire::{Query, Reply, Request};
+use super::{attributes, auth, ctx};
+use crate::chat::{Call, Chat};
+use crate::config::Config;
+use crate::http::Web;
+use crate::http::access::{Access, Caller};
+use crate::http::call::{CallOf, REQUEST_ID};
+use crate::http::dialect::Dialect;
+
+/// How long a browser may keep what it was told about calls from other origins.
+const PREFLIGHT: Duration = Duration::from_secs(3600);
+
+/// The headers that scripts in a browser may read, beside those that they always may.
+const EXPOSED: [HeaderName; 4] = [
+    REQUEST_ID,
+    HeaderName::from_static("retry-after"),
+    HeaderName::from_static("x-xmpp-jid"),
+    HeaderName::from_static("x-xmpp-password"),
+];
+
+const GET: MethodFilter = MethodFilter::GET;
+const POST: MethodFilter = MethodFilter::POST;
+const PUT: MethodFilter = MethodFilter::PUT;
+const DELETE: MethodFilter = MethodFilter::DELETE;
+
+/// Reading one object: library 4 posts where it should get.
+const LOAD: MethodFilter = GET.or(POST);
+
+/// What the handlers share.
+#[derive(Clone)]
+pub struct Maxleap {
+    chat: Chat,
+    config: Arc<Config>,
+    apps: Arc<[App]>,
+}
+
+/// An endpoint.
+type Run = for<'a> fn(&'a Context<'a>, &'a Request<'a>) -> Answer<'a>;
+
+/// What it will answer.
+type Answer<'a> = Pin<Box<dyn Future<Output = Result<Reply, Failure>> + Send + 'a>>;
+
+macro_rules! run {
+    ($endpoint:path) => {
+        |context, request| Box::pin($endpoint(context, request))
+    };
+}
+
+/// The routes under construction.
+struct Table<'a> {
+    dialect: Dialect<Maxleap>,
+    prefix: &'a str,
+}
+
+/// The API's routes.
+pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> Router {
+    let settings = &config.maxleap;
+    let addresses = chat.addresses();
+    // The verbs have refused to start with hosts that are none.
+    let app = |app: &crate::config::maxleap::App| {
+        Some(App { id: Arc::from(app.id.as_str()), realm: addresses.realm(&app.hosts()).ok()? })
+    };
+    let apps = settings.apps.iter().filter_map(app).collect();
+    let access = Access::own(auth::Keys::new(settings), &settings.allow);
+    let table = Table { dialect: web.dialect("maxleap", refusal, access), prefix: &settings.prefix };
+    let dialect = unknown(users(objects(table))).dialect;
+    let cors = cors(&settings.cors_origins);
+    let router = dialect.finish(Maxleap { chat, config, apps });
+    // Outside of all else: a browser asks beforehand without a key, and reads no refusal that does not name its origin.
+    match cors {
+        Some(cors) => router.layer(cors),
+        None => router,
+    }
+}
+
+fn users(table: Table<'_>) -> Table<'_> {
+    table
+        .on("user", LOAD, "/ctx/{user}", run!(ctx::look))
+        .on("user_attributes_merge", POST, "/ctx/{user}/attributes", run!(attributes::of_user::merge))
+        .on("user_attributes_replace", PUT, "/ctx/{user}/attributes", run!(attributes::of_user::replace))
+        .on("user_attributes", GET, "/ctx/{user}/attributes", run!(attributes::of_user::all))
+        .on("user_attributes_clear", DELETE, "/ctx/{user}/attributes", run!(attributes::of_user::clear))
+        .on("user_attribute", GET, "/ctx/{user}/attributes/{key}", run!(attributes::of_user::one))
+}
+
+/// What groups and rooms have in common.
+fn objects(table: Table<'_>) -> Table<'_> {
+    table
+        .on("group_attributes_merge", POST, "/groups/{group}/attributes", run!(attributes::of_group::merge))
+        .on("group_attributes_replace", PUT, "/groups/{group}/attributes", run!(attributes::of_group::replace))
+        .on("group_attributes", GET, "/groups/{group}/attributes", run!(attributes::of_group::all))
+        .on("group_attributes_clear", DELETE, "/groups/{group}/attributes", run!(attributes::of_group::clear))
+        .on("group_attribute", GET, "/groups/{group}/attributes/{key}", run!(attributes::of_group::one))
+        .on("room_attributes_merge", POST, "/rooms/{room}/attributes", run!(attributes::of_room::merge))
+        .on("room_attributes_replace", PUT, "/rooms/{room}/attributes", run!(attributes::of_room::replace))
+        .on("room_attributes", GET, "/rooms/{room}/attributes", run!(attributes::of_room::all))
+        .on("room_attributes_clear", DELETE, "/rooms/{room}/attributes", run!(attributes::of_room::clear))
+        .on("room_attribute", GET, "/rooms/{room}/attributes/{key}", run!(attributes::of_room::one))
+}
+
+/// The rest of what begins like an endpoint. Without a prefix other paths are those of other APIs.
+fn unknown(table: Table<'_>) -> Table<'_> {
+    let families = ["/ctx", "/groups", "/rooms", "/passengers", "/system", "/attachment"];
+    let roots: &[&str] = if table.prefix.is_empty() { &families } else { &[""] };
+    let Table { mut dialect, prefix } = table;
+    for root in roots {
+        let nothing = any(async || Failure::not_found("this path"));
+        dialect = dialect.route("unknown", &format!("{prefix}{root}/{{*rest}}"), nothing);
+    }
+    Table { dialect, prefix }
+}
+
+impl Table<'_> {
+    fn on(self, name: &'static str, methods: MethodFilter, path: &str, run: Run) -> Self {
+        let call = move |state, call, caller, path, request| serve(run, state, call, caller, path, request);
+        let path = format!("{}{path}", self.prefix);
+        Self { dialect: self.dialect.route(name, &path, on(methods, call)), prefix: self.prefix }
+    }
+}
+
+/// `None` when pages of no other origin may call.
+fn cors(origins: &[String]) -> Option<CorsLayer> {
+    let origin = match origins {
+        [] => return None,
+        all if all.iter().any(|origin| origin == "*") => AllowOrigin::any(),
+        some => AllowOrigin::list(some.iter().filter_map(|origin| origin.parse::<HeaderValue>().ok())),
+    };
+    let cors = CorsLayer::new()
+        .allow_origin(origin)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
+        // Whatever a library adds to its own headers: the keys are what protects the API, and no cookie is.
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers(EXPOSED)
+        .max_age(PREFLIGHT);
+    Some(cors)
+}
+
+async fn serve(
+    run: Run,
+    State(maxleap): State<Maxleap>,
+    CallOf(call): CallOf,
+    caller: Caller,
+    path: Result<RawPathParams, RawPathParamsRejection>,
+    request: HttpRequest,
+) -> Response {
+    maxleap.answer(run, &call, &caller, path, request).await.into_response()
+}
+
+impl Maxleap {
+    async fn answer(
+        &self,
+        run: Run,
+        call: &Call,
+        caller: &Caller,
+        path: Result<RawPathParams, RawPathParamsRejection>,
+        request: HttpRequest,
+    ) -> Result<Reply, Failure> {
+        let context = self.context(call, caller)?;
+        let path = path.map_err(|_| Failure::parameter("the path is not UTF-8"))?;
+        let path: Vec<String> = path.iter().map(|(_, part)| part.to_owned()).collect();
+        let query = Query::read(request.uri().query().unwrap_or_default())?;
+        // Bounded and already here: see `Web::dialect`.
+        let body = axum::body::to_bytes(request.into_body(), usize::MAX).await;
+        let body = body.map_err(|_| Failure::parameter("the body is broken off"))?;
+        run(&context, &Request { path: &path, query: &query, body: &body }).await
+    }
+
+    /// What an endpoint is given for a call of a caller whose keys were checked.
+    ///
+    /// # Errors
+    /// When they were not.
+    pub(super) fn context<'a>(&'a self, call: &'a Call, caller: &Caller) -> Result<Context<'a>, Failure> {
+        let app = self.apps.iter().find(|app| caller.name.as_deref() == Some(app.id.as_ref()));
+        let app = app.ok_or_else(|| Failure::new(super::error::Code::Unauthorized, "no app with this id"))?;
+        Ok(Context { chat: &self.chat, call, config: &self.config, app })
+    }
+}
