@@ -144,8 +144,41 @@ fn what_cannot_work_is_refused_with_its_key() {
         let error = refusal(text, &[]);
         assert!(error.lines().any(|line| line.contains(expected)), "{text:?} lacks {expected:?}: {error}");
     }
+    for (more, expected) in [
+        ("", "maxleap.apps: missing"),
+        ("prefix = \"im\"", "maxleap.prefix: is not a path"),
+        ("attributes = 0", "maxleap.attributes: must be at least 1"),
+        ("attribute_bytes = 1000000", "maxleap.attribute_bytes: is too large"),
+        ("cors_origins = [\"app.example.org\"]", "maxleap.cors_origins[0]: is no origin"),
+        ("cors_origins = [\"*\", \"https://app.example.org/\"]", "maxleap.cors_origins[1]: is no origin"),
+        ("cors_origins = [\"https://App.example.org\"]", "maxleap.cors_origins[0]: is no origin"),
+        ("cors_origins = [\"https://\"]", "maxleap.cors_origins[0]: is no origin"),
+        ("[[maxleap.apps]]\nid = \"a b\"", "maxleap.apps[0].id: is no app id"),
+        ("[[maxleap.apps]]\nid = \"a\"", "maxleap.apps[0].keys: missing"),
+        ("[[maxleap.apps]]\nid = \"a\"\nkeys = [\"hunter2\"]", "maxleap.apps[0].keys[0]: is too weak"),
+        ("[[maxleap.apps]]\nid = \"a\"\nkeys = [\"0123456789,abcdef\"]", "maxleap.apps[0].keys[0]: is too weak"),
+        ("[[maxleap.apps]]\nid = \"a\"\nmaster_key = \"short\"", "maxleap.apps[0].master_key: is too weak"),
+        ("[[maxleap.apps]]\nid = \"a\"\n[[maxleap.apps]]\nid = \"a\"", "maxleap.apps[1].id: is the id of another app"),
+        ("[[maxleap.apps]]\nid = \"a\"\ndomain = \"x y\"", "maxleap.apps[0].domain: is not a domain"),
+        ("[[maxleap.apps]]\nid = \"a\"\nname = \"x\"", "unknown field `name`"),
+    ] {
+        let error = refusal(&with(&format!("[maxleap]\nenabled = true\n{more}")), &[]);
+        assert!(error.contains(expected), "{more:?} lacks {expected:?}: {error}");
+    }
     let twice = with(&format!("[[qtalk.keys]]\nname = \"erp\"\nkey = \"{KEY}\""));
     assert!(refusal(&twice, &[]).contains("qtalk.keys[1].key: is another caller's key"));
+}
+
+#[test]
+fn an_app_may_have_its_own_hosts_and_pages() {
+    let app = format!("[[maxleap.apps]]\nid = \"56a8-x_Y\"\nkeys = [\"{KEY}\"]\ndomain = \"im.example.com\"");
+    for origin in ["https://app.example.org", "http://127.0.0.1:8080", "capacitor://localhost", "http://[::1]:80", "*"]
+    {
+        let text = with(&format!("[maxleap]\nenabled = true\ncors_origins = [\"{origin}\"]\n{app}"));
+        let maxleap = loaded(&text, &[]).maxleap;
+        assert_eq!(maxleap.apps[0].hosts().domain.as_deref(), Some("im.example.com"));
+        assert_eq!((maxleap.cors_origins, maxleap.sign_seconds), (vec![origin.to_owned()], 0));
+    }
 }
 
 #[test]
@@ -183,6 +216,7 @@ fn no_secret_is_printed() {
     let mut errors = refusal(&with(""), &mistyped);
     errors += &refusal("[qtalk]\nkeys = [\"very-secret-0123456789\"]", &[]);
     errors += &refusal("[qtalk]\nkeys = \"very-secret-0123456789\"", &[]);
+    errors += &refusal("[[maxleap.apps]]\nid = \"a\"\nkeys = \"very-secret-0123456789\"", &[]);
     errors += &refusal("[component]\nsecret = \"very-secret-0123456789", &[]);
     assert!(!errors.contains("very-secret"), "{errors}");
 }

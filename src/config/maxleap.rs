@@ -139,12 +139,20 @@ impl Maxleap {
             problems.add("maxleap.attribute_bytes", what);
         }
         for (index, origin) in self.cors_origins.iter().enumerate() {
-            if origin != "*" && (!origin.contains("://") || origin.parse::<axum::http::HeaderValue>().is_err()) {
+            if origin != "*" && !is_origin(origin) {
                 let what = "is no origin: write \"*\" or scheme, host and port, such as \"https://app.example.org\"";
                 problems.add(format!("maxleap.cors_origins[{index}]"), what);
             }
         }
     }
+}
+
+/// As browsers write it: in lower case, without a path. Anything else would never match.
+fn is_origin(text: &str) -> bool {
+    let part = |text: &str| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && !b.is_ascii_uppercase() && b != b'/')
+    };
+    text.split_once("://").is_some_and(|(scheme, host)| part(scheme) && part(host))
 }
 
 impl App {

@@ -187,3 +187,62 @@ fn body(code: Code, status: StatusCode, text: &str) -> Response {
     response.headers_mut().insert(header::CONTENT_TYPE, JSON);
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::chat::LinkError;
+
+    async fn seen(response: Response) -> (u16, u64, bool) {
+        let (status, waits) = (response.status().as_u16(), response.headers().contains_key(header::RETRY_AFTER));
+        assert_eq!(response.headers()[header::CONTENT_TYPE], JSON);
+        let body: Value = serde_json::from_slice(&to_bytes(response.into_body(), 1 << 20).await.unwrap()).unwrap();
+        assert!(body["errorMessage"].is_string(), "{body}");
+        (status, body["errorCode"].as_u64().unwrap(), waits)
+    }
+
+    #[tokio::test]
+    async fn what_the_verbs_say_becomes_a_code_and_a_status() {
+        let user = jid::BareJid::new("a@example.org").unwrap();
+        let refused = ChatError::Refused { by: "x".into(), condition: "conflict".into(), text: None };
+        for (error, expected) in [
+            (ChatError::Link(LinkError::Busy), (503, 5002, true)),
+            (ChatError::Link(LinkError::Down("x".into())), (503, 5002, true)),
+            (ChatError::Link(LinkError::Timeout), (504, 5002, false)),
+            (ChatError::Partial("half".into()), (502, 5002, false)),
+            (ChatError::Right("x".into()), (502, 5002, false)),
+            (refused, (502, 5002, false)),
+            (ChatError::UnknownUser(user.clone()), (404, 5004, false)),
+            (ChatError::UnknownRoom(user.clone()), (404, 5004, false)),
+            (ChatError::RoomExists(user.clone()), (409, 5005, false)),
+            (ChatError::NotMember { user: user.clone(), room: user }, (403, 5003, false)),
+            (ChatError::Address(AddressError::NoLocalpart("x".into())), (400, 5001, false)),
+        ] {
+            assert_eq!(seen(Failure::from(error.clone()).into_response()).await, expected, "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn every_refusal_around_the_endpoints_has_the_shape() {
+        for (status, code) in [
+            (400, 5001),
+            (401, 5003),
+            (403, 5003),
+            (404, 5004),
+            (405, 5009),
+            (408, 5001),
+            (413, 5010),
+            (429, 5003),
+            (500, 5002),
+            (503, 5002),
+            (504, 5002),
+        ] {
+            let response = refusal(StatusCode::from_u16(status).unwrap(), "x");
+            assert_eq!(response.headers().contains_key(header::WWW_AUTHENTICATE), status == 401);
+            assert_eq!(seen(response).await, (status, code, false));
+        }
+    }
+}

@@ -115,14 +115,27 @@ fn objects(table: Table<'_>) -> Table<'_> {
         .on("room_attribute", GET, "/rooms/{room}/attributes/{key}", run!(attributes::of_room::one))
 }
 
-/// The rest of what begins like an endpoint. Without a prefix other paths are those of other APIs.
+/// What begins like an endpoint and is none. Without a prefix all other paths are those of other APIs.
+const NOTHING: [&str; 11] = [
+    "/ctx/{user}/{*rest}",
+    "/ctx//{*rest}",
+    "/groups/{group}/{*rest}",
+    "/groups//{*rest}",
+    "/rooms/{room}/{*rest}",
+    "/rooms//{*rest}",
+    "/passengers/{passenger}/{*rest}",
+    "/passengers//{*rest}",
+    "/system/{target}/{*rest}",
+    "/system//{*rest}",
+    "/attachment/{*rest}",
+];
+
 fn unknown(table: Table<'_>) -> Table<'_> {
-    let families = ["/ctx", "/groups", "/rooms", "/passengers", "/system", "/attachment"];
-    let roots: &[&str] = if table.prefix.is_empty() { &families } else { &[""] };
+    let paths: &[&str] = if table.prefix.is_empty() { &NOTHING } else { &["/{*rest}"] };
     let Table { mut dialect, prefix } = table;
-    for root in roots {
+    for path in paths {
         let nothing = any(async || Failure::not_found("this path"));
-        dialect = dialect.route("unknown", &format!("{prefix}{root}/{{*rest}}"), nothing);
+        dialect = dialect.route("unknown", &format!("{prefix}{path}"), nothing);
     }
     Table { dialect, prefix }
 }
