@@ -231,6 +231,30 @@ mod tests {
         assert_eq!(check("192.0.2.1"), Err(Refusal::Network { relayed: false }));
     }
 
+    #[derive(Debug)]
+    struct Password;
+
+    impl OwnKeys for Password {
+        fn check(&self, _from: IpAddr, headers: &HeaderMap, _now: Instant) -> Result<Arc<str>, Refusal> {
+            let known = headers.get("password").is_some_and(|given| given == "sesame");
+            known.then(|| Arc::from("ali")).ok_or(Refusal::OwnKey("say it"))
+        }
+    }
+
+    #[test]
+    fn a_dialect_with_keys_of_its_own_is_asked_after_the_networks() {
+        let inside: IpNet = "10.0.0.0/8".parse().unwrap();
+        let right = headers("password", "sesame");
+        let check = |allow: &[IpNet], ip, headers: &HeaderMap| {
+            let caller = Access::own(Password, allow).check(from(ip), headers, Instant::now())?;
+            Ok(caller.name.unwrap().to_string())
+        };
+        assert_eq!(check(&[], "192.0.2.1", &right).unwrap(), "ali");
+        assert_eq!(check(&[], "127.0.0.1", &headers("x-api-key", "sesame")), Err(Refusal::OwnKey("say it")));
+        assert_eq!(check(&[inside], "10.1.2.3", &right).unwrap(), "ali");
+        assert_eq!(check(&[inside], "192.0.2.1", &right), Err(Refusal::Network { relayed: false }));
+    }
+
     #[test]
     fn a_key_with_a_rate_is_slowed_down_alone() {
         let keys = [key("slow", "one", &[], Some(2)), key("free", "two", &[], None)];

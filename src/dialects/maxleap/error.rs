@@ -12,10 +12,10 @@
 //! | 5006 | the upload service | 502 |
 //! | 5007 | the image cannot be read | 422 |
 //! | 5008 | the group or room is full | 403 |
-//! | 5009 | the operation is not supported | 405 |
+//! | 5009 | the operation is not supported here; nor is the method on this path | 400, 405 |
 //! | 5010 | too long or too many; the request as a whole is too large | 400, 413 |
 //! | 5011 | the file is too large | 413 |
-//! | 5012 | the upload did not succeed | 502 |
+//! | 5012 | the upload did not succeed; it is no multipart form | 502, 400 |
 
 use std::time::Duration;
 
@@ -87,7 +87,7 @@ impl Code {
             Self::Storage => (StatusCode::BAD_GATEWAY, "storage"),
             Self::Image => (StatusCode::UNPROCESSABLE_ENTITY, "image"),
             Self::Full => (StatusCode::FORBIDDEN, "full"),
-            Self::Unsupported => (StatusCode::METHOD_NOT_ALLOWED, "unsupported"),
+            Self::Unsupported => (StatusCode::BAD_REQUEST, "unsupported"),
             Self::TooLong => (StatusCode::BAD_REQUEST, "too_long"),
             Self::FileTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "file_too_large"),
             Self::Upload => (StatusCode::BAD_GATEWAY, "upload"),

@@ -203,6 +203,10 @@ mod tests {
             assert!(object(empty.as_bytes()).unwrap().is_empty(), "{empty:?}");
         }
         assert_eq!(object(br#"{"a":[1,{"b":null}]}"#).unwrap()["a"], json!([1, {"b": null}]));
+        for exact in ["31.245270191439438", "121.48791951161945", "-9223372036854775808", "18446744073709551615"] {
+            let body = format!("{{\"a\":{exact}}}");
+            assert_eq!(object(body.as_bytes()).unwrap()["a"].to_string(), exact);
+        }
         for wrong in ["[]", "null", "\"x\"", "1", "{", "{} {}", "{'a':1}", "nul", "{\"a\":1e999}"] {
             assert_eq!(object(wrong.as_bytes()).unwrap_err().code, Code::Parameter, "{wrong:?}");
         }
