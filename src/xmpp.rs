@@ -13,6 +13,7 @@ pub mod muc;
 pub mod muc_admin;
 pub mod mucsub;
 pub mod privilege;
+pub mod pubsub;
 pub mod rsm;
 pub mod stanza_error;
 pub mod vcard;

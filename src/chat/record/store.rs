@@ -1,0 +1,308 @@
+//! Records on the wire: nodes of a pubsub service that the component owns, one item for each key.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::super::core::{Core, WINDOW};
+use super::super::{Call, ChatError};
+use super::name;
+use crate::link::LinkError;
+use crate::xml::Element;
+use crate::xml::encode::EncodeError;
+use crate::xmpp::stanza_error::StanzaError;
+use crate::xmpp::{iq, pubsub};
+
+/// The item in which a node says whose it is, where its name does not.
+pub(super) const WHOSE: &str = "jid";
+/// Bytes of one value as XML text: with what is around it, one stanza that servers take.
+const LARGEST: usize = 245_000;
+/// Items of a node that is too big for one answer are asked for by this many at once.
+const BATCH: usize = 8;
+/// Ids of one page.
+const PAGE: usize = 1000;
+/// Batches of items that are asked for side by side.
+const BATCHES: usize = 4;
+/// ejabberd lists so many nodes unless told otherwise.
+const EJABBERD_LISTS: usize = 100;
+/// How long to wait before each further attempt. ejabberd loses some nodes and items that are made at the same moment
+/// (the transactions meet and one is given up).
+const PAUSES: [Duration; 4] =
+    [Duration::from_millis(20), Duration::from_millis(60), Duration::from_millis(200), Duration::from_millis(500)];
+
+type Answer = Result<Element, StanzaError>;
+
+impl Core {
+    /// Items of a node: those that `ids` names, or all; none of a node that does not exist.
+    pub(super) async fn read_node(
+        &self,
+        call: &Call,
+        service: &str,
+        node: &str,
+        ids: &[&str],
+    ) -> Result<Vec<(String, String)>, ChatError> {
+        let answer = self.ask(call, self.question(service, node, ids)).await?;
+        self.node_items(call, service, node, answer).await
+    }
+
+    /// All items of each of `nodes`, asked side by side, in their order.
+    pub(super) async fn read_nodes(
+        &self,
+        call: &Call,
+        service: &str,
+        nodes: &[String],
+    ) -> Vec<Result<Vec<(String, String)>, ChatError>> {
+        let questions = nodes.iter().map(|node| self.question(service, node, &[])).collect();
+        let answers = self.ask_all(call, questions, WINDOW).await;
+        let mut read = Vec::with_capacity(nodes.len());
+        for (node, answer) in nodes.iter().zip(answers) {
+            read.push(match answer {
+                Ok(answer) => self.node_items(call, service, node, answer).await,
+                Err(error) => Err(error),
+            });
+        }
+        read
+    }
+
+    fn question(&self, service: &str, node: &str, ids: &[&str]) -> Element {
+        iq::get(&self.component, service, pubsub::items(node, ids.iter().copied()))
+    }
+
+    async fn node_items(
+        &self,
+        call: &Call,
+        service: &str,
+        node: &str,
+        answer: Answer,
+    ) -> Result<Vec<(String, String)>, ChatError> {
+        match answer {
+            Ok(reply) => Ok(pubsub::read_items(&reply)),
+            Err(error) if error.is("item-not-found") => Ok(Vec::new()),
+            // The link's own word for an answer over its bounds.
+            Err(error) if error.is("policy-violation") => self.read_by_parts(call, service, node).await,
+            Err(error) => Err(self.pubsub_refusal(service, error)),
+        }
+    }
+
+    /// A node whose items make an answer larger than the link takes.
+    async fn read_by_parts(&self, call: &Call, service: &str, node: &str) -> Result<Vec<(String, String)>, ChatError> {
+        let ids = self.node_ids(call, service, node).await?;
+        let parts = ids.chunks(BATCH).map(|ids| {
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            self.question(service, node, &ids)
+        });
+        let mut items = Vec::with_capacity(ids.len());
+        for answer in self.ask_all(call, parts.collect(), BATCHES).await {
+            match answer? {
+                Ok(reply) => items.extend(pubsub::read_items(&reply)),
+                Err(error) if error.is("item-not-found") => return Ok(Vec::new()),
+                Err(error) => return Err(self.pubsub_refusal(service, error)),
+            }
+        }
+        Ok(items)
+    }
+
+    /// The ids of a node's items; none of a node that does not exist.
+    pub(super) async fn node_ids(&self, call: &Call, service: &str, node: &str) -> Result<Vec<String>, ChatError> {
+        let mut ids = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let query = iq::get(&self.component, service, pubsub::ids_query(node, PAGE, after.as_deref()));
+            let reply = match self.ask(call, query).await? {
+                Ok(reply) => reply,
+                Err(error) if error.is("item-not-found") => return Ok(ids),
+                Err(error) => return Err(self.pubsub_refusal(service, error)),
+            };
+            let page = pubsub::ids(&reply);
+            let next = crate::xmpp::disco::next_page(&reply).filter(|_| !page.is_empty());
+            ids.extend(page);
+            if next.is_none() || next == after {
+                return Ok(ids);
+            }
+            after = next;
+        }
+    }
+
+    /// Publishes items, each on its own, in a node that is made when it does not exist. Nothing is published when one is
+    /// too large.
+    pub(super) async fn write_node(
+        &self,
+        call: &Call,
+        service: &str,
+        node: &str,
+        whose: &str,
+        mut items: Vec<(String, String)>,
+    ) -> Result<(), ChatError> {
+        if items.is_empty() {
+            return Ok(());
+        }
+        if let Some(size) = items.iter().map(|(_, json)| written(json)).find(|size| *size > LARGEST) {
+            return Err(LinkError::Encode(EncodeError::TooLarge(size, LARGEST)).into());
+        }
+        if name::is_digest(node) {
+            items.push((WHOSE.to_owned(), json(&Value::from(whose))));
+        }
+        // Always before the first item: ejabberd would make the node itself, and open to everybody.
+        self.make_node(call, service, node).await?;
+        let request =
+            |(id, json): &(String, String)| iq::set(&self.component, service, pubsub::publish(node, id, json));
+        let answers = self.ask_all(call, items.iter().map(request).collect(), WINDOW).await;
+        let total = items.len();
+        let mut done = 0;
+        let mut failed = None;
+        for (item, answer) in items.iter().zip(answers) {
+            let outcome = match answer {
+                Ok(Err(error)) if is_lost(&error) => {
+                    self.publish_again(call, service, node, &request(item), error).await
+                }
+                Ok(answer) => answer.map(drop).map_err(|error| self.pubsub_refusal(service, error)),
+                Err(error) => Err(error),
+            };
+            match outcome {
+                Ok(()) => done += 1,
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        match failed {
+            None => Ok(()),
+            Some(error) if done == 0 => Err(error),
+            Some(error) => Err(ChatError::Partial(format!("{done} of {total} values were recorded; then: {error}"))),
+        }
+    }
+
+    async fn publish_again(
+        &self,
+        call: &Call,
+        service: &str,
+        node: &str,
+        request: &Element,
+        mut error: StanzaError,
+    ) -> Result<(), ChatError> {
+        for pause in PAUSES {
+            tokio::time::sleep(pause).await;
+            self.make_node(call, service, node).await?;
+            match self.ask(call, request.clone()).await? {
+                Ok(_) => return Ok(()),
+                Err(again) if is_lost(&again) => error = again,
+                Err(error) => return Err(self.pubsub_refusal(service, error)),
+            }
+        }
+        Err(self.pubsub_refusal(service, error))
+    }
+
+    /// Makes a node, or leaves one that exists as it is.
+    async fn make_node(&self, call: &Call, service: &str, node: &str) -> Result<(), ChatError> {
+        let create = iq::set(&self.component, service, pubsub::create(node));
+        let mut pauses = PAUSES.into_iter();
+        loop {
+            match self.ask(call, create.clone()).await? {
+                Ok(_) => return Ok(()),
+                Err(error) if error.is("conflict") => return Ok(()),
+                Err(error) => match pauses.next().filter(|_| is_lost(&error)) {
+                    Some(pause) => tokio::time::sleep(pause).await,
+                    None => return Err(self.pubsub_refusal(service, error)),
+                },
+            }
+        }
+    }
+
+    /// Removes items; those that are not there need no removing.
+    pub(super) async fn clear_items(
+        &self,
+        call: &Call,
+        service: &str,
+        node: &str,
+        ids: &[String],
+    ) -> Result<(), ChatError> {
+        let requests = ids.iter().map(|id| iq::set(&self.component, service, pubsub::retract(node, id))).collect();
+        let answers = self.ask_all(call, requests, WINDOW).await;
+        answers.into_iter().try_for_each(|answer| self.absent_is_fine(service, answer?))
+    }
+
+    /// Deletes a node; one that is not there needs no deleting.
+    pub(super) async fn delete_node(&self, call: &Call, service: &str, node: &str) -> Result<(), ChatError> {
+        let answer = self.ask(call, iq::set(&self.component, service, pubsub::delete(node))).await?;
+        self.absent_is_fine(service, answer)
+    }
+
+    /// The names of all nodes of the service.
+    pub(super) async fn nodes(&self, call: &Call, service: &str) -> Result<Vec<String>, ChatError> {
+        let answer = self.ask(call, iq::get(&self.component, service, pubsub::nodes_query())).await?;
+        let reply = answer.map_err(|error| self.pubsub_refusal(service, error))?;
+        let nodes = pubsub::nodes(&reply);
+        if nodes.len() == EJABBERD_LISTS && self.product(call).await? == super::super::Product::Ejabberd {
+            return Err(ChatError::Right(format!(
+                "{service} lists {EJABBERD_LISTS} nodes and no more (ejabberd.yml: modules: mod_pubsub: \
+                 max_nodes_discoitems: infinity)"
+            )));
+        }
+        Ok(nodes.into_iter().map(str::to_owned).collect())
+    }
+
+    fn absent_is_fine(&self, service: &str, answer: Answer) -> Result<(), ChatError> {
+        match answer {
+            Err(error) if !error.is("item-not-found") => Err(self.pubsub_refusal(service, error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// What a refusal by the service means.
+    fn pubsub_refusal(&self, service: &str, error: StanzaError) -> ChatError {
+        match error.condition.as_str() {
+            "forbidden" | "not-allowed" | "not-authorized" | "registration-required" => ChatError::Right(format!(
+                "the gateway's records on {service} were refused ({error}): let {:?} create nodes there (ejabberd: \
+                 mod_pubsub's access_createnode; Prosody: admins of the pubsub component)",
+                self.component
+            )),
+            "remote-server-not-found" | "remote-server-timeout" | "service-unavailable" | "feature-not-implemented" => {
+                ChatError::Right(format!(
+                    "there is no pubsub service {service} ({error}): enable one for the gateway's records and name it in \
+                     server.pubsub"
+                ))
+            }
+            _ => ChatError::refused(error),
+        }
+    }
+}
+
+/// True for what a server answers that has lost a node or an item which it was just about to make.
+fn is_lost(error: &StanzaError) -> bool {
+    error.is("item-not-found") || error.is("internal-server-error")
+}
+
+/// A value as JSON text that XML carries: serde_json leaves the two code points that are no characters as they are.
+pub(super) fn json(value: &Value) -> String {
+    let text = value.to_string();
+    if text.contains(['\u{fffe}', '\u{ffff}']) {
+        return text.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff");
+    }
+    text
+}
+
+/// Bytes of a text in XML.
+fn written(text: &str) -> usize {
+    let escaped = text.bytes().map(|byte| match byte {
+        b'&' => 5,
+        b'<' | b'>' => 4,
+        _ => 1,
+    });
+    escaped.sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_stays_the_same_as_text_that_xml_carries() {
+        let value = serde_json::json!({"\u{ffff}": ["\0\u{1}\u{fffe}\\uffff \" é😀", 1.0, null]});
+        let text = json(&value);
+        assert!(text.chars().all(|c| c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}')), "{text}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
+    }
+
+    #[test]
+    fn the_size_in_xml_is_known() {
+        assert_eq!(written("a&<>é"), 16);
+    }
+}

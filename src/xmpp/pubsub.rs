@@ -1,0 +1,87 @@
+//! Pubsub nodes that hold JSON (XEP-0060, XEP-0335): closed to everybody but their owner, who reads and writes them.
+
+pub use xmpp_parsers::ns::PUBSUB as NS;
+use xmpp_parsers::ns::{DISCO_ITEMS, JSON_CONTAINERS as JSON, PUBSUB_OWNER as OWNER};
+
+use super::{data_form, rsm};
+use crate::xml::Element;
+use crate::xml::element::{Build, child_text, el};
+
+const NODE_CONFIG: &str = "http://jabber.org/protocol/pubsub#node_config";
+/// Closed, kept whole, and silent.
+const FIELDS: [(&str, &str); 9] = [
+    ("pubsub#access_model", "whitelist"),
+    ("pubsub#publish_model", "publishers"),
+    ("pubsub#persist_items", "1"),
+    ("pubsub#max_items", "max"),
+    ("pubsub#send_last_published_item", "never"),
+    ("pubsub#deliver_notifications", "0"),
+    ("pubsub#deliver_payloads", "0"),
+    ("pubsub#notify_retract", "0"),
+    ("pubsub#notify_delete", "0"),
+];
+
+/// Creates a closed node.
+pub fn create(node: &str) -> Element {
+    let form = data_form::submit(NODE_CONFIG, FIELDS);
+    el("pubsub", NS).child(el("create", NS).with("node", node)).child(el("configure", NS).child(form))
+}
+
+/// Publishes one item: some servers take no more at once.
+pub fn publish(node: &str, item: &str, json: &str) -> Element {
+    let item = el("item", NS).with("id", item).child(el("json", JSON).text_of(json));
+    el("pubsub", NS).child(el("publish", NS).with("node", node).child(item))
+}
+
+/// Asks for items; for all when `ids` names none.
+pub fn items<'a>(node: &str, ids: impl IntoIterator<Item = &'a str>) -> Element {
+    let ids = ids.into_iter().map(|id| el("item", NS).with("id", id));
+    el("pubsub", NS).child(el("items", NS).with("node", node).children_from(ids))
+}
+
+/// Removes an item.
+pub fn retract(node: &str, item: &str) -> Element {
+    el("pubsub", NS).child(el("retract", NS).with("node", node).child(el("item", NS).with("id", item)))
+}
+
+/// Deletes a node.
+pub fn delete(node: &str) -> Element {
+    el("pubsub", OWNER).child(el("delete", OWNER).with("node", node))
+}
+
+/// Asks for the nodes of a service.
+pub fn nodes_query() -> Element {
+    el("query", DISCO_ITEMS)
+}
+
+/// Asks for a page of the ids of a node's items (section 5.5). Some servers give all of them.
+pub fn ids_query(node: &str, max: usize, after: Option<&str>) -> Element {
+    nodes_query().with("node", node).child(rsm::page(max, after))
+}
+
+/// The items of an answer: id and JSON text. Items that hold no JSON are left out.
+pub fn read_items(reply: &Element) -> Vec<(String, String)> {
+    let Some(items) = reply.get_child("pubsub", NS).and_then(|pubsub| pubsub.get_child("items", NS)) else {
+        return Vec::new();
+    };
+    items
+        .children()
+        .filter(|child| child.is("item", NS))
+        .filter_map(|item| Some((item.attr("id")?.to_owned(), child_text(item, "json", JSON)?)))
+        .collect()
+}
+
+/// The nodes of an answer to [`nodes_query`].
+pub fn nodes(reply: &Element) -> Vec<&str> {
+    listed(reply).filter_map(|item| item.attr("node")).collect()
+}
+
+/// The item ids of an answer to [`ids_query`].
+pub fn ids(reply: &Element) -> Vec<String> {
+    listed(reply).filter_map(|item| item.attr("name")).map(str::to_owned).collect()
+}
+
+fn listed(reply: &Element) -> impl Iterator<Item = &Element> {
+    let query = reply.get_child("query", DISCO_ITEMS);
+    query.into_iter().flat_map(Element::children).filter(|child| child.is("item", DISCO_ITEMS))
+}
