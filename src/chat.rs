@@ -46,8 +46,9 @@ use profile::{Photo, Profile};
 use room::{Affiliation, Member, MemberOutcome, NewRoom};
 pub use server::Product;
 
-/// Bounds of what the server sends: a list of 30,000 members is one stanza.
-const INCOMING: Bounds = Bounds { depth: 64, bytes: 4 << 20, elements: 65_536 };
+/// Bounds of what the server sends: a list of 30,000 members is one stanza, and so is that of the records' nodes, three
+/// for each of some 20,000 users.
+const INCOMING: Bounds = Bounds { depth: 64, bytes: 8 << 20, elements: 131_072 };
 
 /// The verbs, over one link. Cheap to clone.
 #[derive(Clone)]

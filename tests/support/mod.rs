@@ -17,8 +17,10 @@ pub mod gateway;
 pub mod maxleap;
 pub mod room;
 pub mod servers;
+pub mod verbs;
 
 pub use client::{Bookmark, Client, LoginError};
 pub use element::stanza;
 pub use gateway::{Gateway, Reply};
 pub use servers::{Account, Server, account, fresh};
+pub use verbs::Verbs;

@@ -19,6 +19,9 @@ pub(super) const WHOSE: &str = "jid";
 const LARGEST: usize = 245_000;
 /// Items of a node that is too big for one answer are asked for by this many at once.
 const BATCH: usize = 8;
+/// Items that one verb changes side by side: Prosody's internal storage reads the whole node for each, and those behind
+/// it wait.
+const CHANGES: usize = 8;
 /// Ids of one page.
 const PAGE: usize = 1000;
 /// Batches of items that are asked for side by side.
@@ -146,7 +149,7 @@ impl Core {
         self.make_node(call, service, node).await?;
         let request =
             |(id, json): &(String, String)| iq::set(&self.component, service, pubsub::publish(node, id, json));
-        let answers = self.ask_all(call, items.iter().map(request).collect(), WINDOW).await;
+        let answers = self.ask_all(call, items.iter().map(request).collect(), CHANGES).await;
         let total = items.len();
         let mut done = 0;
         let mut failed = None;
@@ -215,7 +218,7 @@ impl Core {
         ids: &[String],
     ) -> Result<(), ChatError> {
         let requests = ids.iter().map(|id| iq::set(&self.component, service, pubsub::retract(node, id))).collect();
-        let answers = self.ask_all(call, requests, WINDOW).await;
+        let answers = self.ask_all(call, requests, CHANGES).await;
         answers.into_iter().try_for_each(|answer| self.absent_is_fine(service, answer?))
     }
 
@@ -250,8 +253,9 @@ impl Core {
     fn pubsub_refusal(&self, service: &str, error: StanzaError) -> ChatError {
         match error.condition.as_str() {
             "forbidden" | "not-allowed" | "not-authorized" | "registration-required" => ChatError::Right(format!(
-                "the gateway's records on {service} were refused ({error}): let {:?} create nodes there (ejabberd: \
-                 mod_pubsub's access_createnode; Prosody: admins of the pubsub component)",
+                "the gateway's records on {service} were refused ({error}): is that the pubsub service (server.pubsub)? \
+                 Let {:?} create nodes there (ejabberd: mod_pubsub's access_createnode; Prosody: admins of the pubsub \
+                 component)",
                 self.component
             )),
             "remote-server-not-found" | "remote-server-timeout" | "service-unavailable" | "feature-not-implemented" => {
