@@ -19,6 +19,7 @@ pub mod profile;
 pub mod record;
 pub mod room;
 mod rooms;
+mod rooms_of;
 mod seating;
 mod seats;
 mod send;

@@ -16,7 +16,7 @@ on_all_servers!(
     keeps_what_writers_side_by_side_set,
     keeps_any_value_under_any_key,
     replaces_and_forgets,
-    reads_a_record_larger_than_one_answer,
+    reads_a_large_record,
     lets_nobody_else_see,
     lists_the_users_with_records,
     names_a_service_that_is_missing,
@@ -181,16 +181,19 @@ async fn replaces_and_forgets(server: Server) {
     assert_eq!(verbs.record(&subject).await.attributes, map(json!({"again": 2})));
 }
 
-async fn reads_a_record_larger_than_one_answer(server: Server) {
+async fn reads_a_large_record(server: Server) {
     let verbs = Verbs::shared(server).await;
     let subject = fresh_subject();
+    // More than the link takes as one answer. Prosody's internal storage reads and writes the whole node for each item, so
+    // that there a record of this size takes minutes.
+    let values = if server.is_ejabberd() { 90 } else { 12 };
     let big: Map<String, Value> =
-        (0..90).map(|n| (format!("key {n:03}"), json!(format!("{n}{}", "語".repeat(33_000))))).collect();
+        (0..values).map(|n| (format!("key {n:03}"), json!(format!("{n}{}", "語".repeat(33_000))))).collect();
     for part in big.iter().collect::<Vec<_>>().chunks(10) {
         let part: Map<String, Value> = part.iter().map(|(key, value)| ((*key).clone(), (*value).clone())).collect();
         verbs.merge(&subject, Value::Object(part)).await.expect("big values");
     }
-    assert!(verbs.record(&subject).await.attributes == big, "a record of 9 MB is not what was written");
+    assert!(verbs.record(&subject).await.attributes == big, "a large record is not what was written");
     verbs.run(async move { verbs.chat.forget(&call(), &verbs.realm, &subject).await }).await.expect("forgotten");
 }
 

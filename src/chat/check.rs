@@ -265,12 +265,12 @@ impl Core {
         let room = self.addresses.room_at(local, &service).map_err(|error| error.to_string())?;
         let new = NewRoom {
             room: room.clone(),
-            owner: nobody,
+            owner: None,
             name: "check".into(),
             description: String::new(),
             members_only: true,
         };
-        self.make_room(&call(), &new, false).await.map_err(text)?;
+        self.make_room(&call(), &new).await.map_err(text)?;
         self.lists(&call(), &room).await.map_err(text)?;
         Ok(room)
     }

@@ -1,10 +1,22 @@
 //! Groups (members only, with an owner) and rooms (open, without one), as APIs know them: rooms with attributes.
 
+mod change;
+mod look;
+
 use jid::BareJid;
 use serde_json::{Map, Value};
 
 use super::room::MemberOutcome;
 use super::{Call, Chat, ChatError, Realm};
+
+/// The attribute that the room's configuration holds too.
+const NAME: &str = "name";
+/// The note of what sort it is.
+const KIND: &str = "kind";
+/// The note of when it was made, in milliseconds since 1970.
+const CREATED: &str = "created";
+/// Characters of a name in a room's configuration.
+const NAME_CHARS: usize = 256;
 
 /// The two sorts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -13,6 +25,23 @@ pub enum GroupKind {
     Group,
     /// Open to everybody.
     Room,
+}
+
+impl GroupKind {
+    fn write(self) -> Value {
+        Value::from(match self {
+            Self::Group => "group",
+            Self::Room => "room",
+        })
+    }
+
+    fn read(note: &Value) -> Option<GroupKind> {
+        match note.as_str()? {
+            "group" => Some(Self::Group),
+            "room" => Some(Self::Room),
+            _ => None,
+        }
+    }
 }
 
 /// A group or room to make.
@@ -50,12 +79,13 @@ pub struct Group {
 impl Chat {
     /// Makes a group or room whole, or not at all: what could not be finished is destroyed again.
     pub async fn make_group(&self, call: &Call, realm: &Realm, new: &NewGroup) -> Result<(), ChatError> {
-        todo!("{call:?} {realm:?} {new:?}")
+        self.core.make_group(call, realm, new).await
     }
 
     /// Looks at a group or room of this sort; one of the other sort is [`ChatError::UnknownRoom`].
     pub async fn group(&self, call: &Call, realm: &Realm, room: &BareJid, kind: GroupKind) -> Result<Group, ChatError> {
-        todo!("{call:?} {realm:?} {room} {kind:?}")
+        let mut groups = self.core.groups(call, realm, std::slice::from_ref(room), kind).await;
+        groups.pop().unwrap_or_else(|| Err(ChatError::UnknownRoom(room.clone())))
     }
 
     /// Looks at many, side by side, in their order.
@@ -66,7 +96,7 @@ impl Chat {
         rooms: &[BareJid],
         kind: GroupKind,
     ) -> Vec<Result<Group, ChatError>> {
-        todo!("{call:?} {realm:?} {rooms:?} {kind:?}")
+        self.core.groups(call, realm, rooms, kind).await
     }
 
     /// All groups or rooms of the realm with their attributes and the time they were made: what a search looks through.
@@ -76,7 +106,7 @@ impl Chat {
         realm: &Realm,
         kind: GroupKind,
     ) -> Result<Vec<(BareJid, Map<String, Value>, u64)>, ChatError> {
-        todo!("{call:?} {realm:?} {kind:?}")
+        self.core.all_groups(call, realm, kind).await
     }
 
     /// The groups or rooms to which a user belongs, in order of their addresses.
@@ -87,12 +117,12 @@ impl Chat {
         user: &BareJid,
         kind: GroupKind,
     ) -> Result<Vec<BareJid>, ChatError> {
-        todo!("{call:?} {realm:?} {user} {kind:?}")
+        self.core.groups_of(call, realm, user, kind).await
     }
 
     /// Gives a group another owner; the old ones become members.
     pub async fn set_owner(&self, call: &Call, room: &BareJid, owner: &BareJid) -> Result<(), ChatError> {
-        todo!("{call:?} {room} {owner}")
+        self.core.set_owner(call, room, owner).await
     }
 
     /// Makes exactly `members` (and the owners) the members. One outcome for each who was added or removed.
@@ -102,7 +132,7 @@ impl Chat {
         room: &BareJid,
         members: &[BareJid],
     ) -> Result<Vec<MemberOutcome>, ChatError> {
-        todo!("{call:?} {room} {members:?}")
+        self.core.set_members(call, room, members).await
     }
 
     /// Sets attributes of a group or room, merging (`replace` false) or replacing, and its name with them.
@@ -114,11 +144,29 @@ impl Chat {
         attributes: &Map<String, Value>,
         replace: bool,
     ) -> Result<(), ChatError> {
-        todo!("{call:?} {realm:?} {room} {attributes:?} {replace}")
+        self.core.set_group_attributes(call, realm, room, attributes, replace).await
     }
 
     /// Destroys a group or room, with its record.
     pub async fn destroy_group(&self, call: &Call, realm: &Realm, room: &BareJid) -> Result<(), ChatError> {
-        todo!("{call:?} {realm:?} {room}")
+        self.core.destroy_group(call, realm, room).await
     }
+}
+
+/// An attribute's value as a name: what is no text is written as JSON.
+fn text_of(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    }
+}
+
+/// A name as a room's configuration holds it: one line, of characters that XML carries.
+fn shown_name(name: &str) -> String {
+    let shown = name.chars().take(NAME_CHARS).map(|c| match c {
+        c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => ' ',
+        c => c,
+    });
+    shown.collect::<String>().trim().to_owned()
 }

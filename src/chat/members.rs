@@ -65,7 +65,8 @@ impl Core {
                 outcomes.fail(user, error.after("he is a member"));
             }
         }
-        self.invite(call, room, inviter, &invited, &mut outcomes).await;
+        let joined: Vec<BareJid> = joined.into_iter().map(|(user, _)| user).collect();
+        tokio::join!(self.invite(call, room, inviter, &invited, &mut outcomes), self.note_members(call, room, &joined));
         Ok(outcomes.list)
     }
 
@@ -117,7 +118,9 @@ impl Core {
         for user in &removed {
             self.vacate(self.seats.leave(room, user)).await;
         }
-        for (user, outcome) in removed.iter().zip(self.withdraw(call, room, &removed, false).await?) {
+        let (withdrawn, ()) =
+            tokio::join!(self.withdraw(call, room, &removed, false), self.unnote_members(call, room, &removed));
+        for (user, outcome) in removed.iter().zip(withdrawn?) {
             if let Err(error) = outcome {
                 outcomes.fail(user, error.after("he is no member any more"));
             }

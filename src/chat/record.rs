@@ -214,6 +214,32 @@ impl Core {
         self.write_node(call, &realm.pubsub, &name::node(subject), subject.jid().as_str(), items).await
     }
 
+    /// Sets the same note of many subjects, side by side; one outcome each.
+    pub(super) async fn set_note_of_each(
+        &self,
+        call: &Call,
+        realm: &Realm,
+        subjects: &[Subject],
+        key: &str,
+        value: &Value,
+    ) -> Vec<Result<(), ChatError>> {
+        let nodes: Vec<_> =
+            subjects.iter().map(|subject| (name::node(subject), subject.jid().as_str().to_owned())).collect();
+        self.write_each(call, &realm.pubsub, &nodes, (&item(NOTE, key), &store::json(value))).await
+    }
+
+    /// Removes the same note of many subjects, side by side; one outcome each.
+    pub(super) async fn clear_note_of_each(
+        &self,
+        call: &Call,
+        realm: &Realm,
+        subjects: &[Subject],
+        key: &str,
+    ) -> Vec<Result<(), ChatError>> {
+        let nodes: Vec<String> = subjects.iter().map(name::node).collect();
+        self.clear_each(call, &realm.pubsub, &nodes, &item(NOTE, key)).await
+    }
+
     pub(super) async fn set_note(
         &self,
         call: &Call,

@@ -11,8 +11,8 @@ use super::ChatError;
 pub struct NewRoom {
     /// Its address.
     pub room: BareJid,
-    /// Its owner.
-    pub owner: BareJid,
+    /// Its owner; `None` for a room that nobody owns but the gateway.
+    pub owner: Option<BareJid>,
     /// Name, as clients show it.
     pub name: String,
     /// Description.

@@ -20,6 +20,10 @@ const ENTER: Duration = Duration::from_secs(10);
 /// How long leaving a room, or destroying an unfinished one, may take.
 const UNDO: Duration = Duration::from_millis(1500);
 
+/// The lists of those who belong to a room.
+pub(super) const LISTS: [(&str, Affiliation); 3] =
+    [("member", Affiliation::Member), ("admin", Affiliation::Admin), ("owner", Affiliation::Owner)];
+
 static ENTRIES: AtomicU64 = AtomicU64::new(0);
 
 /// What disco#info says of a room.
@@ -36,25 +40,18 @@ pub(super) struct RoomInfo {
 impl Core {
     /// Looks at a room, which on both servers is the one question that never creates it.
     pub(super) async fn room_info(&self, call: &Call, room: &BareJid) -> Result<RoomInfo, ChatError> {
-        match self.ask(call, iq::get(&self.component, room.as_str(), disco::info_query())).await? {
-            Ok(reply) => Ok(RoomInfo {
-                name: disco::name(&reply).unwrap_or_default(),
-                members_only: disco::has_feature(&reply, muc::MEMBERS_ONLY),
-                archived: disco::has_feature(&reply, muc::ARCHIVE),
-            }),
-            Err(error) if error.is("item-not-found") => Err(ChatError::UnknownRoom(room.clone())),
-            Err(error) => Err(ChatError::refused(error)),
-        }
+        let answer = self.ask(call, iq::get(&self.component, room.as_str(), disco::info_query())).await?;
+        read_info(room, answer)
     }
 
     /// Creates a room. Entering it is atomic: the server tells the one who created it from those who found it.
     pub(super) async fn create_room(&self, call: &Call, new: &NewRoom) -> Result<(), ChatError> {
-        self.require_users(call, &[&new.owner]).await?;
-        self.make_room(call, new, true).await
+        self.require_users(call, &new.owner.iter().collect::<Vec<_>>()).await?;
+        self.make_room(call, new).await
     }
 
-    /// Creates a room, with its owner or without.
-    pub(super) async fn make_room(&self, call: &Call, new: &NewRoom, owned: bool) -> Result<(), ChatError> {
+    /// Creates a room whose owner has an account.
+    pub(super) async fn make_room(&self, call: &Call, new: &NewRoom) -> Result<(), ChatError> {
         match self.room_info(call, &new.room).await {
             Ok(_) => return Err(ChatError::RoomExists(new.room.clone())),
             Err(ChatError::UnknownRoom(_)) => {}
@@ -78,7 +75,7 @@ impl Core {
         };
         let made = match created {
             false => Err(ChatError::RoomExists(new.room.clone())),
-            true => match self.furnish(call, new, owned).await {
+            true => match self.furnish(call, new).await {
                 Ok(()) => Ok(()),
                 // Before leaving: a room that is not persistent yet ends with its last occupant, and ejabberd answers
                 // nothing for a room that is ending.
@@ -114,7 +111,7 @@ impl Core {
     }
 
     /// Configures a room that was just created, gives it its owner, and makes it show with him.
-    async fn furnish(&self, call: &Call, new: &NewRoom, owned: bool) -> Result<(), ChatError> {
+    async fn furnish(&self, call: &Call, new: &NewRoom) -> Result<(), ChatError> {
         let reply = self.require(call, iq::get(&self.component, new.room.as_str(), muc::config_query())).await?;
         let flag = |on: bool| if on { "1" } else { "0" };
         // Servers refuse a form with a field they do not offer, and name the archive differently.
@@ -137,14 +134,13 @@ impl Core {
             .into_iter()
             .filter(|(name, value)| !value.is_empty() && offered.is_some_and(|form| data_form::offers(form, name)));
         self.require(call, iq::set(&self.component, new.room.as_str(), muc::configure(fields))).await?;
-        if !owned {
-            return Ok(());
-        }
-        let wanted = self.nick(call, &new.owner).await?;
-        let nick = RoomLists::default().free_nick(&new.owner, &wanted);
-        let owner = [(new.owner.clone(), Some(nick.clone()))];
-        all(self.set_affiliations(call, &new.room, "owner", &owner).await?)?;
-        all(self.enrol(call, &new.room, &new.name, &[(new.owner.clone(), nick)]).await?)
+        let Some(owner) = &new.owner else { return Ok(()) };
+        let wanted = self.nick(call, owner).await?;
+        let nick = RoomLists::default().free_nick(owner, &wanted);
+        all(self.set_affiliations(call, &new.room, "owner", &[(owner.clone(), Some(nick.clone()))]).await?)?;
+        all(self.enrol(call, &new.room, &new.name, &[(owner.clone(), nick)]).await?)?;
+        self.note_members(call, &new.room, std::slice::from_ref(owner)).await;
+        Ok(())
     }
 
     /// Destroys a room that could not be finished, and says so when even that fails.
@@ -167,7 +163,9 @@ impl Core {
         let members: Vec<BareJid> = members.into_iter().filter(|member| !self.is_own(member)).collect();
         self.require(call, iq::set(&self.component, room.as_str(), muc::destroy(reason))).await?;
         self.seats.clear(room);
-        let outcomes = self.withdraw(call, room, &members, true).await?;
+        let (outcomes, ()) =
+            tokio::join!(self.withdraw(call, room, &members, true), self.forget_room(call, room, &members));
+        let outcomes = outcomes?;
         let failed: Vec<String> = members
             .iter()
             .zip(outcomes)
@@ -187,8 +185,6 @@ impl Core {
         room: &BareJid,
         more: Option<Element>,
     ) -> Result<(RoomLists, Option<Element>), ChatError> {
-        const LISTS: [(&str, Affiliation); 3] =
-            [("member", Affiliation::Member), ("admin", Affiliation::Admin), ("owner", Affiliation::Owner)];
         let asked = more.is_some();
         let questions = more
             .into_iter()
@@ -197,8 +193,17 @@ impl Core {
             .collect();
         let mut answers = self.ask_all(call, questions, LISTS.len() + 1).await.into_iter();
         let more = if asked { answers.next() } else { None };
+        Ok((self.read_lists(room, answers)?, more.and_then(|answer| answer.ok()?.ok())))
+    }
+
+    /// The lists in the answers to the questions of [`LISTS`], in their order.
+    pub(super) fn read_lists(
+        &self,
+        room: &BareJid,
+        answers: impl Iterator<Item = Result<Result<Element, StanzaError>, ChatError>>,
+    ) -> Result<RoomLists, ChatError> {
         let mut lists = RoomLists::default();
-        for ((_, affiliation), answer) in LISTS.iter().zip(answers.by_ref()) {
+        for ((_, affiliation), answer) in LISTS.iter().zip(answers) {
             let reply = match answer? {
                 Ok(reply) => reply,
                 Err(error) if error.is("item-not-found") => return Err(ChatError::UnknownRoom(room.clone())),
@@ -218,12 +223,25 @@ impl Core {
                 lists.affiliations.insert(item.jid, *affiliation);
             }
         }
-        Ok((lists, more.and_then(|answer| answer.ok()?.ok())))
+        Ok(lists)
     }
 
     /// True for an address of the gateway's own domain.
     pub(super) fn is_own(&self, jid: &BareJid) -> bool {
         jid.domain().as_str() == self.component
+    }
+}
+
+/// What an answer to disco#info says of a room.
+pub(super) fn read_info(room: &BareJid, answer: Result<Element, StanzaError>) -> Result<RoomInfo, ChatError> {
+    match answer {
+        Ok(reply) => Ok(RoomInfo {
+            name: disco::name(&reply).unwrap_or_default(),
+            members_only: disco::has_feature(&reply, muc::MEMBERS_ONLY),
+            archived: disco::has_feature(&reply, muc::ARCHIVE),
+        }),
+        Err(error) if error.is("item-not-found") => Err(ChatError::UnknownRoom(room.clone())),
+        Err(error) => Err(ChatError::refused(error)),
     }
 }
 

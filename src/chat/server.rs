@@ -142,6 +142,22 @@ impl Core {
         }
     }
 
+    /// Rooms of a MUC service that a user's clients show, as far as the server tells: he may belong to others, and to some
+    /// of these no more.
+    pub(super) async fn shown_rooms(
+        &self,
+        call: &Call,
+        user: &BareJid,
+        service: &str,
+    ) -> Result<Vec<BareJid>, ChatError> {
+        let mut rooms = match self.product(call).await? {
+            Product::Ejabberd => ejabberd::shown_rooms(self, call, user, service).await?,
+            Product::Prosody => prosody::shown_rooms(self, call, user).await?,
+        };
+        rooms.retain(|room| room.domain().as_str() == service && room.node().is_some());
+        Ok(rooms)
+    }
+
     /// All rooms of a MUC service, hidden ones too.
     pub(super) async fn rooms(&self, call: &Call, service: &str) -> Result<Vec<BareJid>, ChatError> {
         match self.product(call).await? {

@@ -12,6 +12,9 @@ use tokio::io::AsyncBufRead;
 /// Reads `inner` with its line ends made LF.
 pub(super) struct LineEnds<R> {
     inner: R,
+    /// Bytes that are known to hold no CR. A text full of references is read in as many steps, and each must not look
+    /// through the whole buffer again.
+    plain: usize,
     /// What is shown now is an LF that stands for a CR.
     shows: bool,
     /// The last byte was a CR: an LF that follows belongs to it.
@@ -20,7 +23,7 @@ pub(super) struct LineEnds<R> {
 
 impl<R> LineEnds<R> {
     pub(super) fn new(inner: R) -> Self {
-        Self { inner, shows: false, after: false }
+        Self { inner, plain: 0, shows: false, after: false }
     }
 
     pub(super) fn into_inner(self) -> R {
@@ -35,14 +38,17 @@ impl<R: AsyncBufRead + Unpin> LineEnds<R> {
         }
         self.after = false;
         let bytes = ready!(Pin::new(&mut self.inner).poll_fill_buf(cx))?;
-        let plain = bytes.iter().position(|byte| *byte == b'\r').unwrap_or(bytes.len());
-        self.shows = plain == 0 && !bytes.is_empty();
-        Poll::Ready(Ok(if self.shows { b"\n" } else { bytes.get(..plain).unwrap_or_default() }))
+        if self.plain == 0 {
+            self.plain = bytes.iter().position(|byte| *byte == b'\r').unwrap_or(bytes.len());
+            self.shows = self.plain == 0 && !bytes.is_empty();
+        }
+        Poll::Ready(Ok(if self.shows { b"\n" } else { bytes.get(..self.plain).unwrap_or_default() }))
     }
 
     pub(super) fn consume(&mut self, amount: usize) {
         self.after = self.shows && amount > 0;
         self.shows &= amount == 0;
+        self.plain = self.plain.saturating_sub(amount);
         Pin::new(&mut self.inner).consume(amount);
     }
 }

@@ -60,3 +60,15 @@ pub fn retract(room: &BareJid) -> Element {
     let item = el("item", PUBSUB).with("id", room.as_str());
     el("pubsub", PUBSUB).child(el("retract", PUBSUB).with("node", NS).with("notify", "true").child(item))
 }
+
+/// Asks for all bookmarks.
+pub fn query() -> Element {
+    el("pubsub", PUBSUB).child(el("items", PUBSUB).with("node", NS))
+}
+
+/// The rooms of an answer to [`query`]; those whose address is not a JID are left out.
+pub fn rooms(reply: &Element) -> Vec<BareJid> {
+    let items = reply.get_child("pubsub", PUBSUB).and_then(|pubsub| pubsub.get_child("items", PUBSUB));
+    let items = items.into_iter().flat_map(Element::children).filter(|child| child.is("item", PUBSUB));
+    items.filter_map(|item| BareJid::new(item.attr("id")?).ok()).collect()
+}

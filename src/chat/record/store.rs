@@ -173,6 +173,53 @@ impl Core {
         }
     }
 
+    /// Publishes the same item in many nodes, each with the address it is about, side by side; one outcome each.
+    pub(super) async fn write_each(
+        &self,
+        call: &Call,
+        service: &str,
+        nodes: &[(String, String)],
+        (id, json): (&str, &str),
+    ) -> Vec<Result<(), ChatError>> {
+        let create = |(node, _): &(String, String)| iq::set(&self.component, service, pubsub::create(node));
+        let made = self.ask_all(call, nodes.iter().map(create).collect(), WINDOW).await;
+        let ready = |answer: &Result<Answer, ChatError>| match answer {
+            Ok(Ok(_)) => true,
+            Ok(Err(error)) => error.is("conflict"),
+            Err(_) => false,
+        };
+        let ready: Vec<bool> = made.iter().map(ready).collect();
+        let publish =
+            |((node, _), _): (&(String, String), _)| iq::set(&self.component, service, pubsub::publish(node, id, json));
+        let simple = |(node, ready): &(&(String, String), &bool)| **ready && !name::is_digest(&node.0);
+        let requests = nodes.iter().zip(&ready).filter(simple).map(publish).collect();
+        let mut answers = self.ask_all(call, requests, WINDOW).await.into_iter();
+        let mut outcomes = Vec::with_capacity(nodes.len());
+        for entry in nodes.iter().zip(&ready) {
+            let answer = if simple(&entry) { answers.next() } else { None };
+            let (node, whose) = entry.0;
+            outcomes.push(match answer {
+                Some(Ok(Ok(_))) => Ok(()),
+                Some(Err(error)) => Err(error),
+                _ => self.write_node(call, service, node, whose, vec![(id.to_owned(), json.to_owned())]).await,
+            });
+        }
+        outcomes
+    }
+
+    /// Removes the same item from many nodes, side by side; one outcome each.
+    pub(super) async fn clear_each(
+        &self,
+        call: &Call,
+        service: &str,
+        nodes: &[String],
+        id: &str,
+    ) -> Vec<Result<(), ChatError>> {
+        let requests = nodes.iter().map(|node| iq::set(&self.component, service, pubsub::retract(node, id))).collect();
+        let answers = self.ask_all(call, requests, WINDOW).await;
+        answers.into_iter().map(|answer| self.absent_is_fine(service, answer?)).collect()
+    }
+
     async fn publish_again(
         &self,
         call: &Call,

@@ -294,6 +294,28 @@ pub(super) async fn unsubscribe(
     core.ask_all(call, ends, WINDOW).await.into_iter().map(|answer| absent_is_fine(answer?)).collect()
 }
 
+/// The rooms that a user is subscribed to, and those among his bookmarks; none where no session may be opened.
+pub(super) async fn shown_rooms(
+    core: &Core,
+    call: &Call,
+    user: &BareJid,
+    service: &str,
+) -> Result<Vec<BareJid>, ChatError> {
+    if !core.sessions.granted() {
+        return Ok(Vec::new());
+    }
+    let get = |payload: Element| client("iq").with("type", "get").child(payload);
+    let subscribed = get(mucsub::subscriptions()).with("to", service);
+    let subscribed = iq::outcome(core.sessions.iq(call, user, subscribed).await?).map_err(ChatError::refused)?;
+    let mut rooms: Vec<BareJid> = mucsub::subscribers(&subscribed).into_iter().map(|(room, _)| room).collect();
+    match iq::outcome(core.sessions.iq(call, user, get(bookmarks::query())).await?) {
+        Ok(reply) => rooms.extend(bookmarks::rooms(&reply)),
+        Err(error) if error.is("item-not-found") => {}
+        Err(error) => return Err(ChatError::refused(error)),
+    }
+    Ok(rooms)
+}
+
 fn absent_is_fine(answer: Result<Element, StanzaError>) -> Result<(), ChatError> {
     match answer {
         Err(error) if !error.is("item-not-found") => Err(ChatError::refused(error)),

@@ -214,15 +214,31 @@ pub(super) async fn withdraw(
         .collect()
 }
 
+/// The rooms among a user's bookmarks.
+pub(super) async fn shown_rooms(core: &Core, call: &Call, user: &BareJid) -> Result<Vec<BareJid>, ChatError> {
+    let request = privilege::iq(&core.component, user.as_str(), "get", &core.link.new_id(call), bookmarks::query());
+    match privileged_replies(core, call, vec![request]).await.pop() {
+        Some(Ok(Some(reply))) => Ok(bookmarks::rooms(&reply)),
+        Some(Err(ChatError::Refused { condition, .. })) if condition == "item-not-found" => Ok(Vec::new()),
+        Some(Err(error)) => Err(error),
+        Some(Ok(None)) | None => Ok(Vec::new()),
+    }
+}
+
 async fn privileged(core: &Core, call: &Call, requests: Vec<Element>) -> Vec<Result<(), ChatError>> {
+    privileged_replies(core, call, requests).await.into_iter().map(|reply| reply.map(drop)).collect()
+}
+
+async fn privileged_replies(
+    core: &Core,
+    call: &Call,
+    requests: Vec<Element>,
+) -> Vec<Result<Option<Element>, ChatError>> {
     let answers = core.ask_all(call, requests, PRIVILEGED).await;
     answers
         .into_iter()
         .map(|answer| match answer? {
-            Ok(reply) => match privilege::inner_reply(&reply).map(iq::outcome) {
-                Some(Err(error)) => Err(ChatError::refused(error)),
-                _ => Ok(()),
-            },
+            Ok(reply) => privilege::inner_reply(&reply).map(iq::outcome).transpose().map_err(ChatError::refused),
             Err(error) if error.is("forbidden") => Err(ChatError::Right(format!(
                 "a privileged IQ was refused ({error}): give {:?} iq = {{ [\"http://jabber.org/protocol/pubsub\"] = \
                  \"both\" }} in privileged_entities",

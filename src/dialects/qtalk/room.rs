@@ -32,7 +32,7 @@ pub fn new_room(scope: Scope<'_>, body: &Value) -> Result<NewRoom, Failure> {
     let fields = fields(body)?;
     Ok(NewRoom {
         room: own_room(scope, fields)?,
-        owner: owner(scope, fields)?.ok_or_else(|| Failure::field("muc_owner is missing"))?,
+        owner: Some(owner(scope, fields)?.ok_or_else(|| Failure::field("muc_owner is missing"))?),
         name: fields.text_or("muc_name", "")?,
         description: fields.text_or("muc_desc", "")?,
         members_only: scope.config.qtalk.members_only,

@@ -1,0 +1,175 @@
+//! Looking at groups and rooms: what each says of itself, who belongs to it, and what is recorded, asked side by side.
+
+use std::collections::HashSet;
+
+use jid::BareJid;
+use serde_json::{Map, Value};
+
+use super::super::core::{Core, WINDOW};
+use super::super::record::{Record, Subject};
+use super::super::room::{Affiliation, RoomLists};
+use super::super::rooms::{LISTS, RoomInfo, read_info};
+use super::super::{Call, ChatError, Realm};
+use super::{CREATED, Group, GroupKind, KIND, NAME, shown_name, text_of};
+use crate::xmpp::{disco, iq, muc_admin};
+
+/// A room, looked at.
+pub(super) struct Look {
+    pub(super) info: RoomInfo,
+    pub(super) lists: RoomLists,
+    record: Record,
+}
+
+impl Look {
+    pub(super) fn kind(&self) -> GroupKind {
+        kind_of(&self.info, &self.record)
+    }
+}
+
+impl Core {
+    /// Looks at rooms, all questions about all of them side by side.
+    pub(super) async fn look(&self, call: &Call, realm: &Realm, rooms: &[BareJid]) -> Vec<Result<Look, ChatError>> {
+        let questions = rooms.iter().flat_map(|room| {
+            let lists = LISTS.iter().map(|(name, _)| muc_admin::list(name));
+            let all = std::iter::once(disco::info_query()).chain(lists);
+            all.map(|question| iq::get(&self.component, room.as_str(), question))
+        });
+        let subjects: Vec<Subject> = rooms.iter().cloned().map(Subject::Room).collect();
+        let (answers, records) =
+            tokio::join!(self.ask_all(call, questions.collect(), WINDOW), self.records(call, realm, &subjects));
+        let mut answers = answers.into_iter();
+        let mut looks = Vec::with_capacity(rooms.len());
+        for (room, record) in rooms.iter().zip(records) {
+            let info = answers.next();
+            let lists: Vec<_> = answers.by_ref().take(LISTS.len()).collect();
+            looks.push(match (info, record) {
+                (Some(Ok(info)), Ok(record)) => read_info(room, info)
+                    .and_then(|info| Ok(Look { info, lists: self.read_lists(room, lists.into_iter())?, record })),
+                (Some(Err(error)), _) | (_, Err(error)) => Err(error),
+                (None, _) => Err(ChatError::UnknownRoom(room.clone())),
+            });
+        }
+        looks
+    }
+
+    pub(super) async fn groups(
+        &self,
+        call: &Call,
+        realm: &Realm,
+        rooms: &[BareJid],
+        kind: GroupKind,
+    ) -> Vec<Result<Group, ChatError>> {
+        let looks = self.look(call, realm, rooms).await;
+        let group = |(room, look): (&BareJid, Result<Look, ChatError>)| {
+            let look = look?;
+            if look.kind() != kind {
+                return Err(ChatError::UnknownRoom(room.clone()));
+            }
+            let mut members = self.people(&look.lists);
+            let owner = members.iter().find(|(_, affiliation)| *affiliation == Affiliation::Owner);
+            let owner = owner.map(|(user, _)| user.clone());
+            Ok(Group {
+                room: room.clone(),
+                kind,
+                owner,
+                members: members.drain(..).map(|(user, _)| user).collect(),
+                created_ms: created(&look.record),
+                attributes: with_name(look.record.attributes, &look.info.name, room),
+            })
+        };
+        rooms.iter().zip(looks).map(group).collect()
+    }
+
+    /// Who belongs to a room beside the gateway, in order of their addresses.
+    pub(super) fn people(&self, lists: &RoomLists) -> Vec<(BareJid, Affiliation)> {
+        let known = lists.affiliations.iter().filter(|(user, _)| !self.is_own(user) && user.node().is_some());
+        let mut people: Vec<_> = known.map(|(user, affiliation)| (user.clone(), *affiliation)).collect();
+        people.sort_unstable_by(|(one, _), (other, _)| one.as_str().cmp(other.as_str()));
+        people
+    }
+
+    pub(super) async fn all_groups(
+        &self,
+        call: &Call,
+        realm: &Realm,
+        kind: GroupKind,
+    ) -> Result<Vec<(BareJid, Map<String, Value>, u64)>, ChatError> {
+        let mut rooms = self.rooms(call, &realm.rooms).await?;
+        rooms.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
+        let subjects: Vec<Subject> = rooms.iter().cloned().map(Subject::Room).collect();
+        let questions = rooms.iter().map(|room| iq::get(&self.component, room.as_str(), disco::info_query())).collect();
+        let (answers, records) =
+            tokio::join!(self.ask_all(call, questions, WINDOW), self.records(call, realm, &subjects));
+        let mut groups = Vec::with_capacity(rooms.len());
+        for ((room, answer), record) in rooms.into_iter().zip(answers).zip(records) {
+            let info = match read_info(&room, answer?) {
+                Ok(info) => info,
+                // Gone since it was listed.
+                Err(ChatError::UnknownRoom(_)) => continue,
+                Err(error) => return Err(error),
+            };
+            let record = record?;
+            if kind_of(&info, &record) == kind {
+                let created = created(&record);
+                let attributes = with_name(record.attributes, &info.name, &room);
+                groups.push((room, attributes, created));
+            }
+        }
+        Ok(groups)
+    }
+
+    pub(super) async fn groups_of(
+        &self,
+        call: &Call,
+        realm: &Realm,
+        user: &BareJid,
+        kind: GroupKind,
+    ) -> Result<Vec<BareJid>, ChatError> {
+        self.require_users(call, &[user]).await?;
+        let (noted, shown) =
+            tokio::join!(self.noted_rooms(call, realm, user), self.shown_rooms(call, user, &realm.rooms));
+        let noted: HashSet<BareJid> = noted?.into_iter().collect();
+        let mut rooms: Vec<BareJid> = noted.iter().cloned().chain(shown?).collect();
+        rooms.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
+        rooms.dedup();
+        let (mut groups, mut found, mut stale) = (Vec::new(), Vec::new(), Vec::new());
+        for (room, look) in rooms.iter().zip(self.look(call, realm, &rooms).await) {
+            let kind_if_member = match look {
+                Ok(look) if look.lists.of(user) >= Affiliation::Member => Some(look.kind()),
+                Ok(_) | Err(ChatError::UnknownRoom(_)) => None,
+                Err(error) => return Err(error),
+            };
+            match (kind_if_member, noted.contains(room)) {
+                (None, true) => stale.push(room.clone()),
+                (Some(_), false) => found.push(room.clone()),
+                _ => {}
+            }
+            if kind_if_member == Some(kind) {
+                groups.push(room.clone());
+            }
+        }
+        self.mend_rooms(call, realm, user, (&found, &stale)).await;
+        Ok(groups)
+    }
+}
+
+/// As noted when it was made; of a room that was made otherwise, by whom it admits.
+fn kind_of(info: &RoomInfo, record: &Record) -> GroupKind {
+    let noted = record.notes.get(KIND).and_then(GroupKind::read);
+    noted.unwrap_or(if info.members_only { GroupKind::Group } else { GroupKind::Room })
+}
+
+fn created(record: &Record) -> u64 {
+    record.notes.get(CREATED).and_then(Value::as_u64).unwrap_or(0)
+}
+
+/// The attributes, with the name that the room's configuration says where somebody has changed it there. A room without
+/// a name is called by its localpart on some servers.
+fn with_name(mut attributes: Map<String, Value>, configured: &str, room: &BareJid) -> Map<String, Value> {
+    let recorded = attributes.get(NAME).map(|name| shown_name(&text_of(name))).unwrap_or_default();
+    let nameless = configured.is_empty() || room.node().is_some_and(|node| node.as_str() == configured);
+    if !nameless && configured != recorded {
+        attributes.insert(NAME.to_owned(), Value::from(configured));
+    }
+    attributes
+}
