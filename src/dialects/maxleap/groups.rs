@@ -1,0 +1,227 @@
+//! Endpoints of groups and rooms: made, searched, looked at, changed, destroyed; and those of one user.
+
+use axum::http::StatusCode;
+use futures::{StreamExt as _, stream};
+use jid::BareJid;
+use serde_json::{Map, Value, json};
+
+use super::chats::{last_of_group, shown};
+use super::context::Context;
+use super::error::Failure;
+use super::members::{all_done, must_exist, named, within_limit};
+use super::search::Search;
+use super::wire::{Reply, Request, kind as sort_of};
+use crate::chat::ChatError;
+use crate::chat::group::{Group, GroupKind, NewGroup};
+
+/// Archives that are asked side by side for their last message.
+const ARCHIVES: usize = 16;
+
+/// POST `/groups`.
+pub async fn create_group(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Failure> {
+    let body = request.object()?;
+    let owner = text(&body, "owner")?.ok_or_else(|| Failure::parameter("owner is missing"))?;
+    let owner = cx.user(owner)?;
+    create(cx, &body, GroupKind::Group, Some(owner)).await
+}
+
+/// POST `/rooms`.
+pub async fn create_room(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Failure> {
+    create(cx, &request.object()?, GroupKind::Room, None).await
+}
+
+async fn create(
+    cx: &Context<'_>,
+    body: &Map<String, Value>,
+    kind: GroupKind,
+    owner: Option<BareJid>,
+) -> Result<Reply, Failure> {
+    let name = name(cx, body)?.unwrap_or_default().to_owned();
+    let members: Vec<BareJid> =
+        named(cx, body)?.unwrap_or_default().into_iter().filter(|user| owner.as_ref() != Some(user)).collect();
+    within_limit(cx, kind, members.len() + usize::from(owner.is_some()))?;
+    let everybody: Vec<BareJid> = owner.iter().chain(&members).cloned().collect();
+    must_exist(cx, &everybody).await?;
+    let id = format!("{:032x}", rand::random::<u128>());
+    let new = NewGroup { room: cx.room(&id)?, kind, owner, members, name };
+    cx.chat.make_group(cx.call, &cx.app.realm, &new).await?;
+    Ok(Reply::Json(StatusCode::CREATED, Value::String(id)))
+}
+
+/// GET `/groups?attr=v&_skip&_limit&_sort`.
+pub async fn search_groups(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Failure> {
+    search(cx, request, GroupKind::Group).await
+}
+
+/// GET `/rooms?attr=v&_skip&_limit&_sort`.
+pub async fn search_rooms(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Failure> {
+    search(cx, request, GroupKind::Room).await
+}
+
+async fn search(cx: &Context<'_>, request: &Request<'_>, kind: GroupKind) -> Result<Reply, Failure> {
+    let search = Search::of(request.query)?;
+    let all = cx.chat.all_groups(cx.call, &cx.app.realm, kind).await?;
+    let found = all.into_iter().filter(|(_, attributes, _)| search.finds(attributes));
+    let found = found.map(|(room, attributes, _)| (cx.id(&room), attributes, room)).collect();
+    let page: Vec<BareJid> = search.page(found).into_iter().map(|(_, _, room)| room).collect();
+    let groups = existing(cx, &page, kind).await?;
+    Ok(Reply::ok(groups.iter().map(|group| row(cx, group, None)).collect::<Value>()))
+}
+
+/// GET `/groups/{g}`.
+pub async fn group(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Failure> {
+    look(cx, request, GroupKind::Group).await
+}
+
+/// GET `/rooms/{r}`.
+pub async fn room(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Failure> {
+    look(cx, request, GroupKind::Room).await
+}
+
+async fn look(cx: &Context<'_>, request: &Request<'_>, kind: GroupKind) -> Result<Reply, Failure> {
+    let room = cx.room(request.part(0))?;
+    let group = cx.chat.group(cx.call, &cx.app.realm, &room, kind).await?;
+    Ok(Reply::ok(described(cx, &group)))
+}
+
+/// PUT `/groups/{g}`: only `owner` and `members` count, and `members` is the whole list.
+pub async fn update_group(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Failure> {
+    let room = cx.room(request.part(0))?;
+    let body = request.object()?;
+    let owner = text(&body, "owner")?.map(|id| cx.user(id)).transpose()?;
+    let members = named(cx, &body)?;
+    let group = cx.chat.group(cx.call, &cx.app.realm, &room, GroupKind::Group).await?;
+    let everybody: Vec<BareJid> = owner.iter().chain(members.iter().flatten()).cloned().collect();
+    must_exist(cx, &everybody).await?;
+    let head = owner.as_ref().or(group.owner.as_ref());
+    let others = members.as_ref().unwrap_or(&group.members).iter().filter(|user| Some(*user) != head).count();
+    within_limit(cx, GroupKind::Group, others + usize::from(head.is_some()))?;
+    if let Some(owner) = owner.as_ref().filter(|owner| group.owner.as_ref() != Some(owner)) {
+        cx.chat.set_owner(cx.call, &room, owner).await?;
+    }
+    if let Some(members) = &members {
+        let outcomes = cx.chat.set_members(cx.call, &room, members).await;
+        all_done(cx, &outcomes.map_err(|error| after_owner(error, owner.is_some()))?, "added or removed")?;
+    }
+    Ok(Reply::Empty(StatusCode::CREATED))
+}
+
+/// PUT `/rooms/{r}` with `name`, `members` (the whole list), or both.
+pub async fn update_room(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Failure> {
+    let room = cx.room(request.part(0))?;
+    let body = request.object()?;
+    let name = name(cx, &body)?;
+    let members = named(cx, &body)?;
+    cx.chat.group(cx.call, &cx.app.realm, &room, GroupKind::Room).await?;
+    if let Some(members) = &members {
+        within_limit(cx, GroupKind::Room, members.len())?;
+        must_exist(cx, members).await?;
+    }
+    if let Some(name) = name {
+        let attributes = Map::from_iter([("name".to_owned(), json!(name))]);
+        cx.chat.set_group_attributes(cx.call, &cx.app.realm, &room, &attributes, false).await?;
+    }
+    if let Some(members) = &members {
+        all_done(cx, &cx.chat.set_members(cx.call, &room, members).await?, "added or removed")?;
+    }
+    Ok(Reply::Empty(StatusCode::CREATED))
+}
+
+/// DELETE `/groups/{g}`.
+pub async fn delete_group(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Failure> {
+    delete(cx, request, GroupKind::Group).await
+}
+
+/// DELETE `/rooms/{r}`.
+pub async fn delete_room(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Failure> {
+    delete(cx, request, GroupKind::Room).await
+}
+
+async fn delete(cx: &Context<'_>, request: &Request<'_>, kind: GroupKind) -> Result<Reply, Failure> {
+    let room = cx.room(request.part(0))?;
+    cx.chat.group(cx.call, &cx.app.realm, &room, kind).await?;
+    cx.chat.destroy_group(cx.call, &cx.app.realm, &room).await?;
+    Ok(Reply::Empty(StatusCode::NO_CONTENT))
+}
+
+/// GET `/ctx/{u}/groups`, with `?detail` more than ids.
+pub async fn of_user(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Failure> {
+    list(cx, request, GroupKind::Group).await
+}
+
+/// GET `/ctx/{u}/rooms`, with `?detail` more than ids.
+pub async fn rooms_of_user(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Failure> {
+    list(cx, request, GroupKind::Room).await
+}
+
+async fn list(cx: &Context<'_>, request: &Request<'_>, kind: GroupKind) -> Result<Reply, Failure> {
+    let user = cx.user(request.part(0))?;
+    must_exist(cx, std::slice::from_ref(&user)).await?;
+    let rooms = cx.chat.groups_of(cx.call, &cx.app.realm, &user, kind).await?;
+    if !request.query.has("detail") {
+        return Ok(Reply::ok(rooms.iter().map(|room| json!(cx.id(room))).collect::<Value>()));
+    }
+    let groups = existing(cx, &rooms, kind).await?;
+    let questions: Vec<_> = match kind {
+        GroupKind::Group => groups.iter().map(|group| last_of_group(cx, &group.room)).collect(),
+        GroupKind::Room => Vec::new(),
+    };
+    let mut last = stream::iter(questions).buffered(ARCHIVES);
+    let mut rows = Vec::with_capacity(groups.len());
+    for group in &groups {
+        let recent = last.next().await.transpose()?.flatten().map(|stored| shown(cx, &stored));
+        rows.push(row(cx, group, recent));
+    }
+    Ok(Reply::ok(rows))
+}
+
+/// Those of `rooms` that are still there.
+async fn existing(cx: &Context<'_>, rooms: &[BareJid], kind: GroupKind) -> Result<Vec<Group>, Failure> {
+    let groups = cx.chat.groups(cx.call, &cx.app.realm, rooms, kind).await;
+    let there = groups.into_iter().filter(|group| !matches!(group, Err(ChatError::UnknownRoom(_))));
+    Ok(there.collect::<Result<_, _>>()?)
+}
+
+/// A group or room without its id. As in the original, its owner is not among its members.
+fn described(cx: &Context<'_>, group: &Group) -> Value {
+    let mut shown = Map::new();
+    if group.kind == GroupKind::Group {
+        shown.insert("owner".into(), json!(group.owner.as_ref().map(|owner| cx.id(owner))));
+    }
+    let members = group.members.iter().filter(|user| cx.is_user(user) && group.owner.as_ref() != Some(user));
+    shown.insert("members".into(), members.map(|user| json!(cx.id(user))).collect());
+    shown.insert("attributes".into(), Value::Object(group.attributes.clone()));
+    shown.insert("ts".into(), json!(group.created_ms));
+    Value::Object(shown)
+}
+
+/// A group or room in a list.
+fn row(cx: &Context<'_>, group: &Group, recent: Option<Value>) -> Value {
+    let mut row = Map::from_iter([("id".to_owned(), json!(cx.id(&group.room)))]);
+    if let Value::Object(rest) = described(cx, group) {
+        row.extend(rest);
+    }
+    row.extend(recent.map(|recent| ("recent".to_owned(), recent)));
+    Value::Object(row)
+}
+
+/// A field that is text, where it is there and not null.
+fn text<'a>(body: &'a Map<String, Value>, field: &str) -> Result<Option<&'a str>, Failure> {
+    match body.get(field) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(other) => Err(Failure::parameter(format!("{field} must be a string, not {}", sort_of(other)))),
+    }
+}
+
+/// The name at the top of a body, which is as long as an attribute may be.
+fn name<'a>(cx: &Context<'_>, body: &'a Map<String, Value>) -> Result<Option<&'a str>, Failure> {
+    match text(body, "name")? {
+        Some(name) if name.len() > cx.config.maxleap.attribute_bytes => Err(Failure::too_long("name")),
+        name => Ok(name),
+    }
+}
+
+fn after_owner(error: ChatError, changed: bool) -> ChatError {
+    if changed { ChatError::Partial(format!("the owner is changed; then: {error}")) } else { error }
+}

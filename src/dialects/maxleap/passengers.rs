@@ -1,0 +1,124 @@
+//! Endpoints of passengers: accounts that the API makes, with a password of its own choice.
+
+use axum::http::StatusCode;
+use jid::BareJid;
+use rand::distr::{Alphanumeric, SampleString as _};
+use serde_json::{Map, Value, json};
+
+use super::attributes::check;
+use super::chats::now_ms;
+use super::context::Context;
+use super::error::{Code, Failure};
+use super::wire::{Reply, Request, kind};
+use crate::chat::record::{Record, Subject};
+
+/// The note that says what a user is, and its value for a passenger.
+const KIND: (&str, &str) = ("kind", "passenger");
+/// The note of when a passenger was made, in milliseconds since 1970.
+const CREATED: &str = "created";
+/// The note of when a passenger was last made or made again, in milliseconds since 1970.
+const SEEN: &str = "seen";
+/// Characters of a password: 190 bits.
+const PASSWORD: usize = 32;
+
+/// POST `/passengers`: makes a passenger, or sets attributes of the one with this id. The headers of the answer say how a
+/// new one logs in.
+pub async fn create(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Failure> {
+    let mut given = request.object()?;
+    let id = match given.remove("id") {
+        None | Some(Value::Null) => format!("{:032x}", rand::random::<u128>()),
+        Some(Value::String(id)) => id,
+        Some(other) => return Err(Failure::parameter(format!("id must be a string, not {}", kind(&other)))),
+    };
+    let user = cx.user(&id)?;
+    check(&given, cx.config.maxleap.attributes, cx.config.maxleap.attribute_bytes)?;
+    let password = Alphanumeric.sample_string(&mut rand::rng(), PASSWORD);
+    let new = cx.chat.create_account(cx.call, &user, &password).await?;
+    let subject = Subject::User(user.clone());
+    if !new {
+        again(cx, &subject, &given).await?;
+        return Ok(Reply::Json(StatusCode::CREATED, Value::String(id)));
+    }
+    if let Err(failure) = equip(cx, &subject, &given).await {
+        return Err(undo(cx, &user, &subject, failure).await);
+    }
+    let headers = vec![("x-xmpp-jid", user.to_string()), ("x-xmpp-password", password)];
+    Ok(Reply::With(StatusCode::CREATED, Value::String(id), headers))
+}
+
+/// GET `/passengers/{p}`.
+pub async fn look(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Failure> {
+    Ok(Reply::ok(attributes(cx, &cx.user(request.part(0))?).await?))
+}
+
+/// The attributes of a passenger.
+///
+/// # Errors
+/// 5004 when `user` is none.
+pub async fn attributes(cx: &Context<'_>, user: &BareJid) -> Result<Map<String, Value>, Failure> {
+    let subject = Subject::User(user.clone());
+    let (record, exists) = tokio::join!(
+        cx.chat.record(cx.call, &cx.app.realm, &subject),
+        cx.chat.account_exists(cx.call, user)
+    );
+    let record = record?;
+    match exists? && is_one(&record) {
+        true => Ok(record.attributes),
+        false => Err(Failure::not_found("the passenger")),
+    }
+}
+
+/// True for the record of a passenger.
+pub fn is_one(record: &Record) -> bool {
+    record.notes.get(KIND.0).and_then(Value::as_str) == Some(KIND.1)
+}
+
+/// When a passenger was last made or made again, in milliseconds since 1970; 0 when that is not known.
+pub fn seen_ms(record: &Record) -> u64 {
+    record.notes.get(SEEN).and_then(Value::as_u64).unwrap_or_default()
+}
+
+/// Sets attributes of a known passenger.
+async fn again(cx: &Context<'_>, subject: &Subject, given: &Map<String, Value>) -> Result<(), Failure> {
+    let realm = &cx.app.realm;
+    if !is_one(&cx.chat.record(cx.call, realm, subject).await?) {
+        return Err(Failure::new(Code::Conflict, "the id is that of a user who is no passenger"));
+    }
+    let seen = json!(now_ms());
+    let merge = async {
+        match given.is_empty() {
+            true => Ok(()),
+            false => cx.chat.merge_attributes(cx.call, realm, subject, given).await,
+        }
+    };
+    let (merged, noted) = tokio::join!(merge, cx.chat.set_note(cx.call, realm, subject, SEEN, Some(&seen)));
+    merged?;
+    Ok(noted?)
+}
+
+/// Records that an account is a passenger's, with his attributes.
+async fn equip(cx: &Context<'_>, subject: &Subject, given: &Map<String, Value>) -> Result<(), Failure> {
+    let realm = &cx.app.realm;
+    // Of an account of this name that was deleted past the gateway nothing may remain.
+    cx.chat.forget(cx.call, realm, subject).await?;
+    let now = json!(now_ms());
+    for (note, value) in [(KIND.0, &json!(KIND.1)), (CREATED, &now), (SEEN, &now)] {
+        cx.chat.set_note(cx.call, realm, subject, note, Some(value)).await?;
+    }
+    if !given.is_empty() {
+        cx.chat.merge_attributes(cx.call, realm, subject, given).await?;
+    }
+    Ok(())
+}
+
+/// Deletes a half-made passenger, and says it when that fails too.
+async fn undo(cx: &Context<'_>, user: &BareJid, subject: &Subject, failure: Failure) -> Failure {
+    let (account, record) = tokio::join!(
+        cx.chat.delete_account(cx.call, user),
+        cx.chat.forget(cx.call, &cx.app.realm, subject)
+    );
+    match account.and(record) {
+        Ok(()) => failure,
+        Err(error) => Failure { text: format!("{}; and {user} is left half made: {error}", failure.text), ..failure },
+    }
+}
