@@ -54,6 +54,11 @@ impl Context<'_> {
         address.node().map(|node| user_id::id(node.as_str())).unwrap_or_default()
     }
 
+    /// True for a user of the app's domain. Whoever else is in a room, an archive or on a roster has no id.
+    pub fn is_user(&self, address: &BareJid) -> bool {
+        address.node().is_some() && address.domain().as_str() == self.app.realm.domain
+    }
+
     fn local(&self, id: &str) -> Result<String, Failure> {
         if id.chars().count() > ID {
             return Err(Failure::too_long("the id"));

@@ -59,15 +59,9 @@ pub async fn leave_room(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply
     remove(cx, request, GroupKind::Room, vec![cx.user(request.part(1))?]).await
 }
 
-async fn add(
-    cx: &Context<'_>,
-    request: &Request<'_>,
-    kind: GroupKind,
-    users: Vec<BareJid>,
-) -> Result<Reply, Failure> {
+async fn add(cx: &Context<'_>, request: &Request<'_>, kind: GroupKind, users: Vec<BareJid>) -> Result<Reply, Failure> {
     let room = cx.room(request.part(0))?;
-    let (group, exist) =
-        tokio::join!(cx.chat.group(cx.call, &cx.app.realm, &room, kind), must_exist(cx, &users));
+    let (group, exist) = tokio::join!(cx.chat.group(cx.call, &cx.app.realm, &room, kind), must_exist(cx, &users));
     let group = group?;
     exist?;
     let new = users.iter().filter(|user| !group.members.contains(user)).count();

@@ -7,10 +7,19 @@
 
 pub mod attributes;
 pub mod auth;
+pub mod chats;
+pub mod cleanup;
 pub mod context;
 pub mod ctx;
 pub mod error;
+pub mod friends;
+pub mod groups;
+pub mod members;
+pub mod passengers;
 pub mod routes;
+pub mod search;
+pub mod strangers;
+pub mod system;
 pub mod wire;
 
 pub use routes::router;

@@ -57,10 +57,8 @@ pub async fn look(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Fail
 /// 5004 when `user` is none.
 pub async fn attributes(cx: &Context<'_>, user: &BareJid) -> Result<Map<String, Value>, Failure> {
     let subject = Subject::User(user.clone());
-    let (record, exists) = tokio::join!(
-        cx.chat.record(cx.call, &cx.app.realm, &subject),
-        cx.chat.account_exists(cx.call, user)
-    );
+    let (record, exists) =
+        tokio::join!(cx.chat.record(cx.call, &cx.app.realm, &subject), cx.chat.account_exists(cx.call, user));
     let record = record?;
     match exists? && is_one(&record) {
         true => Ok(record.attributes),
@@ -113,10 +111,8 @@ async fn equip(cx: &Context<'_>, subject: &Subject, given: &Map<String, Value>) 
 
 /// Deletes a half-made passenger, and says it when that fails too.
 async fn undo(cx: &Context<'_>, user: &BareJid, subject: &Subject, failure: Failure) -> Failure {
-    let (account, record) = tokio::join!(
-        cx.chat.delete_account(cx.call, user),
-        cx.chat.forget(cx.call, &cx.app.realm, subject)
-    );
+    let (account, record) =
+        tokio::join!(cx.chat.delete_account(cx.call, user), cx.chat.forget(cx.call, &cx.app.realm, subject));
     match account.and(record) {
         Ok(()) => failure,
         Err(error) => Failure { text: format!("{}; and {user} is left half made: {error}", failure.text), ..failure },

@@ -1,5 +1,6 @@
 //! The table of endpoints, and the way of every call from bytes to reply.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,10 +14,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, any, on};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
+use super::cleanup::clean_up;
 use super::context::{App, Context};
 use super::error::{Failure, refusal};
 use super::wire::{Query, Reply, Request};
-use super::{attributes, auth, ctx};
+use super::{attributes, auth, chats, ctx, friends, groups, members, passengers, search, strangers, system};
 use crate::chat::{Call, Chat};
 use crate::config::Config;
 use crate::http::Web;
@@ -77,10 +79,13 @@ pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> Router {
     let app = |app: &crate::config::maxleap::App| {
         Some(App { id: Arc::from(app.id.as_str()), realm: addresses.realm(&app.hosts()).ok()? })
     };
-    let apps = settings.apps.iter().filter_map(app).collect();
+    let apps: Arc<[App]> = settings.apps.iter().filter_map(app).collect();
+    for realm in apps.iter().map(|app| app.realm.clone()).collect::<HashSet<_>>() {
+        tokio::spawn(clean_up(chat.clone(), Arc::clone(&config), realm));
+    }
     let access = Access::own(auth::Keys::new(settings), &settings.allow);
     let table = Table { dialect: web.dialect("maxleap", refusal, access), prefix: &settings.prefix };
-    let dialect = unknown(users(objects(table))).dialect;
+    let dialect = unknown(others(rooms(groups(users(people(objects(table))))))).dialect;
     let cors = cors(&settings.cors_origins);
     let router = dialect.finish(Maxleap { chat, config, apps });
     // Outside of all else: a browser asks beforehand without a key, and reads no refusal that does not name its origin.
@@ -113,6 +118,59 @@ fn objects(table: Table<'_>) -> Table<'_> {
         .on("room_attributes", GET, "/rooms/{room}/attributes", run!(attributes::of_room::all))
         .on("room_attributes_clear", DELETE, "/rooms/{room}/attributes", run!(attributes::of_room::clear))
         .on("room_attribute", GET, "/rooms/{room}/attributes/{key}", run!(attributes::of_room::one))
+}
+
+/// What is between users.
+fn people(table: Table<'_>) -> Table<'_> {
+    table
+        .on("users", GET, "/ctx", run!(search::users))
+        .on("friends", GET, "/ctx/{user}/friends", run!(friends::list))
+        .on("friend_add", POST, "/ctx/{user}/friends/{friend}", run!(friends::befriend))
+        .on("friend", GET, "/ctx/{user}/friends/{friend}", run!(friends::friendship))
+        .on("friend_remove", DELETE, "/ctx/{user}/friends/{friend}", run!(friends::unfriend))
+        .on("friend_chats", GET, "/ctx/{user}/friends/{friend}/chats", run!(chats::friend))
+        .on("strangers", GET, "/ctx/{user}/strangers", run!(strangers::list))
+        .on("stranger", GET, "/ctx/{user}/strangers/{stranger}", run!(strangers::look))
+        .on("stranger_chats", GET, "/ctx/{user}/strangers/{stranger}/chats", run!(chats::stranger))
+        .on("user_groups", GET, "/ctx/{user}/groups", run!(groups::of_user))
+        .on("user_rooms", GET, "/ctx/{user}/rooms", run!(groups::rooms_of_user))
+}
+
+fn groups(table: Table<'_>) -> Table<'_> {
+    table
+        .on("group_create", POST, "/groups", run!(groups::create_group))
+        .on("groups", GET, "/groups", run!(groups::search_groups))
+        .on("group", LOAD, "/groups/{group}", run!(groups::group))
+        .on("group_update", PUT, "/groups/{group}", run!(groups::update_group))
+        .on("group_delete", DELETE, "/groups/{group}", run!(groups::delete_group))
+        .on("group_members_add", POST, "/groups/{group}/members", run!(members::add_to_group))
+        .on("group_members_remove", DELETE, "/groups/{group}/members", run!(members::remove_from_group))
+        .on("group_join", POST, "/groups/{group}/members/{user}", run!(members::join_group))
+        .on("group_leave", DELETE, "/groups/{group}/members/{user}", run!(members::leave_group))
+        .on("group_chats", GET, "/groups/{group}/chats", run!(chats::group))
+        .on("group_chats_clear", DELETE, "/groups/{group}/chats", run!(chats::clear_group))
+}
+
+fn rooms(table: Table<'_>) -> Table<'_> {
+    table
+        .on("room_create", POST, "/rooms", run!(groups::create_room))
+        .on("rooms", GET, "/rooms", run!(groups::search_rooms))
+        .on("room", LOAD, "/rooms/{room}", run!(groups::room))
+        .on("room_update", PUT, "/rooms/{room}", run!(groups::update_room))
+        .on("room_delete", DELETE, "/rooms/{room}", run!(groups::delete_room))
+        .on("room_members_add", POST, "/rooms/{room}/members", run!(members::add_to_room))
+        .on("room_members_remove", DELETE, "/rooms/{room}/members", run!(members::remove_from_room))
+        .on("room_join", POST, "/rooms/{room}/members/{user}", run!(members::join_room))
+        .on("room_leave", DELETE, "/rooms/{room}/members/{user}", run!(members::leave_room))
+}
+
+fn others(table: Table<'_>) -> Table<'_> {
+    table
+        .on("passenger_create", POST, "/passengers", run!(passengers::create))
+        .on("passenger", LOAD, "/passengers/{passenger}", run!(passengers::look))
+        .on("passenger_chats", GET, "/passengers/{passenger}/chats/{user}", run!(chats::passenger))
+        .on("system", POST, "/system", run!(system::everybody))
+        .on("system_target", POST, "/system/{target}", run!(system::target))
 }
 
 /// What begins like an endpoint and is none. Without a prefix all other paths are those of other APIs.

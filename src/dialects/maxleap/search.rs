@@ -27,7 +27,7 @@ pub struct Search {
     limit: usize,
 }
 
-/// GET `/ctx?attr=v&_skip&_limit&_sort`.
+/// GET `/ctx?attr=v&_skip&_limit&_sort`. `ts` is when a user was last online, 0 where the server cannot tell.
 pub async fn users(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Failure> {
     let search = Search::of(request.query)?;
     let mut all: BTreeSet<BareJid> = cx.chat.recorded_users(cx.call, &cx.app.realm).await?.into_iter().collect();
@@ -61,12 +61,14 @@ pub async fn users(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Fai
     }
     let page = search.page(found);
     let addresses: Vec<BareJid> = page.iter().map(|(_, _, user)| user.clone()).collect();
-    let online = friends::online(cx, &addresses).await?;
-    let row = |((id, attributes, _), online): ((String, Map<String, Value>, BareJid), bool)| {
-        // When a user last changed is recorded nowhere.
-        json!({"id": id, "online": online, "ts": 0, "attributes": attributes})
-    };
-    Ok(Reply::ok(page.into_iter().zip(online).map(row).collect::<Value>()))
+    let (online, last) = tokio::join!(friends::online(cx, &addresses), cx.chat.last_online(cx.call, &addresses));
+    let online = online?;
+    let mut rows = Vec::with_capacity(page.len());
+    for (((id, attributes, _), online), last) in page.into_iter().zip(online).zip(last) {
+        let ts = last?.unwrap_or_default();
+        rows.push(json!({"id": id, "online": online, "ts": ts, "attributes": attributes}));
+    }
+    Ok(Reply::ok(rows))
 }
 
 impl Search {
@@ -183,9 +185,8 @@ mod tests {
                 row("a", json!({"a": 10, "b": 2})),
             ]
         };
-        let ids = |sort| -> String {
-            search(&[("_sort", Some(sort))]).page(rows()).into_iter().map(|(id, ..)| id).collect()
-        };
+        let ids =
+            |sort| -> String { search(&[("_sort", Some(sort))]).page(rows()).into_iter().map(|(id, ..)| id).collect() };
         assert_eq!(ids("a"), "bacde");
         assert_eq!(ids("a,b"), "bcade");
         assert_eq!(ids("-a,-b"), "dacbe");

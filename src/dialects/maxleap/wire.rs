@@ -33,6 +33,8 @@ pub enum Reply {
     Empty(StatusCode),
     /// A body.
     Json(StatusCode, Value),
+    /// A body, and headers: none but those that [`crate::dialects::maxleap::routes`] lets scripts in a browser read.
+    With(StatusCode, Value, Vec<(&'static str, String)>),
 }
 
 impl Query {
@@ -151,15 +153,21 @@ impl Reply {
 
 impl IntoResponse for Reply {
     fn into_response(self) -> Response {
-        let (status, body) = match self {
-            Reply::Empty(status) => (status, None),
-            Reply::Json(status, body) => (status, Some(body.to_string())),
+        let (status, body, headers) = match self {
+            Reply::Empty(status) => (status, None, Vec::new()),
+            Reply::Json(status, body) => (status, Some(body.to_string()), Vec::new()),
+            Reply::With(status, body, headers) => (status, Some(body.to_string()), headers),
         };
         let typed = body.is_some();
         let mut response = Response::new(body.map_or_else(Body::empty, Body::from));
         *response.status_mut() = status;
         if typed {
             response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+        }
+        for (name, value) in headers {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                response.headers_mut().insert(name, value);
+            }
         }
         response.extensions_mut().insert(Outcome("ok"));
         response
