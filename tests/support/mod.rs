@@ -15,6 +15,7 @@ pub mod client;
 pub mod element;
 pub mod gateway;
 pub mod maxleap;
+pub mod people;
 pub mod room;
 pub mod servers;
 pub mod verbs;
