@@ -3,9 +3,12 @@
 //! Reading is tolerant: what a server adds or leaves out beyond what is needed never makes an answer unreadable.
 
 pub mod bookmarks;
+pub mod card;
 pub mod commands;
 pub mod data_form;
+pub mod directory;
 pub mod disco;
+pub mod entity_time;
 pub mod invite;
 pub mod iq;
 pub mod message;
@@ -14,6 +17,7 @@ pub mod muc_admin;
 pub mod mucsub;
 pub mod privilege;
 pub mod pubsub;
+pub mod roster;
 pub mod rsm;
 pub mod stanza_error;
 pub mod vcard;

@@ -4,6 +4,17 @@ use jid::BareJid;
 use serde_json::Value;
 
 use super::{Call, Chat, ChatError, Realm};
+use crate::xml::Element;
+use crate::xml::element::Build as _;
+use crate::xmpp::card;
+
+/// Messages in one write, and about how many bytes: well below what the link lets wait.
+const CHUNK: usize = 1000;
+const CHUNK_BYTES: usize = 2 << 20;
+/// What a message weighs beside its body and JSON.
+const FRAME: usize = 512;
+/// The resource of a domain at which both products take announcements to those who are online.
+const ONLINE: &str = "announce/online";
 
 /// Namespace and name of the child that holds JSON (in `<json xmlns='urn:xmpp:json:0'/>`, XEP-0335).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +38,18 @@ pub struct Card {
     pub store: bool,
 }
 
+impl Card {
+    fn message(&self, from: &str, to: &str, json: &str, store: bool) -> Element {
+        card::message(from, to, &self.body, self.child.ns, self.child.name, json, store)
+    }
+}
+
 impl Chat {
     /// Sends a card from the realm's domain to each of `users`; one outcome each. Sent when the server has processed it.
+    ///
+    /// # Errors
+    /// [`ChatError::UnknownUser`] for whoever has no account. On Prosody a recipient's refusal is seen too; on ejabberd
+    /// it goes to the domain itself.
     pub async fn notify(
         &self,
         call: &Call,
@@ -36,11 +57,42 @@ impl Chat {
         users: &[BareJid],
         card: &Card,
     ) -> Vec<Result<(), ChatError>> {
-        todo!("{call:?} {realm:?} {users:?} {card:?}")
+        let json = card.json.to_string();
+        let mut outcomes: Vec<Result<(), ChatError>> = Vec::with_capacity(users.len());
+        for (user, exists) in users.iter().zip(self.core.exist(call, users).await) {
+            outcomes.push(match exists {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(ChatError::UnknownUser(user.clone())),
+                Err(error) => Err(error),
+            });
+        }
+        let mut places: Vec<_> = users.iter().zip(&mut outcomes).filter(|(_, outcome)| outcome.is_ok()).collect();
+        let size = card.body.len() + json.len() + FRAME;
+        for chunk in places.chunks_mut((CHUNK_BYTES / size).clamp(1, CHUNK)) {
+            let message = |user: &BareJid| {
+                card.message(&realm.domain, user.as_str(), &json, card.store).with("id", self.core.link.new_id(call))
+            };
+            let messages: Vec<Element> = chunk.iter().map(|(user, _)| message(user)).collect();
+            let sent = self.core.link.send_all_routed(call, &messages).await;
+            for ((user, outcome), sent) in chunk.iter_mut().zip(sent) {
+                match sent {
+                    Ok(None) => {}
+                    Ok(Some(bounce)) => **outcome = Err(self.core.bounced(call, user, &bounce).await),
+                    Err(error) => **outcome = Err(error.into()),
+                }
+            }
+        }
+        outcomes
     }
 
-    /// Sends a card from the realm's domain to everybody who is online there.
+    /// Sends a card from the realm's domain to everybody who is online there, as a headline: it is never kept, whatever
+    /// `store` says. Sent when the server has taken it; it passes it on by itself.
+    ///
+    /// # Errors
+    /// [`ChatError::Right`] when the server does not let the gateway announce.
     pub async fn broadcast(&self, call: &Call, realm: &Realm, card: &Card) -> Result<(), ChatError> {
-        todo!("{call:?} {realm:?} {card:?}")
+        let to = format!("{}/{ONLINE}", realm.domain);
+        let message = card.message(&self.core.component, &to, &card.json.to_string(), false);
+        self.core.announce(call, &realm.domain, message.with("id", self.core.link.new_id(call))).await
     }
 }

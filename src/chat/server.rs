@@ -1,6 +1,8 @@
 //! The one place where ejabberd and Prosody differ: each verb's step, by product.
 
+mod admin;
 mod ejabberd;
+mod people;
 mod prosody;
 
 use jid::BareJid;

@@ -8,6 +8,16 @@ use crate::xml::element::{Build, el};
 pub const NS: &str = "http://jabber.org/protocol/commands";
 /// Statistics of one account (XEP-0133 section 4.9): on Prosody the way to learn whether it exists.
 pub const USER_STATS: &str = "http://jabber.org/protocol/admin#user-stats";
+/// Makes an account (section 4.1).
+pub const ADD_USER: &str = "http://jabber.org/protocol/admin#add-user";
+/// Deletes accounts (section 4.2).
+pub const DELETE_USER: &str = "http://jabber.org/protocol/admin#delete-user";
+/// When an account was last online (section 4.8).
+pub const LAST_LOGIN: &str = "http://jabber.org/protocol/admin#get-user-lastlogin";
+/// All accounts.
+pub const REGISTERED_USERS: &str = "http://jabber.org/protocol/admin#get-registered-users-list";
+/// Sends to everybody who is online.
+pub const ANNOUNCE: &str = "http://jabber.org/protocol/admin#announce";
 /// Prosody: destroys rooms; its form lists all of them, hidden ones too.
 pub const PROSODY_DESTROY_ROOM: &str = "http://prosody.im/protocol/muc#destroy";
 

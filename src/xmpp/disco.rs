@@ -12,6 +12,11 @@ pub fn info_query() -> Element {
     DiscoInfoQuery { node: None }.into()
 }
 
+/// Asks what a node of an entity is: of a command's node, whether the asker may run it (XEP-0050 section 2.3).
+pub fn node_query(node: &str) -> Element {
+    DiscoInfoQuery { node: Some(node.to_owned()) }.into()
+}
+
 /// True when a disco#info answer names the feature.
 pub fn has_feature(reply: &Element, feature: &str) -> bool {
     reply.get_child("query", INFO).is_some_and(|query| {

@@ -1,5 +1,7 @@
 //! ejabberd's way: MUC/Sub for rooms, users' own sessions for what only they may do. Facts measured on 23.01 and 24.12.
 
+pub(super) mod people;
+
 use std::time::Duration;
 
 use futures::{StreamExt as _, stream};

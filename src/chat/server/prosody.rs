@@ -1,5 +1,7 @@
 //! Prosody's way: occupants that the gateway seats for users, privileged messages and IQs. Facts measured on 0.12 and 13.0.
 
+pub(super) mod people;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,0 +1,148 @@
+//! Administrative commands (XEP-0133), which both products have, and how each refuses them.
+
+use jid::BareJid;
+
+use super::super::core::{Core, WINDOW};
+use super::super::{Call, ChatError};
+use super::Product;
+use crate::session::RESOURCE_PREFIX;
+use crate::xml::Element;
+use crate::xmpp::commands::{self, Answer};
+use crate::xmpp::data_form;
+use crate::xmpp::iq;
+use crate::xmpp::stanza_error::StanzaError;
+
+/// Why a command was not done.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// A stanza error (ejabberd).
+    Error(StanzaError),
+    /// An error note in a result (Prosody).
+    Note(String),
+}
+
+impl Refusal {
+    /// True for the stanza error of this condition.
+    pub(super) fn is(&self, condition: &str) -> bool {
+        matches!(self, Self::Error(error) if error.is(condition))
+    }
+}
+
+impl From<Refusal> for ChatError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Error(error) => ChatError::refused(error),
+            Refusal::Note(text) => ChatError::Refused {
+                by: "the XMPP server".into(),
+                condition: "undefined-condition".into(),
+                text: Some(text),
+            },
+        }
+    }
+}
+
+impl Core {
+    /// Runs a command on the host of `user`, with a form filled in.
+    pub(super) async fn command(
+        &self,
+        call: &Call,
+        domain: &str,
+        command: Element,
+    ) -> Result<Result<Answer, Refusal>, ChatError> {
+        let product = self.product(call).await?;
+        let answer = self.ask(call, iq::set(&self.component, domain, command)).await?;
+        self.answered(product, answer)
+    }
+
+    /// One command with one field for each of `users`, asked side by side.
+    pub(super) async fn command_for_each(
+        &self,
+        call: &Call,
+        users: &[BareJid],
+        node: &str,
+    ) -> Vec<Result<Result<Answer, Refusal>, ChatError>> {
+        let product = match self.product(call).await {
+            Ok(product) => product,
+            Err(error) => return users.iter().map(|_| Err(error.clone())).collect(),
+        };
+        let question = |user: &BareJid| {
+            let fields = [("accountjid", user.as_str())];
+            iq::set(&self.component, user.domain().as_str(), commands::execute_with(node, &fields))
+        };
+        let answers = self.ask_all(call, users.iter().map(question).collect(), WINDOW).await;
+        answers.into_iter().map(|answer| self.answered(product, answer?)).collect()
+    }
+
+    /// How many sessions each of `users` has, with presence or without, those of the gateway itself left out. None for
+    /// one who has no account.
+    pub(in super::super) async fn count_sessions(
+        &self,
+        call: &Call,
+        users: &[BareJid],
+    ) -> Vec<Result<usize, ChatError>> {
+        let answers = self.command_for_each(call, users, commands::USER_STATS).await;
+        let own = |resource: &String| resource.is_empty() || resource.starts_with(RESOURCE_PREFIX);
+        answers
+            .into_iter()
+            .map(|answer| match answer? {
+                Ok(answer) => {
+                    let form = answer.form.ok_or_else(|| unreadable("user-stats"))?;
+                    Ok(data_form::values(&form, "onlineresources").iter().filter(|name| !own(name)).count())
+                }
+                Err(Refusal::Note(_)) => Ok(0),
+                Err(Refusal::Error(error)) if error.is("item-not-found") => Err(self.no_command(Product::Ejabberd)),
+                Err(refusal) => Err(refusal.into()),
+            })
+            .collect()
+    }
+
+    /// Tells a missing right from another refusal.
+    fn answered(
+        &self,
+        product: Product,
+        answer: Result<Element, StanzaError>,
+    ) -> Result<Result<Answer, Refusal>, ChatError> {
+        match answer {
+            Ok(reply) => {
+                let answer = commands::read(&reply).ok_or_else(|| unreadable("a command"))?;
+                Ok(match answer.error {
+                    Some(note) => Err(Refusal::Note(note)),
+                    None => Ok(answer),
+                })
+            }
+            Err(error) if error.is("forbidden") || error.is("not-allowed") => Err(ChatError::Right(format!(
+                "an administrative command was refused ({error}): {}",
+                self.lines(product)
+            ))),
+            Err(error) if error.is("service-unavailable") => Err(self.no_command(product)),
+            Err(error) => Ok(Err(Refusal::Error(error))),
+        }
+    }
+
+    /// The server does not know a command.
+    pub(super) fn no_command(&self, product: Product) -> ChatError {
+        ChatError::Right(format!("there is no such administrative command: {}", self.lines(product)))
+    }
+
+    fn lines(&self, product: Product) -> String {
+        match product {
+            Product::Ejabberd => format!(
+                "enable mod_adhoc and mod_configure, and let the access rule `configure` allow {:?} (config/ejabberd.yml)",
+                self.component
+            ),
+            Product::Prosody => format!(
+                "enable admin_adhoc on the VirtualHost, and name {:?} in its admins (config/prosody.cfg.lua)",
+                self.component
+            ),
+        }
+    }
+}
+
+/// An answer that lacks what it has to hold.
+pub(super) fn unreadable(of: &str) -> ChatError {
+    ChatError::Refused {
+        by: "the XMPP server".into(),
+        condition: "undefined-condition".into(),
+        text: Some(format!("the answer to {of} cannot be read")),
+    }
+}
