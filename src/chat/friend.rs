@@ -111,8 +111,8 @@ impl Chat {
     /// Who began a friendship, and when, as far as the gateway made it.
     async fn noted(&self, call: &Call, realm: &Realm, one: &BareJid, other: &BareJid) -> Result<Friendship, ChatError> {
         let (subject, key) = place(one, other);
-        let record = self.record(call, realm, &subject).await?;
-        Ok(read(record.notes.get(key.as_str()), one, other))
+        let note = self.note(call, realm, &subject, key.as_str()).await?;
+        Ok(read(note.as_ref(), one, other))
     }
 }
 

@@ -122,6 +122,22 @@ impl Chat {
         self.core.replace_attributes(call, realm, subject, attributes).await
     }
 
+    /// One note.
+    ///
+    /// # Errors
+    /// As [`Chat::record`].
+    pub async fn note(
+        &self,
+        call: &Call,
+        realm: &Realm,
+        subject: &Subject,
+        key: &str,
+    ) -> Result<Option<Value>, ChatError> {
+        let id = item(NOTE, key);
+        let items = self.core.read_node(call, &realm.pubsub, &name::node(subject), &[&id]).await?;
+        Ok(Record::read(items).notes.swap_remove(key))
+    }
+
     /// Sets a note; `None` removes it.
     ///
     /// # Errors
