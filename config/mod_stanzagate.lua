@@ -25,6 +25,12 @@ if module:get_host_type() == "local" then
 	module:hook("resource-bind", note);
 	module:hook("resource-unbind", note);
 
+	-- Prosody keeps the contact list of a deleted account in its cache, where a new one of that name would find it.
+	module:hook_global("user-deleted", function(event)
+		local cache = event.host == module.host and prosody.hosts[module.host].roster_cache;
+		if cache then cache:set(event.username .. "@" .. event.host, nil); end
+	end, -100);
+
 	local function refused(event)
 		if component and event.stanza.attr.from == component then return false; end
 		event.origin.send(st.error_reply(event.stanza, "auth", "forbidden"));

@@ -1,4 +1,4 @@
-//! Entity time (XEP-0202), to know in which zone a server writes times as text, and last activity (XEP-0012).
+//! Entity time (XEP-0202): in which time zone a server writes the times that it tells as text.
 
 use xmpp_parsers::date::DateTime;
 pub use xmpp_parsers::ns::TIME as NS;
@@ -20,18 +20,6 @@ pub fn offset(reply: &Element) -> Option<String> {
 pub fn local_ms(text: &str, offset: &str) -> Option<u64> {
     let time: DateTime = format!("{}{offset}", text.trim().replacen(' ', "T", 1)).parse().ok()?;
     u64::try_from(time.0.timestamp_millis()).ok()
-}
-
-const LAST: &str = "jabber:iq:last";
-
-/// Asks when somebody was last available.
-pub fn last_query() -> Element {
-    el("query", LAST)
-}
-
-/// How many seconds ago that was.
-pub fn seconds_since(reply: &Element) -> Option<u64> {
-    reply.get_child("query", LAST)?.attr("seconds")?.parse().ok()
 }
 
 #[cfg(test)]

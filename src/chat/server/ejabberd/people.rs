@@ -8,10 +8,11 @@ use jid::BareJid;
 
 use crate::chat::core::Core;
 use crate::chat::server::Product;
-use crate::chat::server::admin::unreadable;
+use crate::chat::server::admin::{Refusal, unreadable};
 use crate::chat::{Call, ChatError};
 use crate::xml::Element;
 use crate::xml::element::{Build, client};
+use crate::xmpp::commands::Answer;
 use crate::xmpp::roster::{self, Item};
 use crate::xmpp::stanza_error::StanzaError;
 use crate::xmpp::{commands, data_form, disco, entity_time, iq};
@@ -65,51 +66,31 @@ pub(in super::super) async fn accounts(core: &Core, call: &Call, domain: &str) -
     Ok(listed.iter().filter_map(|jid| BareJid::new(jid).ok()).collect())
 }
 
-/// The command takes a session of the gateway's for the user's own: then mod_last is asked in that very session. For
-/// one who was never online it gives the time when the account was made. It writes local time without a zone.
+/// For one who was never online the command gives the time when the account was made. It takes a session of the gateway's
+/// for the user's own, and writes local time without a zone.
 pub(in super::super) async fn last_seen(
     core: &Core,
     call: &Call,
     users: &[BareJid],
 ) -> Vec<Result<Option<u64>, ChatError>> {
     let Some(first) = users.first() else { return Vec::new() };
-    let zone = async {
-        let question = iq::get(&core.component, first.domain().as_str(), entity_time::query());
-        Ok::<_, ChatError>(core.ask(call, question).await?.ok().and_then(|reply| entity_time::offset(&reply)))
-    };
-    // A server without mod_time is taken to live in UTC.
-    let zone = match zone.await {
-        Ok(zone) => zone.unwrap_or_else(|| "Z".into()),
+    let question = iq::get(&core.component, first.domain().as_str(), entity_time::query());
+    let zone = match core.ask(call, question).await {
+        Ok(reply) => reply.ok().and_then(|reply| entity_time::offset(&reply)),
         Err(error) => return users.iter().map(|_| Err(error.clone())).collect(),
     };
+    // A server without mod_time is taken to live in UTC.
+    let zone = zone.unwrap_or_else(|| "Z".into());
     let answers = core.command_for_each(call, users, commands::LAST_LOGIN).await;
-    let sessions = core.count_sessions(call, users).await;
-    let mut seen = Vec::with_capacity(users.len());
-    for ((user, answer), sessions) in users.iter().zip(answers).zip(sessions) {
-        seen.push(
-            async {
-                let form = match answer? {
-                    Ok(answer) => answer.form,
-                    Err(refusal) if refusal.is("item-not-found") => return Err(core.no_command(Product::Ejabberd)),
-                    Err(refusal) => return Err(refusal.into()),
-                };
-                let text = form.map(|form| data_form::values(&form, "lastlogin")).unwrap_or_default().concat();
-                match sessions? {
-                    0 if text != ONLINE => Ok(entity_time::local_ms(&text, &zone)),
-                    0 => last_in_session(core, call, user).await,
-                    _ => Ok(Some(now_ms())),
-                }
-            }
-            .await,
-        );
-    }
-    seen
-}
-
-async fn last_in_session(core: &Core, call: &Call, user: &BareJid) -> Result<Option<u64>, ChatError> {
-    let request = client("iq").with("type", "get").child(entity_time::last_query()).with("to", user.as_str());
-    let Ok(reply) = iq::outcome(core.sessions.iq(call, user, request).await?) else { return Ok(None) };
-    Ok(entity_time::seconds_since(&reply).map(|seconds| now_ms().saturating_sub(seconds.saturating_mul(1000))))
+    let read = |answer: Result<Answer, Refusal>| match answer {
+        Ok(answer) => {
+            let said = answer.form.map(|form| data_form::values(&form, "lastlogin")).unwrap_or_default().concat();
+            Ok(if said == ONLINE { Some(now_ms()) } else { entity_time::local_ms(&said, &zone) })
+        }
+        Err(refusal) if refusal.is("item-not-found") => Err(core.no_command(Product::Ejabberd)),
+        Err(refusal) => Err(refusal.into()),
+    };
+    answers.into_iter().map(|answer| read(answer?)).collect()
 }
 
 /// mod_announce works apart from the stream, so that its refusal may come too late to be seen: its command is looked at
