@@ -1,72 +1,141 @@
 -- Stanzagate's helper module for Prosody 0.12 and 13.0: what a component may ask of no packaged module.
 --
--- It answers one component only, the one that `stanzagate_component` names.
+-- It answers one component only, the one that `stanzagate_component` names. Load it on the VirtualHost and on the MUC
+-- component.
 
--- The accounts of a host. No packaged module lets a component list them.
---
---   <iq type='get' to='example.org'><accounts xmlns='urn:stanzagate:helper:0' after='NAME'/></iq>
---   -> <accounts more='true'><account name='…'/>…</accounts>       sorted, at most one page, those behind NAME
---   <iq type='get' to='example.org'><last xmlns='urn:stanzagate:helper:0'><account name='…'/>…</last></iq>
---   -> <last><account name='…' at='SECONDS SINCE 1970'/>…</last>   no `at` for one who was never seen
-if module:get_host_type() == "local" then
-	local st = require "util.stanza";
-	local usermanager = require "core.usermanager";
+local jid_split = require "util.jid".split;
+local st = require "util.stanza";
+local user_exists = require "core.usermanager".user_exists;
 
-	local xmlns = "urn:stanzagate:helper:0";
-	local component = module:get_option_string("stanzagate_component");
-	local page_names, page_bytes = 5000, 250000;
-	local sessions = prosody.hosts[module.host].sessions;
-	local seen = module:open_store("stanzagate_seen");
+local xmlns_mam = "urn:xmpp:mam:2";
+local xmlns_helper = "urn:stanzagate:helper:0";
 
-	local function note(event)
-		local username = event.session and event.session.username;
-		if username then seen:set(username, { at = os.time() }); end
-	end
-	module:hook("resource-bind", note);
-	module:hook("resource-unbind", note);
-
-	-- Prosody keeps the contact list of a deleted account in its cache, where a new one of that name would find it.
-	module:hook_global("user-deleted", function(event)
-		local cache = event.host == module.host and prosody.hosts[module.host].roster_cache;
-		if cache then cache:set(event.username .. "@" .. event.host, nil); end
-	end, -100);
-
-	local function refused(event)
-		if component and event.stanza.attr.from == component then return false; end
-		event.origin.send(st.error_reply(event.stanza, "auth", "forbidden"));
-		return true;
-	end
-
-	module:hook("iq-get/host/" .. xmlns .. ":accounts", function(event)
-		if refused(event) then return true; end
-		local after = event.stanza.tags[1].attr.after;
-		local names = {};
-		for name in usermanager.users(module.host) do
-			if not after or name > after then names[#names + 1] = name; end
-		end
-		table.sort(names);
-		local reply, bytes, last = st.reply(event.stanza):tag("accounts", { xmlns = xmlns }), 0, 0;
-		for n, name in ipairs(names) do
-			bytes = bytes + #name + 20;
-			if n > page_names or bytes > page_bytes then break; end
-			reply:tag("account", { name = name }):up();
-			last = n;
-		end
-		if last < #names then reply.tags[1].attr.more = "true"; end
-		event.origin.send(reply);
-		return true;
-	end);
-
-	module:hook("iq-get/host/" .. xmlns .. ":last", function(event)
-		if refused(event) then return true; end
-		local reply = st.reply(event.stanza):tag("last", { xmlns = xmlns });
-		for _, account in ipairs(event.stanza.tags[1].tags) do
-			local name = account.attr.name or "";
-			local known = name ~= "" and not sessions[name] and seen:get(name);
-			local at = sessions[name] and os.time() or known and known.at;
-			reply:tag("account", { name = name, at = at and string.format("%d", at) }):up();
-		end
-		event.origin.send(reply);
-		return true;
-	end);
+local component = module:get_option_string("stanzagate_component");
+if not component then
+	module:log("error", "stanzagate_component is not set: nobody is answered");
+	return;
 end
+
+-- True for what the component itself sent. Its connection is looked at too: another component that may send from any
+-- address must not pass for it.
+local function asked_by_component(event)
+	local origin = event.origin;
+	return origin.type == "component" and origin.host == component and event.stanza.attr.from == component;
+end
+
+local function refuse(event, condition, text)
+	event.origin.send(st.error_reply(event.stanza, "cancel", condition, text));
+	return true;
+end
+
+-- On a MUC component: emptying the archive of a room.
+--     <iq type='set' from='COMPONENT' to='ROOM'><purge xmlns='urn:stanzagate:helper:0'/></iq>
+
+if module:get_host_type() == "component" then
+	local get_room_from_jid = module:depends "muc".get_room_from_jid;
+	-- The store of mod_muc_mam.
+	local archive = module:open_store("muc_log", "archive");
+
+	module:hook("iq-set/bare/"..xmlns_helper..":purge", function (event)
+		if not asked_by_component(event) then return; end
+		local room = get_room_from_jid(event.stanza.attr.to);
+		if not room then
+			return refuse(event, "item-not-found");
+		elseif not archive or not archive.delete then
+			return refuse(event, "feature-not-implemented", "The storage of the room archives cannot delete");
+		end
+		local ok, err = archive:delete((jid_split(room.jid)));
+		if not ok then
+			module:log("error", "The archive of %s was not emptied: %s", room.jid, err);
+			return refuse(event, "internal-server-error");
+		end
+		-- What a room shows to those who enter is kept apart.
+		room._history = nil;
+		event.origin.send(st.reply(event.stanza));
+		return true;
+	end);
+
+	return;
+end
+
+-- On a VirtualHost: the archive of any account, as its owner reads it (XEP-0313).
+--     <iq type='set' from='COMPONENT' to='USER'><query xmlns='urn:xmpp:mam:2' ...>...</query></iq>
+-- mod_mam answers the session that asks, so it is given one that leads to the component.
+
+module:hook("iq-set/bare/"..xmlns_mam..":query", function (event)
+	if not asked_by_component(event) then return; end
+	local username, host = jid_split(event.stanza.attr.to);
+	if not user_exists(username, host) then
+		return refuse(event, "item-not-found");
+	end
+	local origin = event.origin;
+	local owner = {
+		type = "c2s";
+		username = username;
+		host = host;
+		log = module._log;
+		send = function (stanza) return origin.send(stanza); end;
+	};
+	local answered = module:fire_event("iq-set/self/"..xmlns_mam..":query", { origin = owner; stanza = event.stanza });
+	return answered or refuse(event, "feature-not-implemented", "There is no mod_mam on this host");
+end, 10);
+
+-- On a VirtualHost: its accounts. No packaged module lets a component list them.
+--     <iq type='get' to='HOST'><accounts xmlns='urn:stanzagate:helper:0' after='NAME'/></iq>
+--     -> <accounts more='true'><account name='…'/>…</accounts>       sorted, at most one page, those behind NAME
+
+local users = require "core.usermanager".users;
+local page_names, page_bytes = 5000, 250000;
+
+module:hook("iq-get/host/"..xmlns_helper..":accounts", function (event)
+	if not asked_by_component(event) then return; end
+	local after = event.stanza.tags[1].attr.after;
+	local names = {};
+	for name in users(module.host) do
+		if not after or name > after then names[#names + 1] = name; end
+	end
+	table.sort(names);
+	local reply, bytes, last = st.reply(event.stanza):tag("accounts", { xmlns = xmlns_helper }), 0, 0;
+	for n, name in ipairs(names) do
+		bytes = bytes + #name + 20;
+		if n > page_names or bytes > page_bytes then break; end
+		reply:tag("account", { name = name }):up();
+		last = n;
+	end
+	if last < #names then reply.tags[1].attr.more = "true"; end
+	event.origin.send(reply);
+	return true;
+end);
+
+-- On a VirtualHost: when accounts were last online, as far as this module was there to see it.
+--     <iq type='get' to='HOST'><last xmlns='urn:stanzagate:helper:0'><account name='…'/>…</last></iq>
+--     -> <last><account name='…' at='SECONDS SINCE 1970'/>…</last>   no `at` for one who was never seen
+
+local sessions = prosody.hosts[module.host].sessions;
+local seen = module:open_store("stanzagate_seen");
+
+local function note(event)
+	local username = event.session and event.session.username;
+	if username then seen:set(username, { at = os.time() }); end
+end
+module:hook("resource-bind", note);
+module:hook("resource-unbind", note);
+
+module:hook("iq-get/host/"..xmlns_helper..":last", function (event)
+	if not asked_by_component(event) then return; end
+	local reply = st.reply(event.stanza):tag("last", { xmlns = xmlns_helper });
+	for _, account in ipairs(event.stanza.tags[1].tags) do
+		local name = account.attr.name or "";
+		local known = name ~= "" and not sessions[name] and seen:get(name);
+		local at = sessions[name] and os.time() or known and known.at;
+		reply:tag("account", { name = name, at = at and string.format("%d", at) }):up();
+	end
+	event.origin.send(reply);
+	return true;
+end);
+
+-- Prosody keeps the contact list of a deleted account in its cache, where a new one of that name would find it.
+module:hook_global("user-deleted", function (event)
+	local cache = event.host == module.host and prosody.hosts[module.host].roster_cache;
+	if cache then cache:set(event.username.."@"..event.host, nil); end
+end, -100);

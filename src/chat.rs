@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod address;
+mod archives;
 mod cache;
 pub mod card;
 pub mod check;
@@ -16,6 +17,7 @@ mod inbound;
 mod members;
 pub mod message;
 pub mod profile;
+mod reading;
 pub mod record;
 pub mod room;
 mod rooms;
@@ -24,7 +26,9 @@ mod seating;
 mod seats;
 mod send;
 mod server;
+mod stored;
 mod stray;
+mod timeline;
 pub mod user_id;
 mod waiters;
 
@@ -38,7 +42,7 @@ use self::core::{Core, Incoming};
 use crate::config::Config;
 pub use crate::link::{Call, LinkError, LinkState};
 use crate::link::{Link, LinkConfig};
-use crate::session::Sessions;
+use crate::session::{Sessions, Stray};
 use crate::xml::read::Bounds;
 pub use address::{Addresses, Realm};
 pub use error::ChatError;
@@ -69,6 +73,12 @@ impl Chat {
         let link = Link::start(link_config(&config, addresses.domain())?, inbound, metrics.link.clone());
         let (stray, pass_on) = stray::passing();
         pass_on(link.clone());
+        let unasked = incoming.clone();
+        let stray: Stray = Arc::new(move |user, message| {
+            if !unasked.archives.take(Some(user), &message) {
+                stray(user, message);
+            }
+        });
         let sessions = Sessions::new(config.clone(), metrics.session.clone(), stray)?;
         let core = Arc::new(Core::new(config, addresses, link, sessions, incoming));
         tokio::spawn(Core::sweep(Arc::downgrade(&core)));

@@ -7,6 +7,7 @@ use jid::BareJid;
 use parking_lot::RwLock;
 use tokio::sync::OnceCell;
 
+use super::archives::Archives;
 use super::cache::Cache;
 use super::seats::Seats;
 use super::server::Product;
@@ -53,6 +54,8 @@ pub(super) struct Incoming {
     pub(super) reflections: Waiters<(BareJid, String), Reflection>,
     /// Our own presence in a room, by room and the full JID it was sent to.
     pub(super) entries: Waiters<(BareJid, String), Element>,
+    /// Queries of archives, with what has come of them.
+    pub(super) archives: Archives,
     /// Rooms whose members have changed since they were last looked at.
     pub(super) changed: RwLock<Vec<BareJid>>,
     /// Who answers requests for a key.

@@ -1,10 +1,22 @@
 //! Messages from the archives (XEP-0313): of two users, of a room, of all with whom a user has spoken.
 
+use std::collections::HashMap;
+
 use jid::BareJid;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::card::CardChild;
-use super::{Call, Chat, ChatError, Realm};
+use super::core::Core;
+use super::reading::Entry;
+use super::record::Subject;
+use super::server::archive::Archive;
+use super::stored::{self, Content, Speaker};
+use super::{Call, Chat, ChatError, Realm, timeline};
+
+/// The note that says until which moment a room's history was cleared.
+const CLEARED: &str = "cleared";
+/// Entries of a user's archive that are looked at for those with whom he has spoken.
+const LOOKED_AT: usize = 2000;
 
 /// Which messages are wanted: the newest `limit` of those at or after `since_ms` and before `before_ms`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +47,13 @@ pub struct Stored {
 
 impl Chat {
     /// What `user` and `peer` said to each other, the oldest first, from the user's archive.
+    ///
+    /// At most `span.limit` and 2,000 entries are read, and 32 MiB, from the newest on: where more of them in a row say
+    /// nothing to a reader, fewer messages than the limit are found.
+    ///
+    /// # Errors
+    /// [`ChatError::UnknownUser`] for either; [`ChatError::Right`] when the server lacks the helper module (Prosody),
+    /// [`ChatError::Session`] when no session of the user can be opened (ejabberd).
     pub async fn private_history(
         &self,
         call: &Call,
@@ -43,10 +62,25 @@ impl Chat {
         span: Span,
         child: CardChild,
     ) -> Result<Vec<Stored>, ChatError> {
-        todo!("{call:?} {user} {peer} {span:?} {child:?}")
+        let core = &self.core;
+        core.require_users(call, &[user, peer]).await?;
+        let read = |message: &_| {
+            let (from, to) = stored::ends(user, message).filter(|_| stored::is_private(message))?;
+            let between = (from == *user && to == *peer) || (from == *peer && to == *user);
+            between.then_some((from, stored::content(message, child)?))
+        };
+        let found = core.newest(call, Archive::User(user), Some(peer), span, read).await?;
+        Ok(found.into_iter().map(|(entry, (from, content))| Stored::new(entry, from, content)).collect())
     }
 
-    /// What was said in a room, the oldest first. What was cleared is not shown.
+    /// What was said in a room, the oldest first. What was cleared is not shown. Bounded as
+    /// [`Chat::private_history`].
+    ///
+    /// The sender is the real one where the archive names him, as it does in rooms that show addresses to everybody; else
+    /// the member who has the nick now, and failing that the room itself.
+    ///
+    /// # Errors
+    /// [`ChatError::UnknownRoom`].
     pub async fn room_history(
         &self,
         call: &Call,
@@ -55,10 +89,31 @@ impl Chat {
         span: Span,
         child: CardChild,
     ) -> Result<Vec<Stored>, ChatError> {
-        todo!("{call:?} {realm:?} {room} {span:?} {child:?}")
+        let core = &self.core;
+        let subject = Subject::Room(room.clone());
+        let (info, record) = futures::join!(core.room_info(call, room), self.record(call, realm, &subject));
+        info?;
+        let cleared = record?.notes.get(CLEARED).and_then(Value::as_u64);
+        let since_ms = cleared.map_or(span.since_ms, |cleared| span.since_ms.max(cleared.saturating_add(1)));
+        let read = |message: &_| Some((stored::speaker(room, message)?, stored::content(message, child)?));
+        let found = core.newest(call, Archive::Room(room), None, Span { since_ms, ..span }, read).await?;
+        let nicks = match found.iter().any(|(_, (speaker, _))| matches!(speaker, Speaker::Nick(_))) {
+            true => core.holders(call, room).await?,
+            false => HashMap::new(),
+        };
+        let name = |speaker| match speaker {
+            Speaker::User(user) => user,
+            Speaker::Nick(nick) => nicks.get(&nick).unwrap_or(room).clone(),
+            Speaker::Room => room.clone(),
+        };
+        Ok(found.into_iter().map(|(entry, (speaker, content))| Stored::new(entry, name(speaker), content)).collect())
     }
 
-    /// Those with whom `user` has spoken since `since_ms`, each with the last message, the newest first.
+    /// Those with whom `user` has spoken since `since_ms`, each with the last message, the newest first. The newest 2,000
+    /// entries of his archive are looked at; rooms and services are left out.
+    ///
+    /// # Errors
+    /// As [`Chat::private_history`].
     pub async fn peers(
         &self,
         call: &Call,
@@ -66,11 +121,67 @@ impl Chat {
         since_ms: u64,
         child: CardChild,
     ) -> Result<Vec<(BareJid, Stored)>, ChatError> {
-        todo!("{call:?} {user} {since_ms} {child:?}")
+        let core = &self.core;
+        core.require_users(call, &[user]).await?;
+        let entries = core.newest_entries(call, Archive::User(user), since_ms, LOOKED_AT).await?;
+        let mut talks: HashMap<BareJid, Vec<Entry>> = HashMap::new();
+        for entry in entries {
+            let peer = stored::peer(user, &entry.message).filter(|peer| peer.node().is_some());
+            if let Some(peer) = peer.filter(|peer| !core.incoming.services.iter().any(|s| s == peer.domain().as_str()))
+            {
+                talks.entry(peer).or_default().push(entry);
+            }
+        }
+        let last = |(peer, talk): (BareJid, Vec<Entry>)| {
+            // A moment is that which the talk alone gives, as when only that is read.
+            let moments = timeline::moments(talk.iter().map(|entry| entry.ms));
+            let (entry, content) = talk.into_iter().zip(moments).rev().find_map(|(entry, ms)| {
+                let content = stored::content(&entry.message, child).filter(|_| stored::is_private(&entry.message))?;
+                Some((Entry { ms, ..entry }, content)).filter(|_| ms >= since_ms)
+            })?;
+            let (from, _) = stored::ends(user, &entry.message)?;
+            Some((peer, Stored::new(entry, from, content)))
+        };
+        let mut peers: Vec<(BareJid, Stored)> = talks.into_iter().filter_map(last).collect();
+        peers.sort_by_key(|(_, stored)| std::cmp::Reverse(stored.ms));
+        Ok(peers)
     }
 
     /// Clears a room's history: gone from the archive where the server can, and for readers of the API in any case.
+    ///
+    /// Prosody empties the room's archive. ejabberd keeps it: it can remove single messages only, and tells every member
+    /// of each; so a note in the room's record says until when readers are shown nothing.
+    ///
+    /// # Errors
+    /// [`ChatError::UnknownRoom`]; [`ChatError::Right`] when Prosody lacks the helper module: the history is hidden from
+    /// readers of the API then, and still in the archive.
     pub async fn clear_room_history(&self, call: &Call, realm: &Realm, room: &BareJid) -> Result<(), ChatError> {
-        todo!("{call:?} {realm:?} {room}")
+        let core = &self.core;
+        core.room_info(call, room).await?;
+        let span = Span { since_ms: 0, before_ms: u64::MAX, limit: 1 };
+        let newest = core.newest(call, Archive::Room(room), None, span, |_| Some(())).await?;
+        let Some((newest, ())) = newest.last() else { return Ok(()) };
+        let subject = Subject::Room(room.clone());
+        self.set_note(call, realm, &subject, CLEARED, Some(&json!(newest.ms))).await?;
+        if core.purge(call, room).await? {
+            // What is said from now on may share the second of what is gone, and take its moments.
+            self.set_note(call, realm, &subject, CLEARED, None).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Stored {
+    fn new(entry: Entry, from: BareJid, content: Content) -> Stored {
+        Stored { archive_id: entry.id, ms: entry.ms, from, body: content.body, json: content.json }
+    }
+}
+
+impl Core {
+    /// Who has which nick in a room.
+    async fn holders(&self, call: &Call, room: &BareJid) -> Result<HashMap<String, BareJid>, ChatError> {
+        let lists = self.lists(call, room).await?;
+        let users = lists.affiliations.keys().chain(&lists.subscribers);
+        Ok(users.filter_map(|user| Some((lists.nick(user)?.to_owned(), user.clone()))).collect())
     }
 }

@@ -30,6 +30,9 @@ impl Incoming {
     }
 
     fn message(&self, message: &Element) {
+        if self.archives.take(None, message) {
+            return;
+        }
         let Some(from) = message.attr("from").and_then(|from| Jid::new(from).ok()) else { return };
         let occupant = from.resource().is_some();
         let from = from.into_bare();

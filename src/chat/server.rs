@@ -1,6 +1,7 @@
 //! The one place where ejabberd and Prosody differ: each verb's step, by product.
 
 mod admin;
+pub(super) mod archive;
 mod ejabberd;
 mod people;
 mod prosody;

@@ -64,3 +64,11 @@ pub fn destroy(reason: &str) -> Element {
     let reason = (!reason.is_empty()).then(|| el("reason", OWNER).text_of(reason));
     el("query", OWNER).child(el("destroy", OWNER).children_from(reason))
 }
+
+/// The real address of an occupant whose message an archive keeps, where the archive says it (XEP-0313 section 5.1.2).
+/// Rooms append it, so that only the last word counts: what stands before may be the sender's own.
+pub fn real_sender(message: &Element) -> Option<BareJid> {
+    let x = message.children().filter(|child| child.is("x", USER)).last()?;
+    let jid = x.get_child("item", USER)?.attr("jid")?;
+    Some(jid::Jid::new(jid).ok()?.into_bare())
+}

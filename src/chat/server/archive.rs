@@ -1,0 +1,82 @@
+//! Asking an archive for a page, and emptying a room's: what each server lets the gateway do.
+
+use jid::BareJid;
+
+use super::super::archives::Gathered;
+use super::super::core::Core;
+use super::super::{Call, ChatError};
+use super::Product;
+use crate::xml::element::{Build, client};
+use crate::xmpp::mam::{self, End, Page};
+use crate::xmpp::stanza_error::StanzaError;
+use crate::xmpp::{helper, iq};
+
+/// Whose archive.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::chat) enum Archive<'a> {
+    /// An account's.
+    User(&'a BareJid),
+    /// A room's.
+    Room(&'a BareJid),
+}
+
+impl Core {
+    /// Asks an archive for a page. A room answers the gateway as its owner. An account's archive answers its owner only:
+    /// on ejabberd in a session of his, on Prosody through the helper module.
+    pub(in crate::chat) async fn archive_page(
+        &self,
+        call: &Call,
+        archive: Archive<'_>,
+        page: &Page<'_>,
+    ) -> Result<Result<(Gathered, End), StanzaError>, ChatError> {
+        let product = self.product(call).await?;
+        let (jid, in_session) = match archive {
+            Archive::User(user) => (user, product == Product::Ejabberd),
+            Archive::Room(room) => (room, false),
+        };
+        let gathering = self.incoming.archives.gather(jid, in_session, page.max);
+        let query = mam::query(gathering.id(), page);
+        let reply = if in_session {
+            iq::outcome(self.sessions.iq(call, jid, client("iq").with("type", "set").child(query)).await?)
+        } else {
+            self.ask(call, iq::set(&self.component, jid.as_str(), query)).await?
+        };
+        match (reply, archive) {
+            (Ok(reply), _) => match mam::end(&reply) {
+                Some(end) => Ok(Ok((gathering.finish(), end))),
+                None => Err(ChatError::Refused {
+                    by: jid.to_string(),
+                    condition: "undefined-condition".into(),
+                    text: Some("its answer is no end of a page of an archive".into()),
+                }),
+            },
+            (Err(error), Archive::User(_)) if !in_session && error.is("service-unavailable") => {
+                Err(self.helper_is_missing("reading the archives of users", "the VirtualHost of the users"))
+            }
+            (Err(error), _) => Ok(Err(error)),
+        }
+    }
+
+    /// Empties a room's archive. False when the server has no way: ejabberd removes single messages only, each with a
+    /// notice to all members.
+    pub(in crate::chat) async fn purge(&self, call: &Call, room: &BareJid) -> Result<bool, ChatError> {
+        if self.product(call).await? == Product::Ejabberd {
+            return Ok(false);
+        }
+        match self.ask(call, iq::set(&self.component, room.as_str(), helper::purge())).await? {
+            Ok(_) => Ok(true),
+            Err(error) if error.is("item-not-found") => Err(ChatError::UnknownRoom(room.clone())),
+            Err(error) if error.is("service-unavailable") || error.is("feature-not-implemented") => {
+                Err(self.helper_is_missing("emptying the archives of rooms", room.domain().as_str()))
+            }
+            Err(error) => Err(ChatError::refused(error)),
+        }
+    }
+
+    fn helper_is_missing(&self, what: &str, host: &str) -> ChatError {
+        ChatError::Right(format!(
+            "{what} needs the module stanzagate (mod_stanzagate.lua) on {host}, with stanzagate_component = {:?} there",
+            self.component
+        ))
+    }
+}
