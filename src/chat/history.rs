@@ -124,27 +124,28 @@ impl Chat {
         let core = &self.core;
         core.require_users(call, &[user]).await?;
         let entries = core.newest_entries(call, Archive::User(user), since_ms, LOOKED_AT).await?;
-        let mut talks: HashMap<BareJid, Vec<Entry>> = HashMap::new();
-        for entry in entries {
+        let mut talks: HashMap<BareJid, Vec<(usize, Entry)>> = HashMap::new();
+        for (place, entry) in entries.into_iter().enumerate() {
             let peer = stored::peer(user, &entry.message).filter(|peer| peer.node().is_some());
             if let Some(peer) = peer.filter(|peer| !core.incoming.services.iter().any(|s| s == peer.domain().as_str()))
             {
-                talks.entry(peer).or_default().push(entry);
+                talks.entry(peer).or_default().push((place, entry));
             }
         }
-        let last = |(peer, talk): (BareJid, Vec<Entry>)| {
+        let last = |(peer, talk): (BareJid, Vec<(usize, Entry)>)| {
             // A moment is that which the talk alone gives, as when only that is read.
-            let moments = timeline::moments(talk.iter().map(|entry| entry.ms));
-            let (entry, content) = talk.into_iter().zip(moments).rev().find_map(|(entry, ms)| {
+            let moments = timeline::moments(talk.iter().map(|(_, entry)| entry.ms));
+            let (place, entry, content) = talk.into_iter().zip(moments).rev().find_map(|((place, entry), ms)| {
                 let content = stored::content(&entry.message, child).filter(|_| stored::is_private(&entry.message))?;
-                Some((Entry { ms, ..entry }, content)).filter(|_| ms >= since_ms)
+                Some((place, Entry { ms, ..entry }, content)).filter(|_| ms >= since_ms)
             })?;
             let (from, _) = stored::ends(user, &entry.message)?;
-            Some((peer, Stored::new(entry, from, content)))
+            Some((place, (peer, Stored::new(entry, from, content))))
         };
-        let mut peers: Vec<(BareJid, Stored)> = talks.into_iter().filter_map(last).collect();
-        peers.sort_by_key(|(_, stored)| std::cmp::Reverse(stored.ms));
-        Ok(peers)
+        let mut peers: Vec<(usize, (BareJid, Stored))> = talks.into_iter().filter_map(last).collect();
+        // By their places: the moments of two talks in one second say nothing of each other.
+        peers.sort_by_key(|(place, _)| std::cmp::Reverse(*place));
+        Ok(peers.into_iter().map(|(_, peer)| peer).collect())
     }
 
     /// Clears a room's history: gone from the archive where the server can, and for readers of the API in any case.

@@ -66,9 +66,9 @@ pub fn destroy(reason: &str) -> Element {
 }
 
 /// The real address of an occupant whose message an archive keeps, where the archive says it (XEP-0313 section 5.1.2).
-/// Rooms append it, so that only the last word counts: what stands before may be the sender's own.
+/// Prosody appends it to whatever the sender says of himself, and ejabberd removes that: so the last word counts.
 pub fn real_sender(message: &Element) -> Option<BareJid> {
-    let x = message.children().filter(|child| child.is("x", USER)).last()?;
-    let jid = x.get_child("item", USER)?.attr("jid")?;
+    let items = message.children().filter(|child| child.is("x", USER)).filter_map(|x| x.get_child("item", USER));
+    let jid = items.filter_map(|item| item.attr("jid")).last()?;
     Some(jid::Jid::new(jid).ok()?.into_bare())
 }
