@@ -23,6 +23,8 @@
 //! - `route` checks the caller ([`access::Access`]) and reads the body before the handler runs; `open_route` does not
 //!   check the caller. Both accept the path with and without one trailing slash. The first argument is the endpoint's
 //!   name in metrics.
+//! - `stream_route` is for bodies too large to hold: the handler takes the body as a stream (`axum::body::Body`,
+//!   `Multipart`) and [`stream::Arrival`] from the extensions, which says why a stream ended early.
 //! - A handler may take [`call::CallOf`] (request id and deadline, for `Chat`), [`access::Caller`] (who calls, from
 //!   where, and [`access::Caller::may_send_as`]) and `axum::body::Bytes` (the body, already bounded).
 //! - It says how the request ended by [`Outcome`] in the response's extensions (`(Outcome("unknown_user"), body)`
@@ -38,6 +40,7 @@ pub mod dialect;
 pub mod health;
 pub mod limiter;
 pub mod listener;
+pub mod stream;
 mod surround;
 
 use std::sync::Arc;

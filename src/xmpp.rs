@@ -22,5 +22,6 @@ pub mod pubsub;
 pub mod roster;
 pub mod rsm;
 pub mod stanza_error;
+pub mod upload;
 pub mod vcard;
 pub mod version;

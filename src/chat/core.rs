@@ -9,6 +9,7 @@ use tokio::sync::OnceCell;
 
 use super::archives::Archives;
 use super::cache::Cache;
+use super::file::Storage;
 use super::seats::Seats;
 use super::server::Product;
 use super::waiters::Waiters;
@@ -43,6 +44,7 @@ pub(super) struct Core {
     pub(super) incoming: Arc<Incoming>,
     known: Cache<BareJid, ()>,
     pub(super) seats: Seats,
+    pub(super) storage: Storage,
 }
 
 /// Where what comes in finds who waits for it. Apart from [`Core`], since the link starts before the core exists.
@@ -79,6 +81,7 @@ impl Core {
                 .map_or_else(|_| config.component.name.clone(), |name| name.to_string()),
             known: Cache::new(life, KNOWN_USERS),
             seats: Seats::new(life),
+            storage: Storage::default(),
             product: OnceCell::new(),
             config,
             addresses,

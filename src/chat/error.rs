@@ -46,6 +46,12 @@ pub enum ChatError {
         /// The error's text.
         text: Option<String>,
     },
+    /// The upload service takes no file of this size; in bytes, where it says so.
+    #[error("the upload service takes no file of this size{}", .0.map(|most| format!(": at most {most} bytes")).unwrap_or_default())]
+    FileTooLarge(Option<u64>),
+    /// The upload service cannot be reached, is full, or has not taken a file.
+    #[error("the file was not stored: {0}")]
+    Storage(String),
     /// The server does not grant the gateway something; the text names it and what to configure.
     #[error("the XMPP server does not allow the gateway this: {0}")]
     Right(String),
@@ -84,6 +90,8 @@ pub enum Kind {
     NotMember,
     /// The server, the room or the recipient refused.
     Refused,
+    /// The upload service has not taken a file.
+    Storage,
     /// Several parts failed, in different ways.
     Partial,
     /// It may or may not have taken effect.
@@ -120,6 +128,8 @@ impl ChatError {
             Self::RoomExists(_) => Kind::RoomExists,
             Self::NotMember { .. } => Kind::NotMember,
             Self::Refused { .. } => Kind::Refused,
+            Self::FileTooLarge(_) => Kind::TooLarge,
+            Self::Storage(_) => Kind::Storage,
             Self::Partial(_) => Kind::Partial,
             Self::Link(error) | Self::Session(SessionError::Link(error)) => match error {
                 LinkError::Encode(EncodeError::TooLarge(..)) => Kind::TooLarge,

@@ -10,16 +10,23 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 /// Why a body was not read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
     /// More bytes than allowed: 413.
+    #[error("the request is too large")]
     TooLarge,
     /// All requests together hold as many bytes as they may: 503.
+    #[error("the gateway holds too many requests")]
     Full,
     /// It did not arrive in time: 408.
+    #[error("the request did not arrive in time")]
     Slow,
     /// The connection broke, or the transfer coding is wrong: 400.
+    #[error("the request's body is broken off")]
     Broken,
+    /// A streamed body went on where its handler expected the end of something: 400.
+    #[error("the request's body is not what it should be")]
+    Unexpected,
 }
 
 /// A whole body, and its share of what all requests may hold.
@@ -30,10 +37,10 @@ pub struct Held<'a> {
 }
 
 /// Bytes of a refused request that are still read, so that the answer is not lost to a connection reset.
-const DISCARD_BYTES: usize = 256 << 10;
+const DISCARD_BYTES: u64 = 256 << 10;
 
 /// How much beyond the bound is still read before a body is refused as too large, in bounds.
-const OVERSIZE_DISCARD: usize = 4;
+const OVERSIZE_DISCARD: u64 = 4;
 
 /// Reads a whole body of at most `limit` bytes, in at most `time`. Its bytes are taken out of `budget` as they arrive.
 ///
@@ -50,21 +57,33 @@ pub async fn read<'a>(
         return Ok(Held { bytes: Bytes::new(), _share: None });
     }
     if body.size_hint().lower() > limit as u64 {
-        discard(headers, body, limit.saturating_mul(OVERSIZE_DISCARD), time).await;
+        if !waits(headers) {
+            discard(&mut body, (limit as u64).saturating_mul(OVERSIZE_DISCARD), time).await;
+        }
         return Err(BodyError::TooLarge);
     }
     let result = timeout(time, collect(&mut body, limit, budget)).await.unwrap_or(Err(BodyError::Slow));
     if matches!(result, Err(BodyError::TooLarge)) {
-        discard(headers, body, limit.saturating_mul(OVERSIZE_DISCARD - 1), time).await;
+        discard_oversize(&mut body, limit as u64, time).await;
     }
     result
 }
 
 /// Reads a small rest of a request that is refused, and throws it away.
-pub async fn discard_some(headers: &HeaderMap, body: Body) {
-    if !body.is_end_stream() {
-        discard(headers, body, DISCARD_BYTES, Duration::from_secs(1)).await;
+pub async fn discard_some(headers: &HeaderMap, body: &mut Body) {
+    if !body.is_end_stream() && !waits(headers) {
+        discard(body, DISCARD_BYTES, Duration::from_secs(1)).await;
     }
+}
+
+/// Reads on a body of which `limit` has been read already, in at most `time`, and throws it away.
+pub async fn discard_oversize(body: &mut Body, limit: u64, time: Duration) {
+    discard(body, limit.saturating_mul(OVERSIZE_DISCARD - 1), time).await;
+}
+
+/// Such a caller waits for a word before it sends, and reading would give it: it gets the answer at once instead.
+fn waits(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::EXPECT)
 }
 
 async fn collect<'a>(body: &mut Body, limit: usize, budget: &'a Semaphore) -> Result<Held<'a>, BodyError> {
@@ -94,15 +113,11 @@ async fn collect<'a>(body: &mut Body, limit: usize, budget: &'a Semaphore) -> Re
     Ok(Held { bytes: first, _share: share })
 }
 
-async fn discard(headers: &HeaderMap, mut body: Body, limit: usize, time: Duration) {
-    // Such a caller waits for a word before it sends, and reading would give it: it gets the answer at once instead.
-    if headers.contains_key(header::EXPECT) {
-        return;
-    }
+async fn discard(body: &mut Body, limit: u64, time: Duration) {
     let reading = async {
         let mut left = limit;
         while let Some(Ok(frame)) = body.frame().await {
-            let size = frame.data_ref().map_or(0, Bytes::len);
+            let size = frame.data_ref().map_or(0, Bytes::len) as u64;
             match left.checked_sub(size) {
                 Some(rest) => left = rest,
                 None => break,

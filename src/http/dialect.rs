@@ -8,8 +8,10 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::MethodRouter;
 use prometheus_client::metrics::histogram::Histogram;
+use tokio::sync::Semaphore;
 
 use super::access::Access;
+use super::stream;
 use super::surround::surround;
 use super::{ErrorShape, Shared};
 use crate::metrics::http::EndpointLabels;
@@ -33,6 +35,8 @@ pub(super) struct Endpoint {
     pub(super) common: Arc<Common>,
     pub(super) name: &'static str,
     pub(super) checked: bool,
+    /// Of a streamed route: its bounds, and how many more requests it takes now.
+    pub(super) streamed: Option<(stream::Bounds, Semaphore)>,
     pub(super) seconds: Histogram,
     pub(super) request_time: Duration,
     pub(super) read_time: Duration,
@@ -46,12 +50,25 @@ impl<S: Clone + Send + Sync + 'static> Dialect<S> {
     /// Adds a route for callers whom [`Access`] admits. `endpoint` is its name in metrics; `path` is without a trailing
     /// slash, which is tolerated.
     pub fn route(self, endpoint: &'static str, path: &str, handlers: MethodRouter<S>) -> Self {
-        self.add(endpoint, path, handlers, true)
+        self.add(endpoint, path, handlers, true, None)
+    }
+
+    /// As [`Dialect::route`], for handlers that take a body of at most `bounds.bytes` as a stream. What a body may cost in
+    /// time grows with what has arrived of it, and the call's deadline with `bounds.bytes`: see
+    /// [`stream::Arrival::call`]. `http.body_bytes` does not hold here.
+    pub fn stream_route(
+        self,
+        endpoint: &'static str,
+        path: &str,
+        bounds: stream::Bounds,
+        handlers: MethodRouter<S>,
+    ) -> Self {
+        self.add(endpoint, path, handlers, true, Some(bounds))
     }
 
     /// Adds a route for everyone, within the bounds of size, time and number.
     pub fn open_route(self, endpoint: &'static str, path: &str, handlers: MethodRouter<S>) -> Self {
-        self.add(endpoint, path, handlers, false)
+        self.add(endpoint, path, handlers, false, None)
     }
 
     /// The routes, with the handlers' state.
@@ -59,12 +76,20 @@ impl<S: Clone + Send + Sync + 'static> Dialect<S> {
         self.router.with_state(state)
     }
 
-    fn add(mut self, name: &'static str, path: &str, handlers: MethodRouter<S>, checked: bool) -> Self {
+    fn add(
+        mut self,
+        name: &'static str,
+        path: &str,
+        handlers: MethodRouter<S>,
+        checked: bool,
+        streamed: Option<stream::Bounds>,
+    ) -> Self {
         let config = &self.common.shared.config;
         let labels = EndpointLabels { dialect: self.common.name, endpoint: name };
         let endpoint = Arc::new(Endpoint {
             name,
             checked,
+            streamed: streamed.map(|bounds| (bounds, Semaphore::new(bounds.at_once.min(Semaphore::MAX_PERMITS)))),
             seconds: self.common.shared.metrics.http.seconds.get_or_create(&labels).clone(),
             request_time: Duration::from_secs(config.request_seconds),
             read_time: Duration::from_secs(config.read_seconds),

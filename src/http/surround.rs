@@ -11,12 +11,14 @@ use axum::http::{HeaderValue, Method, StatusCode, header, request::Parts};
 use axum::middleware::Next;
 use axum::response::Response;
 use futures::FutureExt;
+use tokio::sync::Semaphore;
 
 use super::access::{Caller, Refusal};
 use super::body::{self, BodyError};
 use super::call::{CallOf, REQUEST_ID, request_id};
 use super::client_addr::{Peer, client_addr};
 use super::dialect::Endpoint;
+use super::stream::{self, Streamed};
 use super::{Outcome, retry_after};
 use crate::chat::Call;
 use crate::metrics::http::RequestLabels;
@@ -31,7 +33,7 @@ const OVERLOAD_WAIT: Duration = Duration::from_secs(1);
 pub(super) async fn surround(State(endpoint): State<Arc<Endpoint>>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let shared = &endpoint.common.shared;
-    let (parts, body) = request.into_parts();
+    let (parts, mut body) = request.into_parts();
     let request = request_id(&parts.headers);
     let call = CallOf(Call { request: Arc::clone(&request), deadline: started + endpoint.request_time });
     let from = client_addr(parts.extensions.get::<Peer>().copied(), &parts.headers, &shared.config.trusted_proxies);
@@ -49,16 +51,21 @@ pub(super) async fn surround(State(endpoint): State<Arc<Endpoint>>, request: Req
             match caller {
                 Ok(caller) => {
                     log.key.clone_from(&caller.name);
-                    serve(&endpoint, parts, body, call, caller, next).await
+                    match &endpoint.streamed {
+                        None => serve(&endpoint, parts, body, call, caller, next).await,
+                        Some((bounds, places)) => {
+                            serve_streamed(&endpoint, (bounds, places), parts, body, call, caller, next).await
+                        }
+                    }
                 }
                 Err(refusal) => {
-                    body::discard_some(&parts.headers, body).await;
+                    body::discard_some(&parts.headers, &mut body).await;
                     refuse(&endpoint, refusal)
                 }
             }
         }
         Err(_) => {
-            body::discard_some(&parts.headers, body).await;
+            body::discard_some(&parts.headers, &mut body).await;
             overloaded(&endpoint)
         }
     };
@@ -89,12 +96,40 @@ async fn serve(endpoint: &Endpoint, parts: Parts, body: Body, call: CallOf, call
             let text = "the request did not arrive in time";
             return shaped(endpoint, StatusCode::REQUEST_TIMEOUT, "slow_request", text);
         }
-        Err(BodyError::Broken) => {
+        Err(BodyError::Broken | BodyError::Unexpected) => {
             return shaped(endpoint, StatusCode::BAD_REQUEST, "broken_request", "the request's body is broken off");
         }
     };
+    let request = Request::from_parts(parts, Body::from(body.bytes.clone()));
+    handle(endpoint, request, call, caller, next).await
+}
+
+async fn serve_streamed(
+    endpoint: &Endpoint,
+    (bounds, places): (&stream::Bounds, &Semaphore),
+    parts: Parts,
+    mut body: Body,
+    call: CallOf,
+    caller: Caller,
+    next: Next,
+) -> Response {
+    let headers = parts.headers.clone();
+    let Ok(place) = places.try_acquire() else {
+        body::discard_some(&headers, &mut body).await;
+        return overloaded(endpoint);
+    };
+    let streamed = Streamed::new(body, bounds.bytes, endpoint.read_time, endpoint.request_time);
+    let mut request = Request::from_parts(parts, streamed.body());
+    request.extensions_mut().insert(streamed.arrival());
+    let call = CallOf(Call { deadline: Instant::now() + streamed.longest(), ..call.0 });
+    let response = handle(endpoint, request, call, caller, next).await;
+    drop(place);
+    streamed.discard(&headers).await;
+    response
+}
+
+async fn handle(endpoint: &Endpoint, mut request: Request, call: CallOf, caller: Caller, next: Next) -> Response {
     let deadline = call.0.deadline;
-    let mut request = Request::from_parts(parts, Body::from(body.bytes.clone()));
     request.extensions_mut().insert(call);
     request.extensions_mut().insert(caller);
     let handler = AssertUnwindSafe(next.run(request)).catch_unwind();

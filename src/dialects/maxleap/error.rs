@@ -146,6 +146,7 @@ impl From<ChatError> for Failure {
             Kind::UnknownRoom => (Code::NotFound, StatusCode::NOT_FOUND, "unknown_room"),
             Kind::RoomExists => (Code::Conflict, StatusCode::CONFLICT, "room_exists"),
             Kind::NotMember => (Code::Unauthorized, StatusCode::FORBIDDEN, "not_member"),
+            Kind::Storage => (Code::Storage, StatusCode::BAD_GATEWAY, "storage"),
             Kind::Refused => (Code::Server, StatusCode::BAD_GATEWAY, "refused"),
             Kind::Partial => (Code::Server, StatusCode::BAD_GATEWAY, "partial"),
             Kind::OutcomeUnknown => (Code::Server, StatusCode::GATEWAY_TIMEOUT, "outcome_unknown"),

@@ -5,6 +5,7 @@
 //! - [`ctx`], [`friends`], [`groups`], [`rooms`], [`members`], [`chats`], [`attributes`], [`search`], [`passengers`],
 //!   [`system`], [`attachment`]: the endpoints, by family.
 
+pub mod attachment;
 pub mod attributes;
 pub mod auth;
 pub mod chats;

@@ -18,7 +18,9 @@ use super::cleanup::clean_up;
 use super::context::{App, Context};
 use super::error::{Failure, refusal};
 use super::wire::{Query, Reply, Request};
-use super::{attributes, auth, chats, ctx, friends, groups, members, passengers, search, strangers, system};
+use super::{
+    attachment, attributes, auth, chats, ctx, friends, groups, members, passengers, search, strangers, system,
+};
 use crate::chat::{Call, Chat};
 use crate::config::Config;
 use crate::http::Web;
@@ -86,6 +88,8 @@ pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> Router {
     let access = Access::own(auth::Keys::new(settings), &settings.allow);
     let table = Table { dialect: web.dialect("maxleap", refusal, access), prefix: &settings.prefix };
     let dialect = unknown(others(rooms(groups(users(people(objects(table))))))).dialect;
+    let path = format!("{}/attachment", settings.prefix);
+    let dialect = dialect.stream_route("attachment", &path, attachment::bounds(&config), on(POST, attach));
     let cors = cors(&settings.cors_origins);
     let router = dialect.finish(Maxleap { chat, config, apps });
     // Outside of all else: a browser asks beforehand without a key, and reads no refusal that does not name its origin.
@@ -232,6 +236,16 @@ async fn serve(
     request: HttpRequest,
 ) -> Response {
     maxleap.answer(run, &call, &caller, path, request).await.into_response()
+}
+
+async fn attach(
+    State(maxleap): State<Maxleap>,
+    CallOf(call): CallOf,
+    caller: Caller,
+    request: HttpRequest,
+) -> Response {
+    let answer = async { attachment::upload(&maxleap.context(&call, &caller)?, request).await };
+    answer.await.into_response()
 }
 
 impl Maxleap {

@@ -222,7 +222,7 @@ impl From<ChatError> for Failure {
             Kind::UnknownRoom => Code::UnknownRoom,
             Kind::RoomExists => Code::RoomExists,
             Kind::NotMember => Code::NotMember,
-            Kind::Refused => Code::Refused,
+            Kind::Refused | Kind::Storage => Code::Refused,
             Kind::Partial => Code::Partial,
             Kind::OutcomeUnknown => Code::OutcomeUnknown,
             Kind::ClientPort | Kind::MissingRight => Code::MissingRight,
