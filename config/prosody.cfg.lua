@@ -117,7 +117,10 @@ Component "upload.example.org" "http_file_share"
 	http_external_url = upload_url
 	http_file_share_access = { "gw.example.org"; "example.org" }
 	http_file_share_size_limit = 100*1024*1024
-	http_file_share_daily_quota = 1024*1024*1024
+	-- Counted for each uploader, and the gateway is one, whoever its callers are: all attachments of a day. What everybody
+	-- together may fill is the global quota; files are kept for http_file_share_expires_after, a week by default.
+	http_file_share_daily_quota = 10*1024*1024*1024
+	http_file_share_global_quota = 100*1024*1024*1024
 
 -- [gateway] The gateway itself.
 Component "gw.example.org"
