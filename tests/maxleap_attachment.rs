@@ -33,7 +33,7 @@ on_all_servers!(
 const LIMIT: usize = 20 << 20;
 const BOUNDARY: &str = "----------------------------0123456789";
 /// An app whose upload service does not exist.
-const LOST: (&str, &str) = ("lost-files", "a key of an app without files");
+const LOST: (&str, &str) = ("lost-files", "the-key-of-an-app-without-files");
 /// How long a sender may be silent, in seconds.
 const SILENCE: u64 = 5;
 

@@ -184,9 +184,10 @@ async fn services_of_all_sorts(chat: &Chat, realm: &Realm, user: &Client) {
     // The headers that a slot may ask for, and no others.
     let headers = "<header name='Authorization'>Bearer a&#10;bc</header><header name='Host'>evil.example</header>\
                    <header name='X-Evil'>1</header><header name='Cookie'>c=d</header>";
+    let (now, inside) = (call(), slot(&url, headers));
     let (done, _, came) = tokio::join!(
-        chat.upload(&call(), realm, file),
-        answer(user, "result", &slot(&url, headers)),
+        chat.upload(&now, realm, file),
+        answer(user, "result", &inside),
         one_request(&listener, "HTTP/1.1 204 No Content"),
     );
     assert_eq!(done.expect("a URL"), "https://files.example/1/a.txt");
@@ -207,10 +208,10 @@ async fn services_of_all_sorts(chat: &Chat, realm: &Realm, user: &Client) {
         ("HTTP/1.1 403 No".to_owned(), Kind::Storage),
         ("nonsense".to_owned(), Kind::Storage),
     ] {
-        let slot = slot(&url, "");
+        let (now, inside) = (call(), slot(&url, ""));
         let (done, _, _) = tokio::join!(
-            chat.upload(&call(), realm, file),
-            answer(user, "result", &slot),
+            chat.upload(&now, realm, file),
+            answer(user, "result", &inside),
             one_request(&listener, &head)
         );
         let error = done.expect_err(&head);
@@ -251,13 +252,11 @@ async fn services_of_all_sorts(chat: &Chat, realm: &Realm, user: &Client) {
         ("error", refusal("forbidden", ""), Kind::MissingRight, "mod_http_upload"),
         ("error", refusal("internal-server-error", ""), Kind::Storage, "internal-server-error"),
     ] {
-        let (done, request) = {
-            let call = call();
-            tokio::join!(chat.upload(&call, realm, file), answer(user, kind, &inside))
-        };
+        let now = call();
+        let (done, request) = tokio::join!(chat.upload(&now, realm, file), answer(user, kind, &inside));
         let error = done.expect_err(&inside);
         assert_eq!(error.kind(), expected, "{inside}: {error}");
         assert!(error.to_string().contains(says), "{inside}: {error}");
-        assert!(request.contains("gw.example.org") && request.contains("size=\"8\""), "{request}");
+        assert!(request.contains("gw.example.org") && request.contains("size='8'"), "{request}");
     }
 }

@@ -2,13 +2,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::HeaderMap;
 use http_body_util::BodyExt;
 use tokio::sync::Mutex;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::body::{self, BodyError};
 use crate::chat::Call;
@@ -60,7 +60,7 @@ impl Arrival {
     /// The call with `http.request_seconds` from now: what is done once the body is here has the time of any other
     /// request, however long the body took.
     pub fn call(&self, call: &Call) -> Call {
-        let deadline = call.deadline.min(Instant::now() + self.state.request_time);
+        let deadline = call.deadline.min(Instant::now().into_std() + self.state.request_time);
         Call { request: Arc::clone(&call.request), deadline }
     }
 }
@@ -177,7 +177,7 @@ mod tests {
             Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; size]))
         });
         let streamed = Streamed::new(Body::from_stream(chunks), limit, READ, READ);
-        let (mut stream, begun) = (streamed.body().into_data_stream(), tokio::time::Instant::now());
+        let (mut stream, begun) = (streamed.body().into_data_stream(), Instant::now());
         let mut taken = 0;
         while let Some(Ok(data)) = stream.next().await {
             taken += data.len();

@@ -1,7 +1,9 @@
 //! What uploads cost the gateway's own process, and what they leave behind: looked at from outside, in a process of its
 //! own, on one server of each product.
 
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -33,6 +35,8 @@ impl Dev {
     fn start(server: &str) -> Dev {
         let temporary = tempfile::tempdir().expect("a folder");
         let data = tempfile::tempdir().expect("a folder");
+        // The server runs as a user of its own.
+        std::fs::set_permissions(data.path(), Permissions::from_mode(0o755)).expect("its mode");
         let mut child = Command::new(env!("CARGO_BIN_EXE_stanzagate"))
             .args(["dev", "--json", "--server", server])
             .arg("--dir")
