@@ -73,7 +73,8 @@ fn usual() -> String {
 async fn post(gateway: &Gateway, app: (&str, &str), content_type: &str, body: impl Into<reqwest::Body>) -> Reply {
     let ask = |http: &reqwest::Client, url: &str| {
         let request = http.post(format!("{url}/attachment")).header("x-ml-appid", app.0).header("x-ml-apikey", app.1);
-        let request = request.body(body);
+        // A connection that was idle might be closed just when it is used again.
+        let request = request.header("connection", "close").body(body);
         if content_type.is_empty() { request } else { request.header(CONTENT_TYPE, content_type) }
     };
     gateway.request(ask).await

@@ -50,7 +50,7 @@ impl Arrival {
         self.state.failure.get().copied()
     }
 
-    /// From here on at most `bytes` more may arrive, else the stream fails with [`BodyError::Unexpected`]: for parsers
+    /// Once more than `bytes` from here on have arrived, the stream fails with [`BodyError::Unexpected`]: for parsers
     /// that gather what they do not understand. `None` lifts that.
     pub fn expect_at_most(&self, bytes: Option<u64>) {
         let wanted = bytes.map_or(u64::MAX, |bytes| self.state.received.load(Ordering::Relaxed).saturating_add(bytes));
@@ -143,6 +143,10 @@ impl State {
             if received.saturating_add(body.size_hint().lower()) > self.limit {
                 return Err(BodyError::TooLarge);
             }
+            // Judged before the next read, not after it: what one read brings along is nobody's fault.
+            if received > self.wanted.load(Ordering::Relaxed) {
+                return Err(BodyError::Unexpected);
+            }
             let wait = self.read_time.min(self.allowance(received).saturating_sub(*waited));
             let begun = Instant::now();
             let frame = timeout(wait, body.frame()).await.map_err(|_| BodyError::Slow)?;
@@ -153,9 +157,6 @@ impl State {
             self.received.store(received, Ordering::Relaxed);
             if received > self.limit {
                 return Err(BodyError::TooLarge);
-            }
-            if received > self.wanted.load(Ordering::Relaxed) {
-                return Err(BodyError::Unexpected);
             }
             return Ok(Some(data));
         }
@@ -204,9 +205,11 @@ mod tests {
         let none = Duration::ZERO;
         assert_eq!(sent(10, vec![(none, 10)]).await.2, None);
         assert_eq!(sent(10, vec![(none, 9), (none, 2)]).await.2, Some(BodyError::TooLarge));
-        let streamed = Streamed::new(Body::from("0123456789"), 100, READ, READ);
+        let chunks = futures::stream::iter(["01234", "5", "6789"].map(Ok::<_, std::io::Error>));
+        let streamed = Streamed::new(Body::from_stream(chunks), 100, READ, READ);
         streamed.arrival().expect_at_most(Some(5));
         assert!(streamed.body().collect().await.is_err());
         assert_eq!(streamed.arrival().failure(), Some(BodyError::Unexpected));
+        assert_eq!(streamed.arrival.state.received.load(Ordering::Relaxed), 6);
     }
 }

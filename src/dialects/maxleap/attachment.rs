@@ -28,8 +28,8 @@ const FIELD: &str = "attachment";
 const AT_ONCE: usize = 32;
 /// Bytes of a request beside the file: boundaries, heads, other fields.
 const AROUND: u64 = 256 << 10;
-/// Bytes that may arrive before the head of a part is whole: the parser gathers them. A network read more than a head has.
-const HEAD: u64 = 128 << 10;
+/// Bytes that may arrive before the head of a part is whole: the parser gathers them.
+const HEAD: u64 = 64 << 10;
 
 /// What the route may take.
 pub fn bounds(config: &Config) -> Bounds {
