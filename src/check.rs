@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::chat::check::{Finding, Right};
 use crate::chat::{Chat, LinkState, Product};
 use crate::config::Config;
+use crate::config::component::Component;
 use crate::dialects;
 use crate::metrics::Metrics;
 
@@ -64,7 +65,9 @@ async fn trial(chat: &Chat, config: &Config, user: Option<&str>) -> Result<bool,
         .transpose()
         .map_err(|error| error.to_string())?;
     eprintln!("trying each right ...");
-    let (product, findings) = chat.check(user.as_ref()).await;
+    let endpoints = dialects::needs(config);
+    let rights = endpoints.iter().flat_map(|(_, needed, wanted)| needed.iter().chain(*wanted)).copied();
+    let (product, findings) = chat.check(user.as_ref(), rights).await;
     print!("{}", table(&findings));
     let missing: Vec<&Finding> = findings.iter().filter(|finding| finding.verdict.is_err()).collect();
     let verdicts: HashMap<Right, bool> =
@@ -72,7 +75,7 @@ async fn trial(chat: &Chat, config: &Config, user: Option<&str>) -> Result<bool,
     let granted = |right: &Right| verdicts.get(right).copied().unwrap_or(false);
     let mut all = true;
     println!();
-    for (endpoint, needed, wanted) in dialects::needs(config) {
+    for (endpoint, needed, wanted) in endpoints {
         let names = |rights: &[Right]| {
             rights.iter().filter(|right| !granted(right)).map(|right| right.name()).collect::<Vec<_>>().join(", ")
         };
@@ -87,7 +90,7 @@ async fn trial(chat: &Chat, config: &Config, user: Option<&str>) -> Result<bool,
         };
         println!("{endpoint:<28} {says}");
     }
-    print!("{}", advice(&missing, product, &component.name));
+    print!("{}", advice(&missing, product, component, &config.server.domain));
     Ok(all)
 }
 
@@ -102,7 +105,7 @@ fn table(findings: &[Finding]) -> String {
     findings.iter().map(line).collect()
 }
 
-fn advice(missing: &[&Finding], product: Option<Product>, component: &str) -> String {
+fn advice(missing: &[&Finding], product: Option<Product>, component: &Component, domain: &str) -> String {
     let Some(product) = product else {
         let lines = |product| Right::Answers.lines(product);
         return format!(
@@ -115,6 +118,7 @@ fn advice(missing: &[&Finding], product: Option<Product>, component: &str) -> St
         return String::new();
     }
     let mut text = "\nAdd to the server's configuration (whole files are in config/):\n".to_owned();
+    let component = component.name.as_str();
     let pattern = component.replace('.', "[.]");
     let mut said = Vec::new();
     for finding in missing {
@@ -123,7 +127,7 @@ fn advice(missing: &[&Finding], product: Option<Product>, component: &str) -> St
             said.push(lines);
             text.push_str(&format!(
                 "\n{}\n",
-                lines.replace("COMPONENT_PATTERN", &pattern).replace("COMPONENT", component)
+                lines.replace("COMPONENT_PATTERN", &pattern).replace("COMPONENT", component).replace("DOMAIN", domain)
             ));
         }
     }

@@ -26,6 +26,15 @@ pub fn router(chat: &Chat, config: &Arc<Config>, web: &Web) -> Router {
 
 /// Each enabled endpoint with the rights it cannot work without, and those it does less without.
 pub fn needs(config: &Config) -> Vec<(String, &'static [Right], &'static [Right])> {
-    let qtalk = config.qtalk.enabled.then_some(qtalk::needs::NEEDS).into_iter().flatten();
-    qtalk.map(|(endpoint, needed, wanted)| (format!("qtalk/{endpoint}"), *needed, *wanted)).collect()
+    type Needs = &'static [(&'static str, &'static [Right], &'static [Right])];
+    let apis: [(bool, &str, Needs); 2] = [
+        (config.qtalk.enabled, "qtalk", qtalk::needs::NEEDS),
+        (config.maxleap.enabled, "maxleap", maxleap::needs::NEEDS),
+    ];
+    let enabled = apis.into_iter().filter(|(enabled, _, _)| *enabled);
+    enabled
+        .flat_map(|(_, api, needs)| {
+            needs.iter().map(move |(endpoint, needed, wanted)| (format!("{api}/{endpoint}"), *needed, *wanted))
+        })
+        .collect()
 }

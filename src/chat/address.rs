@@ -94,6 +94,11 @@ impl Addresses {
         })
     }
 
+    /// All served hosts, the default ones first.
+    pub fn realms(&self) -> impl Iterator<Item = &Realm> {
+        self.served.iter()
+    }
+
     /// The hosts to which a room belongs: the first whose MUC service it is on.
     pub fn realm_of_room(&self, room: &BareJid) -> Option<&Realm> {
         self.served.iter().find(|realm| realm.rooms == room.domain().as_str())

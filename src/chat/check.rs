@@ -1,5 +1,9 @@
 //! Trying each right that the gateway needs of the server, without leaving anything behind.
 
+mod lines;
+mod services;
+
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use jid::BareJid;
@@ -34,6 +38,22 @@ pub enum Right {
     Bookmarks,
     /// To check a password by logging in.
     Passwords,
+    /// To keep records of its own.
+    Records,
+    /// To make and delete accounts.
+    MakeAccounts,
+    /// To list all accounts.
+    AccountList,
+    /// To see who is online.
+    Presence,
+    /// To read and change users' contact lists.
+    Rosters,
+    /// To read users' archives.
+    Histories,
+    /// To send to everybody who is online.
+    Broadcast,
+    /// To store files.
+    Uploads,
 }
 
 impl Right {
@@ -50,61 +70,14 @@ impl Right {
             Self::SenderCopy => "sender's own copy",
             Self::Bookmarks => "members' bookmarks",
             Self::Passwords => "check passwords",
-        }
-    }
-
-    /// The lines that grant it, for the server's configuration; whole files are in `config/`.
-    pub fn lines(self, product: Product) -> &'static str {
-        use Product::{Ejabberd, Prosody};
-        match (self, product) {
-            (Self::Answers, Ejabberd) => {
-                "# ejabberd.yml: remove mod_privilege (24.10 to 24.12 drop every component's IQs while it is loaded)"
-            }
-            (Self::Answers, Prosody) => "-- prosody.cfg.lua: modules_enabled = { \"ping\"; \"disco\"; \"version\" }",
-            (Self::SendAs, Ejabberd) => "# ejabberd.yml, in the ejabberd_service listener:\n    check_from: false",
-            (Self::SendAs, Prosody) => {
-                "-- prosody.cfg.lua, in the Component section:\n    validate_from_addresses = false"
-            }
-            (Self::Accounts, Ejabberd) => "# ejabberd.yml: the component must be able to send to users of the domain",
-            (Self::Accounts, Prosody) => {
-                "-- prosody.cfg.lua, in the VirtualHost:\n    modules_enabled = { \"admin_adhoc\" }\n    admins = { \"COMPONENT\" }"
-            }
-            (Self::Rooms | Self::RoomList, Ejabberd) => {
-                "# ejabberd.yml:\nacl:\n  gateway:\n    node_regexp:\n      \"^$\": \"^COMPONENT_PATTERN$\"\naccess_rules:\n  \
-                 muc_admin:\n    allow: gateway\n  muc_create:\n    - allow: gateway\n    - allow: local\nmodules:\n  mod_muc:\n    \
-                 access_admin: muc_admin\n    access_create: muc_create"
-            }
-            (Self::Rooms | Self::RoomList, Prosody) => {
-                "-- prosody.cfg.lua, in the MUC component (with admin_adhoc enabled globally):\n    admins = { \"COMPONENT\" }\n    \
-                 component_admins_as_room_owners = true"
-            }
-            (Self::Archive, Ejabberd) => {
-                "# ejabberd.yml:\nmodules:\n  mod_mam: {}\n  mod_muc:\n    default_room_options:\n      mam: true"
-            }
-            (Self::Archive, Prosody) => {
-                "-- prosody.cfg.lua, in the MUC component:\n    modules_enabled = { \"muc_mam\" }\n    muc_log_by_default = true"
-            }
-            (Self::Reflection, Ejabberd) => {
-                "# ejabberd.yml:\nmodules:\n  mod_muc:\n    default_room_options:\n      allow_subscription: true"
-            }
-            (Self::Reflection, Prosody) => {
-                "-- prosody.cfg.lua, in the VirtualHost (the rule is config/stanzagate.pfw):\n    modules_enabled = { \"firewall\" }\n    \
-                 firewall_scripts = { \"stanzagate.pfw\" }"
-            }
-            (Self::SenderCopy | Self::Bookmarks, Ejabberd) => {
-                "# ejabberd.yml (and sessions.grant = \"oauth\", sessions.oauth_url in the gateway's configuration):\n\
-                 oauth_access: local\napi_permissions:\n  \"stanzagate\":\n    from: [mod_http_api]\n    who:\n      ip: 127.0.0.0/8\n    \
-                 what: [oauth_issue_token]"
-            }
-            (Self::SenderCopy, Prosody) => {
-                "-- prosody.cfg.lua, with \"privilege\" in modules_enabled globally and of the component:\n\
-                 privileged_entities = { [\"COMPONENT\"] = { message = \"outgoing\" } }"
-            }
-            (Self::Bookmarks, Prosody) => {
-                "-- prosody.cfg.lua, with \"privilege\" in modules_enabled globally and of the component:\n\
-                 privileged_entities = { [\"COMPONENT\"] = { iq = { [\"http://jabber.org/protocol/pubsub\"] = \"both\" } } }"
-            }
-            (Self::Passwords, _) => "# the gateway's own configuration: c2s.address, c2s.tls, c2s.ca_file",
+            Self::Records => "own records",
+            Self::MakeAccounts => "make accounts",
+            Self::AccountList => "list accounts",
+            Self::Presence => "see who is online",
+            Self::Rosters => "contact lists",
+            Self::Histories => "users' archives",
+            Self::Broadcast => "send to everybody",
+            Self::Uploads => "store files",
         }
     }
 }
@@ -119,9 +92,20 @@ pub struct Finding {
 }
 
 impl Chat {
-    /// Tries every right. The link must be up. With `user`, an account that exists, a session of his is opened too.
-    pub async fn check(&self, user: Option<&BareJid>) -> (Option<Product>, Vec<Finding>) {
-        self.core.check(user).await
+    /// Tries the rights that are wanted. The link must be up. With `user`, an account that exists, a session of his is
+    /// opened too.
+    pub async fn check(
+        &self,
+        user: Option<&BareJid>,
+        wanted: impl IntoIterator<Item = Right>,
+    ) -> (Option<Product>, Vec<Finding>) {
+        let wanted: HashSet<Right> = wanted.into_iter().collect();
+        let (product, mut findings) = self.core.check(user).await;
+        if let Some(product) = product {
+            self.check_services(product, user, &wanted, &mut findings).await;
+        }
+        findings.retain(|finding| finding.right == Right::Answers || wanted.contains(&finding.right));
+        (product, findings)
     }
 }
 
@@ -300,21 +284,27 @@ impl Core {
         user: Option<&BareJid>,
     ) -> (Result<String, String>, Result<String, String>) {
         if product == Product::Prosody {
-            let granted = self.incoming.granted.read().clone();
-            let has = |access: &str, kinds: &[&str]| {
-                let found = granted.iter().find(|(name, kind)| name == access && kinds.contains(&kind.as_str()));
-                found
-                    .map(|(name, kind)| format!("granted: {name} {kind}"))
-                    .ok_or_else(|| format!("not granted: {access}"))
-            };
-            return (has("message", &["outgoing"]), has("iq http://jabber.org/protocol/pubsub", &["both", "set"]));
+            let message = self.check_privilege("message", &["outgoing"]);
+            return (message, self.check_privilege("iq http://jabber.org/protocol/pubsub", &["both", "set"]));
         }
-        let verdict = match (self.sessions.granted(), user) {
+        let verdict = self.check_own_session(user).await;
+        (verdict.clone(), verdict)
+    }
+
+    /// What Prosody said that it grants (XEP-0356).
+    fn check_privilege(&self, access: &str, kinds: &[&str]) -> Result<String, String> {
+        let granted = self.incoming.granted.read();
+        let found = granted.iter().find(|(name, kind)| name == access && kinds.contains(&kind.as_str()));
+        found.map(|(name, kind)| format!("granted: {name} {kind}")).ok_or_else(|| format!("not granted: {access}"))
+    }
+
+    /// The session grant (ejabberd).
+    async fn check_own_session(&self, user: Option<&BareJid>) -> Result<String, String> {
+        match (self.sessions.granted(), user) {
             (false, _) => Err("no session grant is configured".to_owned()),
             (true, None) => Ok("a session grant is configured; `check --user NAME` tries it".into()),
             (true, Some(user)) => self.check_session(user).await,
-        };
-        (verdict.clone(), verdict)
+        }
     }
 
     async fn check_session(&self, user: &BareJid) -> Result<String, String> {

@@ -21,6 +21,7 @@ pub mod routes;
 pub mod search;
 pub mod strangers;
 pub mod system;
+pub mod needs;
 pub mod wire;
 
 pub use routes::router;

@@ -1,0 +1,98 @@
+//! The lines of a server's configuration that grant each right.
+
+use super::Right;
+use crate::chat::Product;
+
+impl Right {
+    /// The lines that grant it, for the server's configuration; whole files are in `config/`.
+    pub fn lines(self, product: Product) -> &'static str {
+        use Product::{Ejabberd, Prosody};
+        match (self, product) {
+            (Self::Answers, Ejabberd) => {
+                "# ejabberd.yml: remove mod_privilege (24.10 to 24.12 drop every component's IQs while it is loaded)"
+            }
+            (Self::Answers, Prosody) => "-- prosody.cfg.lua: modules_enabled = { \"ping\"; \"disco\"; \"version\" }",
+            (Self::SendAs, Ejabberd) => "# ejabberd.yml, in the ejabberd_service listener:\n    check_from: false",
+            (Self::SendAs, Prosody) => {
+                "-- prosody.cfg.lua, in the Component section:\n    validate_from_addresses = false"
+            }
+            (Self::Accounts, Ejabberd) => "# ejabberd.yml: the component must be able to send to users of the domain",
+            (Self::Accounts, Prosody) => {
+                "-- prosody.cfg.lua, in the VirtualHost:\n    modules_enabled = { \"admin_adhoc\" }\n    admins = { \"COMPONENT\" }"
+            }
+            (Self::Rooms | Self::RoomList, Ejabberd) => {
+                "# ejabberd.yml:\nacl:\n  gateway:\n    node_regexp:\n      \"^$\": \"^COMPONENT_PATTERN$\"\naccess_rules:\n  \
+                 muc_admin:\n    allow: gateway\n  muc_create:\n    - allow: gateway\n    - allow: local\nmodules:\n  mod_muc:\n    \
+                 access_admin: muc_admin\n    access_create: muc_create"
+            }
+            (Self::Rooms | Self::RoomList, Prosody) => {
+                "-- prosody.cfg.lua, in the MUC component (with admin_adhoc enabled globally):\n    admins = { \"COMPONENT\" }\n    \
+                 component_admins_as_room_owners = true"
+            }
+            (Self::Archive, Ejabberd) => {
+                "# ejabberd.yml:\nmodules:\n  mod_mam: {}\n  mod_muc:\n    default_room_options:\n      mam: true"
+            }
+            (Self::Archive, Prosody) => {
+                "-- prosody.cfg.lua, in the MUC component:\n    modules_enabled = { \"muc_mam\" }\n    muc_log_by_default = true"
+            }
+            (Self::Reflection, Ejabberd) => {
+                "# ejabberd.yml:\nmodules:\n  mod_muc:\n    default_room_options:\n      allow_subscription: true"
+            }
+            (Self::Reflection, Prosody) => {
+                "-- prosody.cfg.lua, in the VirtualHost (the rule is config/stanzagate.pfw):\n    modules_enabled = { \"firewall\" }\n    \
+                 firewall_scripts = { \"stanzagate.pfw\" }"
+            }
+            (Self::SenderCopy | Self::Bookmarks | Self::Rosters | Self::Histories, Ejabberd) => {
+                "# ejabberd.yml (and sessions.grant = \"oauth\", sessions.oauth_url in the gateway's configuration):\n\
+                 oauth_access: local\napi_permissions:\n  \"stanzagate\":\n    from: [mod_http_api]\n    who:\n      ip: 127.0.0.0/8\n    \
+                 what: [oauth_issue_token]"
+            }
+            (Self::SenderCopy, Prosody) => {
+                "-- prosody.cfg.lua, with \"privilege\" in modules_enabled globally and of the component:\n\
+                 privileged_entities = { [\"COMPONENT\"] = { message = \"outgoing\" } }"
+            }
+            (Self::Bookmarks, Prosody) => {
+                "-- prosody.cfg.lua, with \"privilege\" in modules_enabled globally and of the component:\n\
+                 privileged_entities = { [\"COMPONENT\"] = { iq = { [\"http://jabber.org/protocol/pubsub\"] = \"both\" } } }"
+            }
+            (Self::Records, Ejabberd) => {
+                "# ejabberd.yml:\nacl:\n  gateway:\n    node_regexp:\n      \"^$\": \"^COMPONENT_PATTERN$\"\naccess_rules:\n  \
+                 pubsub_createnode:\n    - allow: gateway\n    - allow: local\nmodules:\n  mod_pubsub:\n    host: pubsub.DOMAIN\n    \
+                 access_createnode: pubsub_createnode\n    plugins: [flat, pep]"
+            }
+            (Self::Records, Prosody) => {
+                "-- prosody.cfg.lua:\nComponent \"pubsub.DOMAIN\" \"pubsub\"\n    admins = { \"COMPONENT\" }"
+            }
+            (Self::MakeAccounts | Self::Presence | Self::AccountList, Ejabberd) => {
+                "# ejabberd.yml:\naccess_rules:\n  configure:\n    allow: gateway\nmodules:\n  mod_adhoc: {}\n  mod_configure: {}"
+            }
+            (Self::MakeAccounts | Self::Presence, Prosody) => {
+                "-- prosody.cfg.lua, in the VirtualHost:\n    modules_enabled = { \"admin_adhoc\" }\n    admins = { \"COMPONENT\" }"
+            }
+            (Self::AccountList | Self::Histories, Prosody) => {
+                "-- prosody.cfg.lua, globally (config/mod_stanzagate.lua lies there):\nplugin_paths = { \"/etc/prosody\" }\n\
+                 -- and in the VirtualHost:\n    modules_enabled = { \"stanzagate\" }\n    stanzagate_component = \"COMPONENT\""
+            }
+            (Self::Rosters, Prosody) => {
+                "-- prosody.cfg.lua, with \"privilege\" in modules_enabled globally and of the component:\n\
+                 privileged_entities = { [\"COMPONENT\"] = { roster = \"both\" } }"
+            }
+            (Self::Broadcast, Ejabberd) => {
+                "# ejabberd.yml:\naccess_rules:\n  announce:\n    allow: gateway\nmodules:\n  mod_announce:\n    access: announce"
+            }
+            (Self::Broadcast, Prosody) => {
+                "-- prosody.cfg.lua, in the VirtualHost:\n    modules_enabled = { \"announce\" }\n    admins = { \"COMPONENT\" }"
+            }
+            (Self::Uploads, Ejabberd) => {
+                "# ejabberd.yml:\nlisten:\n  - port: 5443\n    module: ejabberd_http\n    request_handlers:\n      /upload: mod_http_upload\n\
+                 access_rules:\n  upload:\n    - allow: gateway\n    - allow: local\nmodules:\n  mod_http_upload:\n    access: upload\n    \
+                 put_url: \"https://DOMAIN:5443/upload\""
+            }
+            (Self::Uploads, Prosody) => {
+                "-- prosody.cfg.lua:\nComponent \"upload.DOMAIN\" \"http_file_share\"\n    \
+                 http_file_share_access = { \"COMPONENT\"; \"DOMAIN\" }"
+            }
+            (Self::Passwords, _) => "# the gateway's own configuration: c2s.address, c2s.tls, c2s.ca_file",
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The rights beyond messages and rooms: records, accounts, contact lists, archives, announcements, files.
+
+use std::collections::HashSet;
+
+use jid::BareJid;
+use serde_json::json;
+
+use super::{Finding, Right, call};
+use crate::chat::record::Subject;
+use crate::chat::{Chat, Product, Realm};
+use crate::xmpp::{commands, iq, upload};
+
+/// The size of the file for which a place is asked; none is stored.
+const SLOT_BYTES: u64 = 5;
+
+impl Chat {
+    /// Tries those of the rights that are `wanted`.
+    pub(super) async fn check_services(
+        &self,
+        product: Product,
+        user: Option<&BareJid>,
+        wanted: &HashSet<Right>,
+        findings: &mut Vec<Finding>,
+    ) {
+        const TRIED: [Right; 8] = [
+            Right::Records,
+            Right::MakeAccounts,
+            Right::AccountList,
+            Right::Presence,
+            Right::Rosters,
+            Right::Histories,
+            Right::Broadcast,
+            Right::Uploads,
+        ];
+        for right in TRIED.into_iter().filter(|right| wanted.contains(right)) {
+            let mut verdict = Ok(String::new());
+            // Apps may have hosts of their own: each right must be there on all of them.
+            for realm in self.addresses().realms() {
+                if verdict.is_ok() {
+                    verdict = self.check_service(right, product, user, realm).await;
+                }
+            }
+            findings.push(Finding { right, verdict });
+        }
+    }
+
+    async fn check_service(
+        &self,
+        right: Right,
+        product: Product,
+        user: Option<&BareJid>,
+        realm: &Realm,
+    ) -> Result<String, String> {
+        match right {
+            Right::Records => self.check_records(realm).await,
+            Right::MakeAccounts => self.check_accounts_made(realm).await,
+            Right::AccountList => {
+                let accounts = self.accounts(&call(), realm).await.map_err(|error| error.to_string())?;
+                Ok(format!("{} accounts at {}", accounts.len(), realm.domain))
+            }
+            Right::Presence => {
+                let nobody = [self.core.nobody()?];
+                match self.sessions(&call(), &nobody).await.pop() {
+                    Some(Err(error)) if !matches!(error, crate::chat::ChatError::UnknownUser(_)) => {
+                        Err(error.to_string())
+                    }
+                    _ => Ok("the command user-stats answers".to_owned()),
+                }
+            }
+            Right::Rosters if product == Product::Prosody => self.core.check_privilege("roster", &["both"]),
+            // On Prosody one module of the gateway's answers both questions.
+            Right::Histories if product == Product::Prosody => match self.accounts(&call(), realm).await {
+                Ok(_) => Ok("the module stanzagate is loaded".to_owned()),
+                Err(error) => Err(error.to_string()),
+            },
+            Right::Rosters | Right::Histories => self.core.check_own_session(user).await,
+            Right::Broadcast => self.check_broadcast(realm).await,
+            Right::Uploads => self.check_uploads(realm).await,
+            _ => Ok(String::new()),
+        }
+    }
+
+    async fn check_records(&self, realm: &Realm) -> Result<String, String> {
+        let subject = Subject::User(self.core.nobody()?);
+        let written = self.set_note(&call(), realm, &subject, "check", Some(&json!(1))).await;
+        let read = match written {
+            Ok(()) => self.record(&call(), realm, &subject).await,
+            Err(error) => Err(error),
+        };
+        let removed = self.forget(&call(), realm, &subject).await;
+        let record = read.map_err(|error| error.to_string())?;
+        removed.map_err(|error| format!("a record was made and could not be removed: {error}"))?;
+        match record.notes.get("check") {
+            Some(_) => Ok(format!("a record was made, read and removed at {}", realm.pubsub)),
+            None => Err(format!("a record that was made at {} cannot be read", realm.pubsub)),
+        }
+    }
+
+    async fn check_accounts_made(&self, realm: &Realm) -> Result<String, String> {
+        let local = self.core.nobody()?;
+        let local = local.node().map_or("stanzagate-check", |node| node.as_str());
+        let user = self.addresses().user_at(local, &realm.domain).map_err(|error| error.to_string())?;
+        let password = format!("{:032x}", rand::random::<u128>());
+        self.create_account(&call(), &user, &password).await.map_err(|error| error.to_string())?;
+        match self.delete_account(&call(), &user).await {
+            Ok(()) => Ok("an account was made and deleted".to_owned()),
+            Err(error) => Err(format!("the account {user} was made and could not be deleted: {error}")),
+        }
+    }
+
+    /// The form of the command is shown to those who may use it; nothing is announced.
+    async fn check_broadcast(&self, realm: &Realm) -> Result<String, String> {
+        let core = &self.core;
+        let start = iq::set(&core.component, &realm.domain, commands::execute(commands::ANNOUNCE));
+        let reply = core.require(&call(), start).await.map_err(|error| error.to_string())?;
+        let Some(answer) = commands::read(&reply) else { return Err("no such command".to_owned()) };
+        if let Some(session) = &answer.session {
+            let cancel = commands::cancel(commands::ANNOUNCE, session);
+            core.ask(&call(), iq::set(&core.component, &realm.domain, cancel)).await.map_err(|e| e.to_string())?.ok();
+        }
+        match answer.error {
+            None => Ok("announcements are allowed".to_owned()),
+            Some(error) => Err(error),
+        }
+    }
+
+    async fn check_uploads(&self, realm: &Realm) -> Result<String, String> {
+        let core = &self.core;
+        let request = upload::request("check.txt", SLOT_BYTES, "text/plain");
+        let reply = core.require(&call(), iq::get(&core.component, &realm.upload, request)).await;
+        let reply = reply.map_err(|error| format!("{}: {error}", realm.upload))?;
+        match upload::read(&reply) {
+            Some(slot) => Ok(format!("{} gives a place at {}", realm.upload, slot.put)),
+            None => Err(format!("{} gives no place for a file", realm.upload)),
+        }
+    }
+}
