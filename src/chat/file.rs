@@ -61,7 +61,7 @@ impl Chat {
         let name = file_label::name(&file.name);
         let content_type = file_label::content_type(&file.content_type);
         let slot = self.core.slot(call, realm, &name, file.content.size(), &content_type).await?;
-        let (put, get) = (web_url(&slot.put)?, web_url(&slot.get)?);
+        let (put, get) = (self.core.reached(web_url(&slot.put)?)?, web_url(&slot.get)?);
         self.core.put(call, put, &slot, &content_type, &file.content).await?;
         Ok(get.into())
     }
@@ -126,6 +126,16 @@ impl Core {
                 _ => ChatError::Storage(format!("{service} gave no upload slot ({error})")),
             },
         })
+    }
+
+    /// The URL under which the gateway itself reaches what clients put to `url`.
+    fn reached(&self, mut url: Url) -> Result<Url, ChatError> {
+        let Some(origin) = &self.config.server.upload_origin else { return Ok(url) };
+        let origin = web_url(origin)?;
+        let moved = url.set_scheme(origin.scheme()).is_ok()
+            && url.set_host(origin.host_str()).is_ok()
+            && url.set_port(origin.port()).is_ok();
+        if moved { Ok(url) } else { Err(ChatError::Config("server.upload_origin is no origin".into())) }
     }
 
     async fn put(

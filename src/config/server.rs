@@ -32,6 +32,8 @@ pub struct Server {
     pub pubsub: Option<String>,
     /// The upload service (XEP-0363). Default: `upload.` and the domain.
     pub upload: Option<String>,
+    /// Where the gateway reaches the upload service, when that is not where clients do: scheme, host and port.
+    pub upload_origin: Option<String>,
     /// How long an account or a membership that was seen to exist is believed without asking again.
     pub cache_seconds: u64,
     /// Messages from senders that have no account are refused unless this is true.
@@ -60,6 +62,7 @@ impl Default for Server {
             rooms: None,
             pubsub: None,
             upload: None,
+            upload_origin: None,
             cache_seconds: 60,
             unknown_senders: false,
         }
@@ -96,6 +99,12 @@ impl Server {
             if self.serves(name) {
                 problems.add(key, format!("is a domain of accounts: name the {example}"));
             }
+        }
+        let origin = self.upload_origin.as_deref().map(reqwest::Url::parse);
+        if origin.is_some_and(|url| !url.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.path() == "/"))
+        {
+            let what = "is no origin: write scheme, host and port, such as \"http://xmpp.internal:5443\"";
+            problems.add("server.upload_origin", what);
         }
     }
 }
