@@ -14,10 +14,6 @@ use crate::config::sessions::Grant;
 pub const DOMAIN: &str = "example.org";
 /// The MUC service.
 pub const ROOMS: &str = "conference.example.org";
-/// The service of the gateway's own records.
-pub const PUBSUB: &str = "pubsub.example.org";
-/// The upload service.
-pub const UPLOAD: &str = "upload.example.org";
 /// The component's name.
 pub const COMPONENT: &str = "gw.example.org";
 /// The id of the app that may call the MaxLeap API.

@@ -20,8 +20,6 @@ pub const REGISTERED_USERS: &str = "http://jabber.org/protocol/admin#get-registe
 pub const ANNOUNCE: &str = "http://jabber.org/protocol/admin#announce";
 /// Prosody: destroys rooms; its form lists all of them, hidden ones too.
 pub const PROSODY_DESTROY_ROOM: &str = "http://prosody.im/protocol/muc#destroy";
-/// Announces something to those who are online (XEP-0133 section 4.23).
-pub const ANNOUNCE: &str = "http://jabber.org/protocol/admin#announce";
 
 const ADMIN: &str = "http://jabber.org/protocol/admin";
 

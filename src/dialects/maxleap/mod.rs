@@ -16,12 +16,12 @@ pub mod error;
 pub mod friends;
 pub mod groups;
 pub mod members;
+pub mod needs;
 pub mod passengers;
 pub mod routes;
 pub mod search;
 pub mod strangers;
 pub mod system;
-pub mod needs;
 pub mod wire;
 
 pub use routes::router;
