@@ -2,9 +2,11 @@
 
 mod support;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use stanzagate::chat::check::Right;
 use stanzagate::chat::{Chat, LinkState};
 use stanzagate::metrics::Metrics;
 use support::{Server, account};
@@ -14,7 +16,8 @@ on_all_servers!(the_shipped_configuration_grants_everything);
 async fn the_shipped_configuration_grants_everything(server: Server) {
     let rig = server.shared();
     let user = account(rig, "user");
-    let chat = Chat::start(Arc::new(rig.gateway_config()), Metrics::new()).expect("a valid configuration");
+    let config = Arc::new(rig.gateway_config());
+    let chat = Chat::start(Arc::clone(&config), Metrics::new()).expect("a valid configuration");
     let mut state = chat.link_state();
     let up = tokio::time::timeout(Duration::from_secs(10), state.wait_for(|state| *state == LinkState::Up)).await;
     assert!(up.is_ok_and(|up| up.is_ok()), "no link: {:?}", chat.link_state().borrow());
