@@ -213,7 +213,11 @@ async fn a_missing_right_is_named(server: Server) {
     };
     names("create", admin, chat.create_account(&call(), &alice, "x").await.expect_err("no right"));
     names("delete", admin, chat.delete_account(&call(), &alice).await.expect_err("no right"));
-    names("sessions", admin, chat.sessions(&call(), &[alice.clone()]).await.remove(0).expect_err("no right"));
+    names(
+        "sessions",
+        admin,
+        chat.sessions(&call(), std::slice::from_ref(&alice)).await.remove(0).expect_err("no right"),
+    );
     names("broadcast", announce, chat.broadcast(&call(), &realm, &card).await.expect_err("no right"));
     let list = if server.is_ejabberd() { admin } else { "stanzagate_component" };
     names("accounts", list, chat.accounts(&call(), &realm).await.expect_err("no right"));

@@ -42,7 +42,7 @@ impl From<Refusal> for ChatError {
 }
 
 impl Core {
-    /// Runs a command on the host of `user`, with a form filled in.
+    /// Runs a command of a host.
     pub(super) async fn command(
         &self,
         call: &Call,
