@@ -245,13 +245,16 @@ pub(super) async fn enrol(
     let published = stream::iter(users.to_vec()).map(async |(user, nick)| publish(&user, &nick, Options::All).await);
     let mut bookmarked: Vec<_> = published.buffered(SESSIONS).collect().await;
     for (outcome, (user, nick)) in bookmarked.iter_mut().zip(users) {
-        for (n, (pause, options)) in AGAIN.into_iter().enumerate() {
+        let mut tried = Options::All;
+        for (pause, options) in AGAIN {
             let Err(ChatError::Refused { condition, .. }) = &outcome else { break };
-            if n > 0 && condition != "item-not-found" {
+            // Any other refusal may be one of the options themselves.
+            if tried == Options::None && condition != "item-not-found" {
                 break;
             }
             tokio::time::sleep(pause).await;
             *outcome = publish(user, nick, options).await;
+            tried = options;
         }
     }
     subscribed.into_iter().zip(bookmarked).map(|(subscribed, bookmarked)| subscribed.and(bookmarked)).collect()
