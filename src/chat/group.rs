@@ -78,6 +78,10 @@ pub struct Group {
 
 impl Chat {
     /// Makes a group or room whole, or not at all: what could not be finished is destroyed again.
+    ///
+    /// # Errors
+    /// An unknown owner or member, found before anything is made; a room of that address; what a step was refused with.
+    /// [`ChatError::Partial`] when what was made could not be destroyed.
     pub async fn make_group(&self, call: &Call, realm: &Realm, new: &NewGroup) -> Result<(), ChatError> {
         self.core.make_group(call, realm, new).await
     }
@@ -109,7 +113,11 @@ impl Chat {
         self.core.all_groups(call, realm, kind).await
     }
 
-    /// The groups or rooms to which a user belongs, in order of their addresses.
+    /// The groups or rooms to which a user belongs, in order of their addresses: of those that the gateway noted or that
+    /// his clients show (MUC/Sub, bookmarks), the ones whose lists name him.
+    ///
+    /// # Errors
+    /// An unknown user, a room or a service that does not answer.
     pub async fn groups_of(
         &self,
         call: &Call,

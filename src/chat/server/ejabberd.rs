@@ -242,10 +242,17 @@ pub(super) async fn enrol(
         let reply = core.sessions.iq(call, user, request).await?;
         iq::outcome(reply).map(drop).map_err(ChatError::refused)
     };
-    let published = stream::iter(users.to_vec()).map(async |(user, nick)| publish(&user, &nick, Options::All).await);
+    let published =
+        stream::iter(users.to_vec()).map(async |(user, nick)| match publish(&user, &nick, Options::All).await {
+            // At once, while his session is open: where the options are refused, they are for everybody.
+            Err(ChatError::Refused { condition, .. }) if condition != "item-not-found" => {
+                publish(&user, &nick, Options::None).await
+            }
+            other => other,
+        });
     let mut bookmarked: Vec<_> = published.buffered(SESSIONS).collect().await;
     for (outcome, (user, nick)) in bookmarked.iter_mut().zip(users) {
-        let mut tried = Options::All;
+        let mut tried = Options::None;
         for (pause, options) in AGAIN {
             let Err(ChatError::Refused { condition, .. }) = &outcome else { break };
             // Any other refusal may be one of the options themselves.
