@@ -1,6 +1,7 @@
 //! Reading an archive backwards, page by page, until what is wanted is there and its moments are known.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use jid::BareJid;
 
@@ -18,6 +19,9 @@ const PAGE: std::ops::RangeInclusive<usize> = 50..=250;
 const BEYOND: usize = 2000;
 /// Bytes of what is read, at most, but for the last page.
 const BYTES: usize = 32 << 20;
+/// How often a page is asked again that the server failed to give, and how long that waits. ejabberd 23.01 fails in the
+/// first moments after its start, while its pool of database connections comes up one by one.
+const AGAIN: (usize, Duration) = (3, Duration::from_millis(300));
 /// Seconds before the first moment that are read too: moments depend on what stands before.
 const MARGIN: u64 = 2;
 
@@ -44,6 +48,8 @@ struct Reader<'a> {
     /// What was read, the oldest first.
     read: VecDeque<Archived>,
     bytes: usize,
+    /// How often the server failed.
+    failures: usize,
     /// Where the next page ends; `None` when there is none.
     before: Option<Option<String>>,
 }
@@ -60,11 +66,12 @@ impl<'a> Reader<'a> {
             page: span.limit.saturating_add(10).clamp(*PAGE.start(), *PAGE.end()),
             read: VecDeque::new(),
             bytes: 0,
+            failures: 0,
             before: Some(None),
         }
     }
 
-    /// Reads the page before; nothing when there is none.
+    /// Reads the page before; nothing when there is none, or when it has to be asked again.
     async fn page(&mut self, core: &Core) -> Result<(), ChatError> {
         let Some(before) = self.before.clone() else { return Ok(()) };
         let page =
@@ -77,6 +84,11 @@ impl<'a> Reader<'a> {
                 return Ok(());
             }
             Err(error) if error.is("item-not-found") => return Err(self.unknown()),
+            Err(error) if error.is("internal-server-error") && self.failures < AGAIN.0 => {
+                self.failures += 1;
+                tokio::time::sleep(AGAIN.1).await;
+                return Ok(());
+            }
             Err(error) => return Err(ChatError::refused(error)),
         };
         if gathered.cut && self.page > 1 {
