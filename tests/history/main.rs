@@ -96,7 +96,7 @@ async fn room_of(chat: &Chat, rig: &Rig, members: &[&Account]) -> BareJid {
     let users: Vec<BareJid> = members.iter().map(|member| jid(&member.jid)).collect();
     let new = NewRoom {
         room: room.clone(),
-        owner: users[0].clone(),
+        owner: users.first().cloned(),
         name: "A room".into(),
         description: String::new(),
         members_only: true,
