@@ -1,0 +1,83 @@
+//! Idle passengers of the MaxLeap API lose their accounts, on each of the four servers, and nobody else does.
+
+mod support;
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Map, json};
+use stanzagate::chat::group::{GroupKind, NewGroup};
+use stanzagate::chat::record::{Record, Subject};
+use stanzagate::dialects::maxleap::cleanup;
+use support::verbs::call;
+use support::{Account, Client, Server, Verbs, account, fresh};
+
+on_all_servers!(deletes_idle_passengers);
+
+const DAY_MS: u64 = 86_400_000;
+
+fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_millis();
+    u64::try_from(now).expect("this age")
+}
+
+async fn deletes_idle_passengers(server: Server) {
+    let (rig, verbs) = (server.shared(), Verbs::shared(server).await);
+    let (chat, realm) = (&verbs.chat, &verbs.realm);
+    let now = now_ms();
+    let owner = account(rig, "owner");
+    let owner = chat.addresses().user(&owner.jid).expect("an address");
+
+    let mut people = Vec::new();
+    for (name, passenger, seen) in
+        [("idle", true, 0), ("new", true, now + DAY_MS), ("back", true, 0), ("user", false, 0)]
+    {
+        let known = account(rig, name);
+        let user = chat.addresses().user(&known.jid).expect("an address");
+        let subject = Subject::User(user.clone());
+        let attributes = Map::from_iter([("a".to_owned(), json!(1))]);
+        verbs
+            .run({
+                let (chat, realm) = (chat.clone(), realm.clone());
+                async move {
+                    chat.merge_attributes(&call(), &realm, &subject, &attributes).await.expect("attributes");
+                    let kind = json!(if passenger { "passenger" } else { "other" });
+                    chat.set_note(&call(), &realm, &subject, "kind", Some(&kind)).await.expect("a note");
+                    chat.set_note(&call(), &realm, &subject, "seen", Some(&json!(seen))).await.expect("a note");
+                }
+            })
+            .await;
+        people.push((known, user));
+    }
+    let [(_, idle), (_, new), (back, back_jid), (_, user)] = people.try_into().expect("four");
+    let back: Account = back;
+    let _online = Client::login(rig, &back).await;
+
+    verbs
+        .run(async move {
+            let room = chat.addresses().room_at(&fresh("group"), &realm.rooms).expect("an address");
+            let members = vec![idle.clone(), new.clone()];
+            let group = NewGroup {
+                room: room.clone(),
+                kind: GroupKind::Group,
+                owner: Some(owner),
+                members,
+                name: String::new(),
+            };
+            chat.make_group(&call(), realm, &group).await.expect("a group");
+            // ejabberd counts the making of an account as its first use; both count in seconds.
+            tokio::time::sleep(Duration::from_secs(4)).await;
+            let idle_since = now_ms() - 1_500;
+            let (looked, deleted) = cleanup::round(chat, realm, idle_since).await.expect("a round");
+            assert!(looked >= 4 && deleted == 1, "{looked} {deleted}");
+            for (who, there) in [(&idle, false), (&new, true), (&back_jid, true), (&user, true)] {
+                assert_eq!(chat.account_exists(&call(), who).await.expect("an answer"), there, "{who}");
+                let record = chat.record(&call(), realm, &Subject::User(who.clone())).await.expect("a record");
+                assert_eq!(record != Record::default(), there, "{who}");
+            }
+            let group = chat.group(&call(), realm, &room, GroupKind::Group).await.expect("the group");
+            assert!(group.members.contains(&new) && !group.members.contains(&idle), "{:?}", group.members);
+            let again = cleanup::round(chat, realm, idle_since).await.expect("a round");
+            assert_eq!(again.1, 0);
+        })
+        .await;
+}
