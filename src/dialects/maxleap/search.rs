@@ -101,7 +101,10 @@ impl Search {
     pub fn finds(&self, attributes: &Map<String, Value>) -> bool {
         self.wanted.iter().all(|(name, value)| match attributes.get(name) {
             Some(Value::String(text)) => text == value,
-            Some(other @ (Value::Number(_) | Value::Bool(_) | Value::Null)) => other.to_string() == *value,
+            Some(other @ (Value::Number(_) | Value::Bool(_) | Value::Null)) => {
+                let text = other.to_string();
+                text == *value
+            }
             Some(Value::Array(_) | Value::Object(_)) | None => false,
         })
     }
