@@ -172,7 +172,7 @@ fn the_documented_room_calls_name_room_owner_and_members() {
         r#"{"muc_id":"test-8470e92d33304a27a847ddcbc3b9ae2b","muc_owner":"admin","muc_domain":"conference.qtalk.test.org","system":"test"}"#,
     );
     let created = room::new_room(scope, &create).unwrap();
-    assert_eq!((created.room.as_str(), created.owner.as_str()), (ROOM, "admin@qtalk.test.org"));
+    assert_eq!((created.room.as_str(), created.owner.unwrap().as_str()), (ROOM, "admin@qtalk.test.org"));
     assert_eq!((created.name.as_str(), created.description.as_str(), created.members_only), ("", "", true));
     let (destroyed, owner) = room::old_room(scope, &create).unwrap();
     assert_eq!((destroyed.as_str(), owner.as_str()), (ROOM, "admin@qtalk.test.org"));
@@ -193,7 +193,7 @@ fn undocumented_room_fields_are_honoured() {
     let all = r#"{"muc_id":"Mucid7","muc_domain":"conference.other.test.org","muc_owner":"a","muc_true_owner":"b","muc_owner_host":"other.test.org","muc_name":"mucname7","muc_desc":"this is desc"}"#;
     let created = room::new_room(world.scope(), &body(all)).unwrap();
     assert_eq!(created.room.as_str(), "mucid7@conference.other.test.org");
-    assert_eq!(created.owner.as_str(), "b@other.test.org");
+    assert_eq!(created.owner.unwrap().as_str(), "b@other.test.org");
     assert_eq!((created.name.as_str(), created.description.as_str()), ("mucname7", "this is desc"));
     let (_, owner) = room::old_room(world.scope(), &body(all)).unwrap();
     assert_eq!(owner.as_str(), "a@other.test.org", "destroy_muc does not know muc_true_owner");
