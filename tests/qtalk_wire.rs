@@ -172,7 +172,7 @@ fn the_documented_room_calls_name_room_owner_and_members() {
         r#"{"muc_id":"test-8470e92d33304a27a847ddcbc3b9ae2b","muc_owner":"admin","muc_domain":"conference.qtalk.test.org","system":"test"}"#,
     );
     let created = room::new_room(scope, &create).unwrap();
-    assert_eq!((created.room.as_str(), created.owner.unwrap().as_str()), (ROOM, "admin@qtalk.test.org"));
+    assert_eq!((created.room.as_str(), created.owner.as_ref().unwrap().as_str()), (ROOM, "admin@qtalk.test.org"));
     assert_eq!((created.name.as_str(), created.description.as_str(), created.members_only), ("", "", true));
     let (destroyed, owner) = room::old_room(scope, &create).unwrap();
     assert_eq!((destroyed.as_str(), owner.as_str()), (ROOM, "admin@qtalk.test.org"));

@@ -1,6 +1,7 @@
 //! The gateway's own records: what XMPP has no place for, in pubsub nodes that the component owns.
 
 mod name;
+mod read;
 mod store;
 
 use jid::BareJid;

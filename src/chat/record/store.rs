@@ -1,4 +1,4 @@
-//! Records on the wire: nodes of a pubsub service that the component owns, one item for each key.
+//! Writing the records' nodes, which the component owns: one item for each key, so that no writer disturbs another.
 
 use std::time::Duration;
 
@@ -17,115 +17,18 @@ use crate::xmpp::{iq, pubsub};
 pub(super) const WHOSE: &str = "jid";
 /// Bytes of one value as XML text: with what is around it, one stanza that servers take.
 const LARGEST: usize = 245_000;
-/// Items of a node that is too big for one answer are asked for by this many at once.
-const BATCH: usize = 8;
 /// Items that one verb changes side by side: Prosody's internal storage reads the whole node for each, and those behind
 /// it wait.
 const CHANGES: usize = 8;
-/// Ids of one page.
-const PAGE: usize = 1000;
-/// Batches of items that are asked for side by side.
-const BATCHES: usize = 4;
-/// ejabberd lists so many nodes unless told otherwise.
-const EJABBERD_LISTS: usize = 100;
 /// How long to wait before each further attempt. ejabberd loses some nodes and items that are made at the same moment
 /// (the transactions meet and one is given up).
 const PAUSES: [Duration; 4] =
     [Duration::from_millis(20), Duration::from_millis(60), Duration::from_millis(200), Duration::from_millis(500)];
 
-type Answer = Result<Element, StanzaError>;
+/// The result of a question, or the refusal.
+pub(super) type Answer = Result<Element, StanzaError>;
 
 impl Core {
-    /// Items of a node: those that `ids` names, or all; none of a node that does not exist.
-    pub(super) async fn read_node(
-        &self,
-        call: &Call,
-        service: &str,
-        node: &str,
-        ids: &[&str],
-    ) -> Result<Vec<(String, String)>, ChatError> {
-        let answer = self.ask(call, self.question(service, node, ids)).await?;
-        self.node_items(call, service, node, answer).await
-    }
-
-    /// All items of each of `nodes`, asked side by side, in their order.
-    pub(super) async fn read_nodes(
-        &self,
-        call: &Call,
-        service: &str,
-        nodes: &[String],
-    ) -> Vec<Result<Vec<(String, String)>, ChatError>> {
-        let questions = nodes.iter().map(|node| self.question(service, node, &[])).collect();
-        let answers = self.ask_all(call, questions, WINDOW).await;
-        let mut read = Vec::with_capacity(nodes.len());
-        for (node, answer) in nodes.iter().zip(answers) {
-            read.push(match answer {
-                Ok(answer) => self.node_items(call, service, node, answer).await,
-                Err(error) => Err(error),
-            });
-        }
-        read
-    }
-
-    fn question(&self, service: &str, node: &str, ids: &[&str]) -> Element {
-        iq::get(&self.component, service, pubsub::items(node, ids.iter().copied()))
-    }
-
-    async fn node_items(
-        &self,
-        call: &Call,
-        service: &str,
-        node: &str,
-        answer: Answer,
-    ) -> Result<Vec<(String, String)>, ChatError> {
-        match answer {
-            Ok(reply) => Ok(pubsub::read_items(&reply)),
-            Err(error) if error.is("item-not-found") => Ok(Vec::new()),
-            // The link's own word for an answer over its bounds.
-            Err(error) if error.is("policy-violation") => self.read_by_parts(call, service, node).await,
-            Err(error) => Err(self.pubsub_refusal(service, error)),
-        }
-    }
-
-    /// A node whose items make an answer larger than the link takes.
-    async fn read_by_parts(&self, call: &Call, service: &str, node: &str) -> Result<Vec<(String, String)>, ChatError> {
-        let ids = self.node_ids(call, service, node).await?;
-        let parts = ids.chunks(BATCH).map(|ids| {
-            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-            self.question(service, node, &ids)
-        });
-        let mut items = Vec::with_capacity(ids.len());
-        for answer in self.ask_all(call, parts.collect(), BATCHES).await {
-            match answer? {
-                Ok(reply) => items.extend(pubsub::read_items(&reply)),
-                Err(error) if error.is("item-not-found") => return Ok(Vec::new()),
-                Err(error) => return Err(self.pubsub_refusal(service, error)),
-            }
-        }
-        Ok(items)
-    }
-
-    /// The ids of a node's items; none of a node that does not exist.
-    pub(super) async fn node_ids(&self, call: &Call, service: &str, node: &str) -> Result<Vec<String>, ChatError> {
-        let mut ids = Vec::new();
-        let mut after: Option<String> = None;
-        loop {
-            let query = iq::get(&self.component, service, pubsub::ids_query(node, PAGE, after.as_deref()));
-            let reply = match self.ask(call, query).await? {
-                Ok(reply) => reply,
-                Err(error) if error.is("item-not-found") => return Ok(ids),
-                Err(error) => return Err(self.pubsub_refusal(service, error)),
-            };
-            let page = pubsub::ids(&reply);
-            let next = crate::xmpp::disco::next_page(&reply).filter(|_| !page.is_empty());
-            ids.extend(page);
-            if next.is_none() || next == after {
-                return Ok(ids);
-            }
-            after = next;
-        }
-    }
-
     /// Publishes items, each on its own, in a node that is made when it does not exist. Nothing is published when one is
     /// too large.
     pub(super) async fn write_node(
@@ -241,7 +144,7 @@ impl Core {
     }
 
     /// Makes a node, or leaves one that exists as it is.
-    async fn make_node(&self, call: &Call, service: &str, node: &str) -> Result<(), ChatError> {
+    pub(super) async fn make_node(&self, call: &Call, service: &str, node: &str) -> Result<(), ChatError> {
         let create = iq::set(&self.component, service, pubsub::create(node));
         let mut pauses = PAUSES.into_iter();
         loop {
@@ -275,20 +178,6 @@ impl Core {
         self.absent_is_fine(service, answer)
     }
 
-    /// The names of all nodes of the service.
-    pub(super) async fn nodes(&self, call: &Call, service: &str) -> Result<Vec<String>, ChatError> {
-        let answer = self.ask(call, iq::get(&self.component, service, pubsub::nodes_query())).await?;
-        let reply = answer.map_err(|error| self.pubsub_refusal(service, error))?;
-        let nodes = pubsub::nodes(&reply);
-        if nodes.len() == EJABBERD_LISTS && self.product(call).await? == super::super::Product::Ejabberd {
-            return Err(ChatError::Right(format!(
-                "{service} lists {EJABBERD_LISTS} nodes and no more (ejabberd.yml: modules: mod_pubsub: \
-                 max_nodes_discoitems: infinity)"
-            )));
-        }
-        Ok(nodes.into_iter().map(str::to_owned).collect())
-    }
-
     fn absent_is_fine(&self, service: &str, answer: Answer) -> Result<(), ChatError> {
         match answer {
             Err(error) if !error.is("item-not-found") => Err(self.pubsub_refusal(service, error)),
@@ -297,7 +186,7 @@ impl Core {
     }
 
     /// What a refusal by the service means.
-    fn pubsub_refusal(&self, service: &str, error: StanzaError) -> ChatError {
+    pub(super) fn pubsub_refusal(&self, service: &str, error: StanzaError) -> ChatError {
         match error.condition.as_str() {
             "forbidden" | "not-allowed" | "not-authorized" | "registration-required" => ChatError::Right(format!(
                 "the gateway's records on {service} were refused ({error}): is that the pubsub service (server.pubsub)? \
