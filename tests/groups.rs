@@ -16,6 +16,7 @@ on_all_servers!(
     sees_what_clients_change,
     changes_owner_members_and_attributes,
     destroys_a_group_with_all_that_is_known_of_it,
+    finds_each_of_many_rooms,
 );
 
 const ROOMS: &str = "conference.example.org";
@@ -271,4 +272,23 @@ async fn destroys_a_group_with_all_that_is_known_of_it(server: Server) {
     }
     assert!(matches!(verbs.group(&new.room, GroupKind::Group).await, Err(ChatError::UnknownRoom(_))));
     assert_eq!(verbs.find(&new.room, GroupKind::Group).await, None);
+}
+
+async fn finds_each_of_many_rooms(server: Server) {
+    let verbs = Verbs::shared(server).await;
+    let mut rooms: Vec<BareJid> = (0..230).map(|_| jid(&format!("{}@{ROOMS}", fresh("many")))).collect();
+    for some in rooms.chunks(10) {
+        let make = |room: &BareJid| {
+            let (room, name) = (room.clone(), room.to_string());
+            let new = NewGroup { room, kind: GroupKind::Room, owner: None, members: Vec::new(), name };
+            async move { verbs.make(&new).await }
+        };
+        for made in futures::future::join_all(some.iter().map(make)).await {
+            made.expect("a room");
+        }
+    }
+    let all = verbs.run(async move { verbs.chat.all_groups(&call(), &verbs.realm, GroupKind::Room).await }).await;
+    let all = all.expect("a list of all rooms");
+    rooms.retain(|room| !all.iter().any(|(listed, ..)| listed == room));
+    assert!(rooms.is_empty(), "{} of 230 are missing: {:?} …", rooms.len(), rooms.first());
 }

@@ -29,7 +29,8 @@ const SESSIONS: usize = 8;
 const PATIENCE: Duration = Duration::from_millis(500);
 /// A room that just woke may answer the question before it reflects the message that came first.
 const GRACE: Duration = Duration::from_millis(250);
-const PAGE: usize = 500;
+/// Rooms of one page. Of a longer one ejabberd shows but its max_rooms_discoitems, 100 by default, and goes on behind it.
+const PAGE: usize = 100;
 /// How a bookmark that was refused is tried again. 23.01 refuses XEP-0402's publish-options and needs its own configuration
 /// for the node instead. Both lose some nodes that are made at the same moment (the transactions meet and one is given up)
 /// and then answer item-not-found: hence once more, one after the other, and after a while.
