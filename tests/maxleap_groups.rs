@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use support::element::{show, stanza};
 use support::people::until;
 use support::room::is_out;
 use support::{Account, Client, Gateway, Reply, Server, account, fresh};
@@ -18,6 +19,7 @@ on_all_servers!(
     keeps_to_the_limit,
     searches_by_attributes,
     refuses_bad_groups,
+    sees_a_member_leave_in_his_client,
 );
 
 const ROOMS: &str = "conference.example.org";
@@ -321,4 +323,30 @@ async fn refuses_bad_groups(server: Server) {
         }
     }
     call(gateway, Method::GET, &format!("/ctx/{nobody}/groups"), &NULL).await.expect_error(404, 5004);
+}
+
+/// A client that takes itself off the room's list (XEP-0045 section 7.10), or ends its subscription, has left for the API too.
+async fn sees_a_member_leave_in_his_client(server: Server) {
+    let (rig, gateway) = (server.shared(), Gateway::shared(server).await);
+    let (owner, one, two) = (account(rig, "owner"), account(rig, "one"), account(rig, "two"));
+    let body = json!({"owner": owner.name, "members": [one.name, two.name]});
+    let id = gateway.maxleap(Method::POST, "/groups", &body).await.expect_status(201).json;
+    let group = format!("/groups/{}", id.as_str().expect("an id"));
+    let jid = format!("{}@{}", id.as_str().expect("an id"), rig.rooms());
+    let bob = Client::login(rig, &one).await;
+    let unregister = "<query xmlns='jabber:iq:register'><remove/></query>";
+    let unsubscribe = "<unsubscribe xmlns='urn:xmpp:mucsub:0'/>";
+    let leave = if server.is_ejabberd() { unsubscribe } else { unregister };
+    let reply = bob.iq(stanza(&format!("<iq type='set' to='{jid}'>{leave}</iq>"))).await;
+    assert_eq!(reply.attr("type"), Some("result"), "{}", show(&reply));
+
+    let look = gateway.maxleap(Method::GET, &group, &Value::Null).await.expect_status(200).json;
+    assert_eq!(look["members"], json!([two.name]));
+    let groups = format!("/ctx/{}/groups", one.name);
+    assert_eq!(gateway.maxleap(Method::GET, &groups, &Value::Null).await.expect_status(200).json, json!([]));
+    bob.join(&jid, "Bob").await.expect_err("who has left is let in no more");
+    // He can come back, and stays.
+    gateway.maxleap(Method::POST, &format!("{group}/members/{}", one.name), &Value::Null).await.expect_status(201);
+    let look = gateway.maxleap(Method::GET, &group, &Value::Null).await.expect_status(200).json;
+    assert_eq!(look["members"].as_array().map(Vec::len), Some(2), "{look}");
 }

@@ -1,6 +1,7 @@
 //! Groups (members only, with an owner) and rooms (open, without one), as APIs know them: rooms with attributes.
 
 mod change;
+mod left;
 mod look;
 
 use jid::BareJid;

@@ -60,13 +60,21 @@ impl Core {
         }
         let invited: Vec<BareJid> = joined.iter().map(|(user, _)| user.clone()).collect();
         joined.extend(old);
+        let (mut whole, mut partly) = (Vec::with_capacity(joined.len()), Vec::new());
         for ((user, _), outcome) in joined.iter().zip(self.enrol(call, room, &name, &joined).await?) {
-            if let Err(error) = outcome {
-                outcomes.fail(user, error.after("he is a member"));
+            match outcome {
+                Ok(()) => whole.push(user.clone()),
+                Err(error) => {
+                    partly.push(user.clone());
+                    outcomes.fail(user, error.after("he is a member"));
+                }
             }
         }
-        let joined: Vec<BareJid> = joined.into_iter().map(|(user, _)| user).collect();
-        tokio::join!(self.invite(call, room, inviter, &invited, &mut outcomes), self.note_members(call, room, &joined));
+        tokio::join!(
+            self.invite(call, room, inviter, &invited, &mut outcomes),
+            self.note_members(call, room, &whole, true),
+            self.note_members(call, room, &partly, false),
+        );
         Ok(outcomes.list)
     }
 

@@ -10,12 +10,12 @@ use super::record::Subject;
 use super::{Call, ChatError, Realm};
 
 impl Core {
-    /// Notes that `users` belong to `room`, for an API that asks for the rooms of a user. The membership itself is done:
-    /// what fails here is logged.
-    pub(super) async fn note_members(&self, call: &Call, room: &BareJid, users: &[BareJid]) {
+    /// Notes that `users` belong to `room`, for an API that asks for the rooms of a user, and whether all that makes them
+    /// members was done (a subscription, on ejabberd). The membership itself is done: what fails here is logged.
+    pub(super) async fn note_members(&self, call: &Call, room: &BareJid, users: &[BareJid], whole: bool) {
         let Some(realm) = self.indexed(room, users) else { return };
         let subjects = subjects(users);
-        let noted = self.set_note_of_each(call, realm, &subjects, room.as_str(), &Value::Bool(true)).await;
+        let noted = self.set_note_of_each(call, realm, &subjects, room.as_str(), &Value::Bool(whole)).await;
         report(call, room, "was not noted among the rooms of its members", noted);
     }
 
@@ -56,7 +56,7 @@ impl Core {
         (found, stale): (&[BareJid], &[BareJid]),
     ) {
         let subject = Subject::RoomsOf(user.clone());
-        for (rooms, value) in [(found, Some(Value::Bool(true))), (stale, None)] {
+        for (rooms, value) in [(found, Some(Value::Bool(false))), (stale, None)] {
             for room in rooms {
                 let mended = self.set_note(call, realm, &subject, room.as_str(), value.as_ref()).await;
                 report(call, room, "is noted wrongly among a user's rooms", vec![mended]);

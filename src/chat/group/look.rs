@@ -9,14 +9,17 @@ use super::super::core::{Core, WINDOW};
 use super::super::record::{Record, Subject};
 use super::super::room::{Affiliation, RoomLists};
 use super::super::rooms::{LISTS, RoomInfo, read_info};
-use super::super::{Call, ChatError, Realm};
+use super::super::{Call, ChatError, Product, Realm};
 use super::{CREATED, Group, GroupKind, KIND, NAME, shown_name, text_of};
-use crate::xmpp::{disco, iq, muc_admin};
+use crate::link::LinkError;
+use crate::xmpp::{disco, iq, muc_admin, mucsub};
 
 /// A room, looked at.
 pub(super) struct Look {
     pub(super) info: RoomInfo,
     pub(super) lists: RoomLists,
+    /// Whether the subscribers in the lists are all there are (ejabberd).
+    pub(super) subscribers_known: bool,
     record: Record,
 }
 
@@ -29,9 +32,11 @@ impl Look {
 impl Core {
     /// Looks at rooms, all questions about all of them side by side.
     pub(super) async fn look(&self, call: &Call, realm: &Realm, rooms: &[BareJid]) -> Vec<Result<Look, ChatError>> {
+        let subscribing = matches!(self.product(call).await, Ok(Product::Ejabberd));
         let questions = rooms.iter().flat_map(|room| {
             let lists = LISTS.iter().map(|(name, _)| muc_admin::list(name));
-            let all = std::iter::once(disco::info_query()).chain(lists);
+            let subscribers = subscribing.then(mucsub::subscriptions);
+            let all = std::iter::once(disco::info_query()).chain(subscribers).chain(lists);
             all.map(|question| iq::get(&self.component, room.as_str(), question))
         });
         let subjects: Vec<Subject> = rooms.iter().cloned().map(Subject::Room).collect();
@@ -41,14 +46,21 @@ impl Core {
         let mut looks = Vec::with_capacity(rooms.len());
         for (room, record) in rooms.iter().zip(records) {
             let info = answers.next();
+            let subscribers = if subscribing { answers.next() } else { None };
             let lists: Vec<_> = answers.by_ref().take(LISTS.len()).collect();
             looks.push(match (info, record) {
-                (Some(Ok(info)), Ok(record)) => read_info(room, info)
-                    .and_then(|info| Ok(Look { info, lists: self.read_lists(room, lists.into_iter())?, record })),
+                (Some(Ok(info)), Ok(record)) => read_info(room, info).and_then(|info| {
+                    let mut lists = self.read_lists(room, lists.into_iter())?;
+                    let subscribers = subscribers.and_then(|answer| answer.ok()?.ok());
+                    let subscribers_known = subscribers.is_some();
+                    lists.subscribers.extend(subscribers.iter().flat_map(mucsub::subscribers).map(|(user, _)| user));
+                    Ok(Look { info, lists, subscribers_known, record })
+                }),
                 (Some(Err(error)), _) | (_, Err(error)) => Err(error),
                 (None, _) => Err(ChatError::UnknownRoom(room.clone())),
             });
         }
+        self.part_with_those_who_left(call, realm, rooms, &mut looks).await;
         looks
     }
 
@@ -102,7 +114,12 @@ impl Core {
             tokio::join!(self.ask_all(call, questions, WINDOW), self.records(call, realm, &subjects));
         let mut groups = Vec::with_capacity(rooms.len());
         for ((room, answer), record) in rooms.into_iter().zip(answers).zip(records) {
-            let info = match read_info(&room, answer?) {
+            let info = match answer {
+                // ejabberd answers nothing for a room that is ending.
+                Err(ChatError::Link(LinkError::Timeout)) => self.room_info(call, &room).await,
+                answer => read_info(&room, answer?),
+            };
+            let info = match info {
                 Ok(info) => info,
                 // Gone since it was listed.
                 Err(ChatError::UnknownRoom(_)) => continue,
