@@ -60,13 +60,14 @@ impl Query {
         self.0.iter().rev().find(|(given, _)| given == name).and_then(|(_, value)| value.as_deref())
     }
 
-    /// A whole number, or `default` where there is none.
+    /// A whole number, or `default` where there is none. Library 3 writes `ts=undefined&limit=null` for what its caller
+    /// leaves out.
     ///
     /// # Errors
     /// 5001 when it is no whole number.
     pub fn number(&self, name: &str, default: u64) -> Result<u64, Failure> {
         match self.value(name) {
-            None | Some("") => Ok(default),
+            None | Some("" | "undefined" | "null") => Ok(default),
             Some(text) => text.parse().map_err(|_| Failure::parameter(format!("{name} is no whole number"))),
         }
     }
@@ -196,6 +197,8 @@ mod tests {
         assert_eq!(query.number("_limit", 20).unwrap(), 10);
         assert_eq!(query.number("ts", 20).unwrap(), 20);
         assert_eq!(query.number("x", 20).unwrap(), 20);
+        let left_out = Query::read("ts=undefined&limit=null").unwrap();
+        assert_eq!((left_out.number("ts", 7).unwrap(), left_out.number("limit", 20).unwrap()), (7, 20));
         for wrong in ["n=-1", "n=1.5", "n=ten", "n=99999999999999999999999"] {
             assert_eq!(Query::read(wrong).unwrap().number("n", 1).unwrap_err().code, Code::Parameter, "{wrong}");
         }
