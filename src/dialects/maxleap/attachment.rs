@@ -22,8 +22,8 @@ use crate::config::Config;
 use crate::http::body::BodyError;
 use crate::http::stream::{Arrival, Bounds};
 
-/// The field that holds the file.
-const FIELD: &str = "attachment";
+/// The fields that may hold the file: the documented one, and that of library 3 when it is given a file to send.
+const FIELDS: [&str; 2] = ["attachment", "userfile"];
 /// Uploads handled at once: with the largest file of each they bound what is held on disk.
 const AT_ONCE: usize = 32;
 /// Bytes of a request beside the file: boundaries, heads, other fields.
@@ -78,7 +78,7 @@ async fn receive(mut multipart: Multipart, arrival: &Arrival, limit: u64) -> Res
         let next = multipart.next_field().await.map_err(|error| broken(arrival, &error))?;
         arrival.expect_at_most(None);
         let Some(mut field) = next else { break };
-        if field.name() != Some(FIELD) {
+        if !field.name().is_some_and(|name| FIELDS.contains(&name)) {
             while field.chunk().await.map_err(|error| broken(arrival, &error))?.is_some() {}
         } else if received.is_some() {
             return Err(Failure::parameter("one call takes one file"));
@@ -87,7 +87,7 @@ async fn receive(mut multipart: Multipart, arrival: &Arrival, limit: u64) -> Res
         }
     }
     match received {
-        None => Err(Failure::parameter(format!("there is no field {FIELD:?} with a file"))),
+        None => Err(Failure::parameter("there is no field \"attachment\" with a file")),
         Some(Received { size: 0, .. }) => Err(Failure::parameter("the file is empty")),
         Some(received) => Ok(received),
     }
