@@ -197,21 +197,30 @@ async fn a_user_is_shown_whole(server: Server) {
     let (rig, gateway) = (server.shared(), Gateway::shared(server).await);
     let (alice, bob) = (account(rig, "alice"), account(rig, "bob"));
     let path = format!("/ctx/{}", alice.name);
+    // As `ts`, when he was last online, is not the same twice.
+    let look = async || {
+        let mut user = read(gateway, &path).await;
+        let ts = user.as_object_mut().and_then(|user| user.remove("ts")).and_then(|ts| ts.as_u64());
+        (user, ts.expect("a time"))
+    };
     let nothing = json!({"attributes": {}, "installs": [], "sessions": 0, "friends": [], "groups": [], "rooms": []});
-    assert_eq!(read(gateway, &path).await, nothing);
+    assert_eq!(look().await.0, nothing);
 
     let here = Client::login(rig, &alice).await;
     let _there = Client::login(rig, &alice).await;
     set(gateway, Method::POST, &format!("{path}/attributes"), json!({"age": 46})).await;
-    gateway.maxleap(Method::POST, &format!("{path}/friends/{}", bob.name), &NONE).await.expect_status(200);
+    gateway.maxleap(Method::POST, &format!("{path}/friends/{}", bob.name), &NONE).await.expect_status(201);
     let group = create(gateway, "/groups", json!({"owner": bob.name, "members": [alice.name]})).await;
     let room = create(gateway, "/rooms", json!({"members": [alice.name]})).await;
     let expected = json!({
         "attributes": {"age": 46}, "installs": [], "sessions": 2, "friends": [bob.name], "groups": [group], "rooms": [room],
     });
-    assert_eq!(read(gateway, &path).await, expected);
+    let (user, ts) = look().await;
+    assert_eq!(user, expected);
+    assert!(ts > 1_500_000_000_000, "{ts}");
     for load in [path.clone(), format!("{path}/")] {
-        let reply = gateway.maxleap(Method::POST, &load, &NONE).await.expect_status(200);
+        let mut reply = gateway.maxleap(Method::POST, &load, &NONE).await.expect_status(200);
+        reply.json.as_object_mut().expect("an object").remove("ts");
         assert_eq!(reply.json, expected, "POST loads as GET does");
     }
     here.close().await;
