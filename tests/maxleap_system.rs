@@ -114,6 +114,9 @@ async fn refuses_bad_messages(server: Server) {
             gateway.maxleap(Method::POST, &path, &bad).await.expect_error(400, 5001);
         }
     }
+    for path in ["/system/?group", "/system?room"] {
+        gateway.maxleap(Method::POST, path, &good).await.expect_error(400, 5001);
+    }
     // But what another test sends to everybody.
     alice.expect_none("a message", SILENCE, says("x")).await;
 }
