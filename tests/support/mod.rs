@@ -14,6 +14,7 @@
 pub mod client;
 pub mod element;
 pub mod gateway;
+pub mod libraries;
 pub mod maxleap;
 pub mod people;
 pub mod room;
