@@ -135,7 +135,33 @@ fn header<'a>(reply: &'a Reply, name: &str) -> &'a str {
 async fn pages_of_any_origin_may_call() {
     let gateway = shared().await;
     let page = "https://app.example.org";
-    for path in ["/ctx/alice/attributes/", "/ctx/alice", "/attachment/x", "/rooms/r/attributes/name"] {
+    let families = ["/ctx/alice", "/groups/g", "/rooms/r"]
+        .map(|object| ["", "/attributes", "/attributes/", "/attributes/name"].map(|rest| format!("{object}{rest}")));
+    let others = [
+        "/ctx?_skip=0&_sort=name,-age",
+        "/ctx/alice/friends?detail",
+        "/ctx/alice/friends/bob",
+        "/ctx/alice/friends/bob/chats?ts=1&limit=2",
+        "/ctx/alice/strangers?detail&skip=1",
+        "/ctx/alice/strangers/bob/chats",
+        "/ctx/alice/groups",
+        "/ctx/alice/rooms",
+        "/groups",
+        "/groups/g/members",
+        "/groups/g/members/alice",
+        "/groups/g/chats",
+        "/rooms",
+        "/rooms/r/members",
+        "/rooms/r/members/alice",
+        "/passengers/",
+        "/passengers/p",
+        "/passengers/p/chats/alice",
+        "/system",
+        "/system/g?group",
+        "/attachment",
+        "/attachment/x",
+    ];
+    for path in families.iter().flatten().map(String::as_str).chain(others) {
         let reply = preflight(gateway, path, page).await;
         assert!(reply.status.is_success() && reply.text.is_empty(), "{path} {} {}", reply.status, reply.text);
         assert_eq!(header(&reply, "access-control-allow-origin"), "*");
