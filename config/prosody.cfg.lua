@@ -31,6 +31,8 @@ http_interfaces = { upload_interface }
 http_ports = { upload_port }
 http_default_host = "upload.example.org"
 https_ports = { }
+-- [gateway] The port is on loopback, behind a proxy that has TLS: without this line nobody could log in over WebSocket.
+consider_websocket_secure = true
 
 -- [gateway] The component connection (XEP-0114). It is not encrypted: keep it on loopback or a private network.
 component_interfaces = { component_interface }
@@ -47,8 +49,10 @@ modules_enabled = {
 	"admin_adhoc";
 	-- [gateway] See privileged_entities.
 	"privilege";
-	-- [gateway] Messages to everybody who is online, by an admin of the host.
+	-- [gateway] Messages to everybody who is online, by an admin of the host. Only the MaxLeap API needs this.
 	"announce";
+	-- [gateway] XMPP over WebSocket (RFC 7395), for clients in browsers. Only the MaxLeap API needs this.
+	"websocket";
 }
 modules_disabled = { "s2s" }
 
@@ -78,16 +82,19 @@ privileged_entities = {
 }
 
 VirtualHost "example.org"
-	-- [gateway] Widens: admin of this host, for user-stats, announce, and adding and deleting accounts. An admin of one host cannot load modules or stop the server
-	-- (on 13.0); that is why the line is not global.
+	-- [gateway] Widens: admin of this host, for user-stats, announce, and adding and deleting accounts. An admin of one
+	-- host cannot load modules or stop the server (on 13.0); that is why the line is not global.
 	admins = { "gw.example.org" }
 	-- [gateway] A user in whose name the gateway speaks in a room is there as user@example.org/gw-gw.example.org. No
 	-- client has that resource, so without this rule what the room sends there bounces, and the room throws the user out.
-	-- Widens: the helper module answers the gateway's questions about any user's archive and lists the accounts.
+	-- Widens: the helper module answers the gateway's questions about any user's archive and lists the accounts. Only the
+	-- MaxLeap API needs it.
 	modules_enabled = { "firewall"; "stanzagate" }
 	stanzagate_component = "gw.example.org"
 	firewall_scripts = { "stanzagate.pfw" }
 	disco_items = { { "conference.example.org", "Rooms" } }
+	-- [gateway] WebSocket at the upload service's port, path /xmpp-websocket.
+	http_host = "upload.example.org"
 
 Component "conference.example.org" "muc"
 	name = "Rooms"
@@ -107,12 +114,13 @@ Component "conference.example.org" "muc"
 	muc_tombstones = false
 	max_history_messages = 50
 
--- [gateway] The gateway's own records: attributes, indexes. Each node is closed to everybody else.
+-- [gateway] The gateway's own records: attributes, indexes. Each node is closed to everybody else. Only the MaxLeap API
+-- needs this.
 Component "pubsub.example.org" "pubsub"
 	admins = { "gw.example.org" }
 	pubsub_max_items = 10000
 
--- [gateway] The upload service (XEP-0363): attachments.
+-- [gateway] The upload service (XEP-0363): attachments. Only the MaxLeap API needs this.
 Component "upload.example.org" "http_file_share"
 	http_external_url = upload_url
 	http_file_share_access = { "gw.example.org"; "example.org" }

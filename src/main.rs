@@ -10,8 +10,8 @@ use stanzagate::config::load::{self, Override};
 
 mod cli;
 
-/// A gateway from HTTP chat APIs to XMPP: programs call the APIs they know, and an ejabberd or Prosody that already runs
-/// gets stanzas over an external component connection (XEP-0114).
+/// A gateway from HTTP chat APIs to XMPP: programs call the APIs they know, qtalk's (Startalk) and MaxLeap IM's, and an
+/// ejabberd or Prosody that already runs gets stanzas over an external component connection (XEP-0114).
 #[derive(Parser)]
 #[command(version, max_term_width = 100)]
 struct Args {
@@ -24,7 +24,7 @@ enum Command {
     /// Run the gateway until SIGTERM or SIGINT, which end it in order; a second one ends it at once.
     #[command(after_help = SETTINGS)]
     Serve(ConfigArgs),
-    /// Connect, try every right the gateway needs, and print what works and which lines the server's file lacks.
+    /// Connect, try every right that the enabled APIs need, and print what works and which lines the server's file lacks.
     #[command(after_help = SETTINGS)]
     Check {
         #[command(flatten)]
@@ -33,8 +33,8 @@ enum Command {
         #[arg(long, value_name = "NAME")]
         user: Option<String>,
     },
-    /// Start a private XMPP server from this machine's packages with a gateway on it, and print how to use both. Everything
-    /// is on loopback and stops with this command.
+    /// Start a private XMPP server from this machine's packages with a gateway on it, and print how to use both, with calls
+    /// of each API. Everything is on loopback and stops with this command.
     Dev(stanzagate::dev::Args),
     /// Ask a running gateway whether it is ready: exit code 0 or 1. For containers, which have no shell.
     Healthcheck {

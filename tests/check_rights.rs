@@ -25,8 +25,9 @@ impl Checked {
         self.output.lines().filter_map(|line| line.split_once(" MISSING ")).map(|(name, _)| name.trim()).collect()
     }
 
-    fn endpoints(&self, says: &str) -> usize {
-        self.output.lines().filter(|line| line.starts_with("qtalk") && line.contains(says)).count()
+    /// How many lines about endpoints of an API say this.
+    fn endpoints(&self, api: &str, says: &str) -> usize {
+        self.output.lines().filter(|line| line.starts_with(api) && line.contains(says)).count()
     }
 }
 
@@ -35,13 +36,16 @@ fn check(rig: &Rig, edit: impl FnOnce(String) -> String) -> Checked {
     let grant = rig.http_api().map(|url| format!("[sessions]\ngrant = \"oauth\"\noauth_url = \"{url}\"\n"));
     let config = format!(
         "[server]\ndomain = \"{}\"\n[component]\naddress = \"{}\"\nname = \"{}\"\nsecret = \"{}\"\n[c2s]\naddress = \"{}\"\n\
-         tls = \"none\"\n{}[qtalk]\nauth = \"none\"\n[log]\nlevel = \"off\"\n",
+         tls = \"none\"\n{}[qtalk]\nauth = \"none\"\n[log]\nlevel = \"off\"\n[maxleap]\nenabled = true\n\
+         [[maxleap.apps]]\nid = \"{}\"\nkeys = [\"{}\"]\n",
         rig.domain(),
         rig.component_addr(),
         rig.component_name(),
         rig.component_secret(),
         rig.c2s_addr(),
-        grant.unwrap_or_default()
+        grant.unwrap_or_default(),
+        rig.maxleap().0,
+        rig.maxleap().1
     );
     let file = rig.dir().join("stanzagate.toml");
     std::fs::write(&file, edit(config)).expect("the configuration");
@@ -52,40 +56,130 @@ fn check(rig: &Rig, edit: impl FnOnce(String) -> String) -> Checked {
     Checked { code: output.status.code(), output: text(&output.stdout), errors: text(&output.stderr) }
 }
 
-/// A line of the server's configuration that is replaced, the rights that are then missing, whether every endpoint still
-/// works somehow, and what the advice must hold.
-type Case = (&'static str, &'static str, &'static [&'static str], bool, &'static str);
+/// Lines of the server's configuration that are replaced, the rights that are then missing, whether every endpoint of
+/// qtalk and of MaxLeap still works somehow, and what the advice must hold.
+type Case = (&'static str, &'static str, &'static [&'static str], bool, bool, &'static str);
 
 const EJABBERD: &[Case] = &[
-    ("    access_admin: muc_admin\n", "", &["manage rooms"], false, "access_admin: muc_admin"),
-    ("    check_from: false\n", "", &["send as users"], false, "check_from: false"),
+    ("    access_admin: muc_admin\n", "", &["manage rooms"], false, false, "access_admin: muc_admin"),
+    ("    check_from: false\n", "", &["send as users"], false, false, "check_from: false"),
     (
         "    what: [oauth_issue_token]\n",
         "    what: []\n",
-        &["sender's own copy", "members' bookmarks"],
+        &["sender's own copy", "members' bookmarks", "contact lists", "users' archives"],
         true,
+        false,
         "what: [",
+    ),
+    (
+        "  pubsub_createnode:\n    - allow: gateway\n",
+        "  pubsub_createnode:\n",
+        &["own records"],
+        true,
+        false,
+        "access_createnode: pubsub_createnode",
+    ),
+    (
+        "  configure:\n    allow: gateway\n",
+        "",
+        &["make accounts", "list accounts", "see who is online"],
+        true,
+        false,
+        "  configure:\n    allow: gateway",
+    ),
+    ("    access: announce\n", "", &["send to everybody"], true, false, "mod_announce:\n    access: announce"),
+    (
+        "  upload:\n    - allow: gateway\n",
+        "  upload:\n",
+        &["store files"],
+        true,
+        false,
+        "  upload:\n    - allow: gateway",
     ),
 ];
 
 /// 24.12 drops every IQ of every component while this module is loaded.
 const PRIVILEGE: Case =
-    ("\nmodules:\n", "\nmodules:\n  mod_privilege: {}\n", &["be answered"], false, "remove mod_privilege");
+    ("\nmodules:\n", "\nmodules:\n  mod_privilege: {}\n", &["be answered"], false, false, "remove mod_privilege");
 
 const PROSODY: &[Case] = &[
-    ("\t\tmessage = \"outgoing\";\n", "", &["sender's own copy"], true, "message = \"outgoing\""),
-    ("\t\t\t[\"http://jabber.org/protocol/pubsub\"] = \"both\";\n", "", &["members' bookmarks"], true, "= \"both\""),
-    ("\tmodules_enabled = { \"firewall\" }\n", "", &["speak in rooms"], false, "firewall_scripts"),
-    ("\tmodules_enabled = { \"muc_mam\" }\n", "", &["archived rooms"], true, "\"muc_mam\""),
-    ("\tvalidate_from_addresses = false\n", "", &["send as users"], false, "validate_from_addresses = false"),
+    ("\t\tmessage = \"outgoing\";\n", "", &["sender's own copy"], true, true, "message = \"outgoing\""),
+    (
+        "\t\t\t[\"http://jabber.org/protocol/pubsub\"] = \"both\";\n",
+        "",
+        &["members' bookmarks"],
+        true,
+        true,
+        "= \"both\"",
+    ),
+    ("\"firewall\"; ", "", &["speak in rooms"], false, true, "firewall_scripts"),
+    ("\"muc_mam\"; ", "", &["archived rooms"], true, false, "\"muc_mam\""),
+    ("\tvalidate_from_addresses = false\n", "", &["send as users"], false, false, "validate_from_addresses = false"),
+    ("\t\troster = \"both\";\n", "", &["contact lists"], true, false, "roster = \"both\""),
+    (
+        "{ \"firewall\"; \"stanzagate\" }",
+        "{ \"firewall\" }",
+        &["list accounts", "users' archives"],
+        true,
+        false,
+        "modules_enabled = { \"stanzagate\" }",
+    ),
+    ("\t\"announce\";\n", "", &["send to everybody"], true, false, "modules_enabled = { \"announce\" }"),
+    (
+        "\"pubsub\"\n\tadmins = { \"gw.example.org\" }\n",
+        "\"pubsub\"\n",
+        &["own records"],
+        true,
+        false,
+        "Component \"pubsub.example.org\" \"pubsub\"\n    admins",
+    ),
+    (
+        "http_file_share_access = { \"gw.example.org\"; ",
+        "http_file_share_access = { ",
+        &["store files"],
+        true,
+        false,
+        "http_file_share_access = { \"gw.example.org\"",
+    ),
+    (
+        "\tadmins = { \"gw.example.org\" }\n\t-- [gateway] A user",
+        "\t-- [gateway] A user",
+        &["find accounts", "make accounts", "see who is online", "send to everybody"],
+        false,
+        false,
+        "modules_enabled = { \"admin_adhoc\" }\n    admins = { \"gw.example.org\" }",
+    ),
 ];
+
+/// What may be left out of the shipped files where only qtalk is served.
+const EJABBERD_MAXLEAP: &[(&str, &str)] = &[
+    ("  configure:\n    allow: gateway\n", ""),
+    ("  announce:\n    allow: gateway\n", ""),
+    ("    access: announce\n", ""),
+    ("  pubsub_createnode:\n    - allow: gateway\n", "  pubsub_createnode:\n"),
+    ("  upload:\n    - allow: gateway\n", "  upload:\n"),
+];
+const PROSODY_MAXLEAP: &[(&str, &str)] = &[
+    ("\t\troster = \"both\";\n", ""),
+    ("\t\"announce\";\n", ""),
+    ("{ \"firewall\"; \"stanzagate\" }", "{ \"firewall\" }"),
+    ("{ \"muc_mam\"; \"stanzagate\" }", "{ \"muc_mam\" }"),
+    ("\"pubsub\"\n\tadmins = { \"gw.example.org\" }\n", "\"pubsub\"\n"),
+    ("http_file_share_access = { \"gw.example.org\"; ", "http_file_share_access = { "),
+];
+
+/// Endpoint lines of the two APIs.
+const QTALK: usize = 11;
+const MAXLEAP: usize = 14;
 
 async fn names_every_right_that_is_missing(server: Server) {
     let rig = server.start(Grant::Oauth);
     let whole = check(&rig, |config| config);
     assert_eq!((whole.code, whole.missing().len()), (Some(0), 0), "{}{}", whole.output, whole.errors);
-    assert_eq!(whole.endpoints(" works"), 11, "{}", whole.output);
-    assert_eq!(whole.endpoints("without"), 0, "{}", whole.output);
+    for (api, lines) in [("qtalk/", QTALK), ("maxleap/", MAXLEAP)] {
+        assert_eq!(whole.endpoints(api, " works"), lines, "{}", whole.output);
+        assert_eq!(whole.endpoints(api, "without"), 0, "{}", whole.output);
+    }
 
     let secret = rig.component_secret().to_owned();
     let refused = check(&rig, |config| config.replace(&secret, "wrong"));
@@ -95,30 +189,45 @@ async fn names_every_right_that_is_missing(server: Server) {
 
     if server.is_ejabberd() {
         let bare = check(&rig, |config| config.replace("\"oauth\"", "\"none\"").replace("oauth_url", "# oauth_url"));
-        assert_eq!(bare.missing(), ["members' bookmarks", "sender's own copy"].into(), "{}", bare.output);
-        assert_eq!((bare.code, bare.endpoints("without")), (Some(0), 7), "{}{}", bare.output, bare.errors);
+        let sessions = ["members' bookmarks", "sender's own copy", "contact lists", "users' archives"];
+        assert_eq!(bare.missing(), sessions.into(), "{}", bare.output);
+        assert_eq!((bare.code, bare.endpoints("qtalk/", "without")), (Some(1), 7), "{}{}", bare.output, bare.errors);
         assert!(bare.output.contains("sessions.grant"), "{}", bare.output);
     }
 
-    let (file, cases) = match server {
-        Server::Ejabberd23 => ("ejabberd.yml", EJABBERD.to_vec()),
-        Server::Ejabberd24 => ("ejabberd.yml", [EJABBERD, &[PRIVILEGE]].concat()),
-        Server::Prosody012 | Server::Prosody13 => ("prosody.cfg.lua", PROSODY.to_vec()),
+    let (file, cases, maxleap) = match server {
+        Server::Ejabberd23 => ("ejabberd.yml", EJABBERD.to_vec(), EJABBERD_MAXLEAP),
+        Server::Ejabberd24 => ("ejabberd.yml", [EJABBERD, &[PRIVILEGE]].concat(), EJABBERD_MAXLEAP),
+        Server::Prosody012 | Server::Prosody13 => ("prosody.cfg.lua", PROSODY.to_vec(), PROSODY_MAXLEAP),
     };
     let path = rig.dir().join(file);
     let shipped = std::fs::read_to_string(&path).expect("the server's configuration");
-    for (line, instead, missing, works, advice) in cases {
-        assert!(shipped.contains(line), "{line} is not in {file}");
+    let restart = |replaced: &[(&str, &str)]| {
+        let changed = replaced.iter().fold(shipped.clone(), |config, (lines, instead)| {
+            assert!(config.contains(lines), "{lines} is not in {file}");
+            config.replace(lines, instead)
+        });
         rig.stop_server().expect("the server stops");
-        std::fs::write(&path, shipped.replace(line, instead)).expect("the server's configuration");
+        std::fs::write(&path, changed).expect("the server's configuration");
         rig.start_server().expect("the server starts");
+    };
+    for (lines, instead, missing, qtalk, also_maxleap, advice) in cases {
+        restart(&[(lines, instead)]);
         let seen = check(&rig, |config| config);
-        let report = format!("without {line}: {:?}\n{}{}", seen.code, seen.output, seen.errors);
+        let report = format!("without {lines}: {:?}\n{}{}", seen.code, seen.output, seen.errors);
         assert_eq!(seen.missing(), missing.iter().copied().collect(), "{report}");
-        assert_eq!(seen.code, Some(i32::from(!works)), "{report}");
-        assert_eq!(seen.endpoints("CANNOT") == 0, works, "{report}");
+        assert_eq!(seen.code, Some(i32::from(!(qtalk && also_maxleap))), "{report}");
+        assert_eq!(seen.endpoints("qtalk/", "CANNOT") == 0, qtalk, "{report}");
+        assert_eq!(seen.endpoints("maxleap/", "CANNOT") == 0, also_maxleap, "{report}");
         assert!(seen.output.contains(advice), "{report}");
         // Nothing is left of the runs before.
         assert!(seen.output.contains(" 0 rooms") || missing.contains(&"be answered"), "{report}");
     }
+
+    restart(maxleap);
+    let alone = check(&rig, |config| config.replace("[maxleap]\nenabled = true\n", "[maxleap]\n"));
+    let report = format!("{:?}\n{}{}", alone.code, alone.output, alone.errors);
+    assert_eq!((alone.code, alone.missing().len()), (Some(0), 0), "{report}");
+    assert_eq!((alone.endpoints("qtalk/", " works"), alone.endpoints("maxleap", "")), (QTALK, 0), "{report}");
+    assert!(!alone.output.contains("own records") && !alone.output.contains("without"), "{report}");
 }

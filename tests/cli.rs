@@ -1,4 +1,4 @@
-//! The program itself: exit codes, signals, and the health check that containers use.
+//! The program itself: exit codes, signals, the health check that containers use, and the calls that `dev` prints.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStderr, Command, Stdio};
@@ -111,4 +111,29 @@ fn while_it_drains_it_is_not_ready_and_a_second_signal_ends_it_at_once() {
     assert!(said.contains("the gateway is shutting down"), "{said}");
     running.signal("TERM");
     assert_eq!(running.child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn the_calls_that_dev_prints_work_as_they_are_printed() {
+    for server in ["ejabberd", "prosody"] {
+        let mut dev = Command::new(env!("CARGO_BIN_EXE_stanzagate"));
+        dev.args(["dev", "--server", server, "--http", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut dev = dev.spawn().unwrap();
+        let text = BufReader::new(dev.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let lines: Vec<String> = text.take_while(|line| !line.starts_with("Ctrl-C")).collect();
+        let calls: Vec<&str> = lines.iter().filter_map(|line| line.trim_start().strip_prefix("curl ")).collect();
+        assert_eq!(calls.len(), 10, "{lines:#?}");
+        let answers = calls.iter().map(|call| {
+            let output = Command::new("sh").args(["-c", &format!("curl -fsS {call}")]).output().unwrap();
+            (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+        });
+        let answers: Vec<(bool, String)> = answers.collect();
+        let ended = Command::new("kill").arg(dev.id().to_string()).status().unwrap().success() && dev.wait().is_ok();
+        assert!(ended);
+        for (call, (done, said)) in calls.iter().zip(&answers) {
+            assert!(*done && !said.contains(r#""ret":false"#), "{call}\n{said}");
+        }
+        assert!(answers[3].1.contains("bob") && answers[7].1.contains(r#""friends":["bob"]"#), "{answers:?}");
+        assert!(answers[9].1.contains("x-xmpp-password: "), "{answers:?}");
+    }
 }

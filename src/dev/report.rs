@@ -54,6 +54,21 @@ pub(super) fn text(rig: &Rig, http: SocketAddr) -> String {
     line(call(http, "create_muc", &with(&[("muc_name", "Lobby".into()), ("system", "demo".into())])));
     line(call(http, "add_muc_user", &with(&[("muc_member", json!(["bob"])), ("system", "demo".into())])));
     line(call(http, "muc_users", &with(&[])));
+    line(
+        "\nThe same by the MaxLeap API: friends, a group, all about alice, a system message, a passenger:\n".to_owned(),
+    );
+    for (path, method, body) in [
+        ("/ctx/alice/attributes", "", Some(json!({"city": "Shanghai", "age": 46}))),
+        ("/ctx/alice/friends/bob", "-X POST ", None),
+        ("/groups", "", Some(json!({"owner": "alice", "members": ["bob"], "name": "Lobby"}))),
+        ("/ctx/alice", "", None),
+        ("/system/bob", "", Some(json!({"content": {"media": 0, "body": "Hello"}}))),
+        ("/passengers", "-i ", Some(json!({"name": "visitor"}))),
+    ] {
+        let (app, key) = rig.maxleap();
+        let body = body.map(|body| format!("-d '{body}' ")).unwrap_or_default();
+        line(format!("    curl {method}-H 'X-ML-AppId: {app}' -H 'X-ML-APIKey: {key}' {body}http://{http}{path}"));
+    }
     line(String::new());
     line("Ctrl-C stops everything.".to_owned());
     text
