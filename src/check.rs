@@ -88,7 +88,7 @@ async fn trial(chat: &Chat, config: &Config, user: Option<&str>) -> Result<bool,
                 format!("CANNOT WORK, for want of: {lacks}")
             }
         };
-        println!("{endpoint:<28} {says}");
+        println!("{endpoint:<30} {says}");
     }
     print!("{}", advice(&missing, product, component, &config.server.domain));
     Ok(all)

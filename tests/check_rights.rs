@@ -87,7 +87,14 @@ const EJABBERD: &[Case] = &[
         false,
         "  configure:\n    allow: gateway",
     ),
-    ("    access: announce\n", "", &["send to everybody"], true, false, "mod_announce:\n    access: announce"),
+    (
+        "  mod_announce:\n    access: announce\n",
+        "  mod_announce: {}\n",
+        &["send to everybody"],
+        true,
+        false,
+        "mod_announce:\n    access: announce",
+    ),
     (
         "  upload:\n    - allow: gateway\n",
         "  upload:\n",
@@ -155,7 +162,7 @@ const PROSODY: &[Case] = &[
 const EJABBERD_MAXLEAP: &[(&str, &str)] = &[
     ("  configure:\n    allow: gateway\n", ""),
     ("  announce:\n    allow: gateway\n", ""),
-    ("    access: announce\n", ""),
+    ("  mod_announce:\n    access: announce\n", ""),
     ("  pubsub_createnode:\n    - allow: gateway\n", "  pubsub_createnode:\n"),
     ("  upload:\n    - allow: gateway\n", "  upload:\n"),
 ];

@@ -119,8 +119,9 @@ fn the_calls_that_dev_prints_work_as_they_are_printed() {
         let mut dev = Command::new(env!("CARGO_BIN_EXE_stanzagate"));
         dev.args(["dev", "--server", server, "--http", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut dev = dev.spawn().unwrap();
-        let text = BufReader::new(dev.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let lines: Vec<String> = text.take_while(|line| !line.starts_with("Ctrl-C")).collect();
+        // Open to the end: it is still being written to.
+        let mut text = BufReader::new(dev.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let lines: Vec<String> = text.by_ref().take_while(|line| !line.starts_with("Ctrl-C")).collect();
         let calls: Vec<&str> = lines.iter().filter_map(|line| line.trim_start().strip_prefix("curl ")).collect();
         assert_eq!(calls.len(), 10, "{lines:#?}");
         let answers = calls.iter().map(|call| {

@@ -103,6 +103,8 @@ impl Chat {
         let (product, mut findings) = self.core.check(user).await;
         if let Some(product) = product {
             self.check_services(product, user, &wanted, &mut findings).await;
+            // Last: a server that forbids it closes the connection.
+            findings.push(Finding { right: Right::SendAs, verdict: self.core.check_send_as().await });
         }
         findings.retain(|finding| finding.right == Right::Answers || wanted.contains(&finding.right));
         (product, findings)
@@ -128,7 +130,6 @@ impl Core {
                 return (None, findings);
             }
         };
-        // Last among the plain ones: a server that forbids it closes the connection.
         note(Right::Accounts, self.check_accounts().await);
         note(Right::RoomList, self.check_room_list().await);
         let (rooms, archive, reflection) = self.check_room(product).await;
@@ -139,7 +140,6 @@ impl Core {
         note(Right::SenderCopy, copy);
         note(Right::Bookmarks, bookmarks);
         note(Right::Passwords, self.check_passwords().await);
-        note(Right::SendAs, self.check_send_as().await);
         (Some(product), findings)
     }
 

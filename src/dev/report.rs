@@ -13,6 +13,7 @@ pub(super) fn json(rig: &Rig, http: SocketAddr) -> Value {
     json!({
         "http": format!("http://{http}"),
         "c2s": rig.c2s_addr().to_string(),
+        "websocket": rig.websocket(),
         "component": rig.component_addr().to_string(),
         "server": rig.product().name(),
         "domain": DOMAIN,
@@ -33,7 +34,8 @@ pub(super) fn text(rig: &Rig, http: SocketAddr) -> String {
         let _ = writeln!(text, "{line}");
     };
     line(format!("\nThe gateway listens on http://{http} and is {COMPONENT} at {}.", rig.product().name()));
-    line(format!("XMPP clients connect to {} (no TLS), rooms are at {ROOMS}. Accounts:\n", rig.c2s_addr()));
+    let (tcp, websocket) = (rig.c2s_addr(), rig.websocket());
+    line(format!("XMPP clients connect to {tcp} or {websocket} (no TLS), rooms are at {ROOMS}. Accounts:\n"));
     for (user, password) in rig.users() {
         line(format!("    {user}@{DOMAIN}    {password}"));
     }

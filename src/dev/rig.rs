@@ -304,6 +304,15 @@ impl Rig {
         (MAXLEAP_APP, &self.settings.maxleap_key)
     }
 
+    /// Where clients log in over WebSocket (RFC 7395).
+    pub fn websocket(&self) -> String {
+        let path = match self.product {
+            Product::Ejabberd => "ws",
+            Product::Prosody => "xmpp-websocket",
+        };
+        format!("ws://{}/{path}", self.settings.upload)
+    }
+
     /// Base URL of ejabberd's HTTP API.
     pub fn http_api(&self) -> Option<String> {
         (self.product == Product::Ejabberd).then(|| format!("http://{}/api", self.settings.api))
