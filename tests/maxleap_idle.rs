@@ -1,17 +1,22 @@
-//! Idle passengers of the MaxLeap API lose their accounts, on each of the four servers, and nobody else does.
+//! Idle passengers of the MaxLeap API lose their accounts, on each of the four servers, and nobody else does: nor a
+//! passenger of whom the server cannot say when he was online.
 
 mod support;
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, json};
 use stanzagate::chat::group::{GroupKind, NewGroup};
 use stanzagate::chat::record::{Record, Subject};
+use stanzagate::chat::{Chat, LinkState};
+use stanzagate::config::sessions::Grant;
 use stanzagate::dialects::maxleap::cleanup;
+use stanzagate::metrics::Metrics;
 use support::verbs::call;
 use support::{Account, Client, Server, Verbs, account, fresh};
 
-on_all_servers!(deletes_idle_passengers);
+on_all_servers!(deletes_idle_passengers, keeps_whom_the_server_does_not_tell_of);
 
 const DAY_MS: u64 = 86_400_000;
 
@@ -50,10 +55,15 @@ async fn deletes_idle_passengers(server: Server) {
     }
     let [(_, idle), (_, new), (back, back_jid), (_, user)] = people.try_into().expect("four");
     let back: Account = back;
+    // Deleted without the gateway: only the record is left.
+    let gone = chat.addresses().user_at(&fresh("gone"), &realm.domain).expect("an address");
     let _online = Client::login(rig, &back).await;
 
     verbs
         .run(async move {
+            let passenger = json!("passenger");
+            let left = Subject::User(gone);
+            chat.set_note(&call(), realm, &left, "kind", Some(&passenger)).await.expect("a note");
             let room = chat.addresses().room_at(&fresh("group"), &realm.rooms).expect("an address");
             // On ejabberd a new member has been online for a moment: the gateway's own session that bookmarks the room.
             let idle_too = (!server.is_ejabberd()).then(|| idle.clone());
@@ -70,7 +80,8 @@ async fn deletes_idle_passengers(server: Server) {
             tokio::time::sleep(Duration::from_secs(4)).await;
             let idle_since = now_ms() - 1_500;
             let (looked, deleted) = cleanup::round(chat, realm, idle_since).await.expect("a round");
-            assert!(looked >= 4 && deleted == 1, "{looked} {deleted}");
+            assert!(looked >= 5 && deleted == 2, "{looked} {deleted}");
+            assert_eq!(chat.record(&call(), realm, &left).await.expect("a record"), Record::default());
             for (who, there) in [(&idle, false), (&new, true), (&back_jid, true), (&user, true)] {
                 assert_eq!(chat.account_exists(&call(), who).await.expect("an answer"), there, "{who}");
                 let record = chat.record(&call(), realm, &Subject::User(who.clone())).await.expect("a record");
@@ -82,4 +93,29 @@ async fn deletes_idle_passengers(server: Server) {
             assert_eq!(again.1, 0);
         })
         .await;
+}
+
+async fn keeps_whom_the_server_does_not_tell_of(server: Server) {
+    let (file, line, instead) = match server.is_ejabberd() {
+        true => ("ejabberd.yml", "  mod_last: {}\n", ""),
+        false => ("prosody.cfg.lua", "{ \"firewall\"; \"stanzagate\" }", "{ \"firewall\" }"),
+    };
+    let rig = server.start(Grant::Oauth);
+    let path = rig.dir().join(file);
+    let text = std::fs::read_to_string(&path).expect("the server's configuration");
+    assert!(text.contains(line), "{line} is not in {file}");
+    rig.stop_server().expect("the server stops");
+    std::fs::write(&path, text.replace(line, instead)).expect("the server's configuration");
+    rig.start_server().expect("the server starts");
+    let chat = Chat::start(Arc::new(rig.gateway_config()), Metrics::new()).expect("the verbs");
+    chat.link_state().wait_for(|state| *state == LinkState::Up).await.expect("a link");
+    let realm = chat.addresses().realm(&Default::default()).expect("the default hosts");
+
+    let alice = chat.addresses().user_at("alice", &realm.domain).expect("an address");
+    let subject = Subject::User(alice.clone());
+    chat.set_note(&call(), &realm, &subject, "kind", Some(&json!("passenger"))).await.expect("a note");
+    let round = cleanup::round(&chat, &realm, now_ms() + DAY_MS).await.expect("a round");
+    assert_eq!(round, (1, 0));
+    assert!(chat.account_exists(&call(), &alice).await.expect("an answer"));
+    chat.drain(Duration::from_secs(2)).await;
 }

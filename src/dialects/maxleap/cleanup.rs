@@ -1,4 +1,4 @@
-//! Deletes the accounts of passengers whom nobody has used for long.
+//! Deletes the accounts of passengers whom nobody has used for long: none of whom the server cannot say so.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -54,6 +54,9 @@ pub async fn round(chat: &Chat, realm: &Realm, before_ms: u64) -> Result<(usize,
     let users = chat.recorded_users(&call(), realm).await?;
     let mut deleted = 0;
     for batch in users.chunks(BATCH) {
+        if *chat.link_state().borrow() == LinkState::Draining {
+            break;
+        }
         deleted += sweep(chat, realm, batch, before_ms).await;
     }
     Ok((users.len(), deleted))
@@ -74,27 +77,53 @@ async fn sweep(chat: &Chat, realm: &Realm, users: &[BareJid], before_ms: u64) ->
         }
     }
     let online = chat.last_online(&call, &unused).await;
-    let mut deleted = 0;
+    let (mut deleted, mut untold) = (0, 0_usize);
     for (user, online) in unused.into_iter().zip(online) {
         let done = match online {
             Ok(Some(ms)) if ms >= before_ms => continue,
-            Ok(_) => delete(chat, realm, &user).await,
+            Ok(Some(_)) => delete(chat, realm, &user, before_ms).await,
+            Ok(None) => match chat.account_exists(&call, &user).await {
+                Ok(true) => {
+                    untold += 1;
+                    continue;
+                }
+                Ok(false) => delete(chat, realm, &user, before_ms).await,
+                Err(error) => Err(error),
+            },
             Err(error) => Err(error),
         };
         match done {
-            Ok(()) => deleted += 1,
+            Ok(true) => deleted += 1,
+            Ok(false) => {}
             Err(error) => tracing::warn!(%user, %error, "an idle passenger cannot be deleted"),
         }
+    }
+    if untold > 0 {
+        tracing::warn!(
+            passengers = untold,
+            "who may be idle stays, since the server does not tell when they were online: enable mod_last (ejabberd) or \
+             the module stanzagate on the VirtualHost (Prosody)"
+        );
     }
     deleted
 }
 
 /// Deletes an account with what others have of it, so that whoever gets its id one day has no part in that. The record
-/// goes last: what is left undone is found by it the next day.
-async fn delete(chat: &Chat, realm: &Realm, user: &BareJid) -> Result<(), ChatError> {
+/// goes last: what is left undone is found by it the next day. False when the passenger has come back since he was
+/// looked at.
+async fn delete(chat: &Chat, realm: &Realm, user: &BareJid, before_ms: u64) -> Result<bool, ChatError> {
     let call = call();
+    let record = chat.record(&call, realm, &Subject::User(user.clone())).await?;
+    if !passengers::is_one(&record) || passengers::seen_ms(&record) >= before_ms {
+        return Ok(false);
+    }
     for kind in [GroupKind::Group, GroupKind::Room] {
-        for room in chat.groups_of(&call, realm, user, kind).await? {
+        let rooms = match chat.groups_of(&call, realm, user, kind).await {
+            // His account went without the gateway, or by a round that did not get to the end.
+            Err(ChatError::UnknownUser(_)) => Vec::new(),
+            rooms => rooms?,
+        };
+        for room in rooms {
             let outcomes = chat.remove_members(&call, &room, std::slice::from_ref(user)).await?;
             outcomes.into_iter().try_for_each(|outcome| outcome.result)?;
         }
@@ -103,7 +132,7 @@ async fn delete(chat: &Chat, realm: &Realm, user: &BareJid) -> Result<(), ChatEr
     for subject in [Subject::RoomsOf(user.clone()), Subject::FriendsOf(user.clone()), Subject::User(user.clone())] {
         chat.forget(&call, realm, &subject).await?;
     }
-    Ok(())
+    Ok(true)
 }
 
 fn call() -> Call {

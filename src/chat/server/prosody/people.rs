@@ -97,7 +97,7 @@ pub(in super::super) async fn accounts(core: &Core, call: &Call, domain: &str) -
     }
 }
 
-/// From the helper module, which notes it. Without the module nothing is known.
+/// From the helper module, which notes it: 0 for one whom it never saw.
 pub(in super::super) async fn last_seen(
     core: &Core,
     call: &Call,
@@ -111,16 +111,15 @@ pub(in super::super) async fn last_seen(
     let answers = core.ask_all(call, users.chunks(ASKED).map(question).collect(), WINDOW).await;
     let mut seen = Vec::with_capacity(users.len());
     for (chunk, answer) in users.chunks(ASKED).zip(answers) {
-        let (known, error) = match answer {
-            Ok(Ok(reply)) => (directory::last(&reply), None),
-            Ok(Err(_)) => (Vec::new(), None),
-            Err(error) => (Vec::new(), Some(error)),
-        };
-        let mut known = known.into_iter();
-        seen.extend(chunk.iter().map(|_| match &error {
-            Some(error) => Err(error.clone()),
-            None => Ok(known.next().flatten()),
-        }));
+        match answer {
+            Ok(Ok(reply)) => {
+                let mut known = directory::last(&reply).into_iter();
+                seen.extend(chunk.iter().map(|_| Ok(known.next().map(Option::unwrap_or_default))));
+            }
+            // Nobody else knows.
+            Ok(Err(_)) => seen.extend(chunk.iter().map(|_| Ok(None))),
+            Err(error) => seen.extend(chunk.iter().map(|_| Err(error.clone()))),
+        }
     }
     seen
 }
