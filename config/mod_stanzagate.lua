@@ -86,23 +86,50 @@ end, 10);
 
 local users = require "core.usermanager".users;
 local page_names, page_bytes = 5000, 250000;
+-- The names as they were read for the first page, until the last one is asked for: each reading goes through the whole
+-- storage, and everybody waits for it.
+local listed, listed_at, timed;
+local listed_seconds = 60;
+
+-- As a timer: a list of which nobody asks the rest any more.
+local function let_go()
+	if listed and os.time() - listed_at <= listed_seconds then return listed_seconds; end
+	listed, timed = nil, nil;
+end
+
+local function names_behind(after)
+	if not after or not listed or os.time() - listed_at > listed_seconds then
+		listed, listed_at = {}, os.time();
+		for name in users(module.host) do listed[#listed + 1] = name; end
+		table.sort(listed);
+	end
+	-- The first name behind `after`.
+	local low, high = 1, #listed + 1;
+	while after and low < high do
+		local middle = math.floor((low + high) / 2);
+		if listed[middle] > after then high = middle; else low = middle + 1; end
+	end
+	return listed, low;
+end
 
 module:hook("iq-get/host/"..xmlns_helper..":accounts", function (event)
 	if not asked_by_component(event) then return; end
-	local after = event.stanza.tags[1].attr.after;
-	local names = {};
-	for name in users(module.host) do
-		if not after or name > after then names[#names + 1] = name; end
+	local names, first = names_behind(event.stanza.tags[1].attr.after);
+	local reply, bytes, last = st.reply(event.stanza):tag("accounts", { xmlns = xmlns_helper }), 0, #names;
+	for n = first, #names do
+		bytes = bytes + #names[n] + 20;
+		if n - first >= page_names or bytes > page_bytes then
+			last = n - 1;
+			break;
+		end
+		reply:tag("account", { name = names[n] }):up();
 	end
-	table.sort(names);
-	local reply, bytes, last = st.reply(event.stanza):tag("accounts", { xmlns = xmlns_helper }), 0, 0;
-	for n, name in ipairs(names) do
-		bytes = bytes + #name + 20;
-		if n > page_names or bytes > page_bytes then break; end
-		reply:tag("account", { name = name }):up();
-		last = n;
+	if last < #names then
+		reply.tags[1].attr.more = "true";
+		timed = timed or module:add_timer(listed_seconds + 1, let_go);
+	else
+		listed = nil;
 	end
-	if last < #names then reply.tags[1].attr.more = "true"; end
 	event.origin.send(reply);
 	return true;
 end);

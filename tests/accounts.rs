@@ -166,6 +166,27 @@ async fn all_accounts_are_listed(server: Server) {
         .await;
 }
 
+/// The helper module gives Prosody's accounts in pages of 5,000.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn accounts_of_several_pages_are_listed() {
+    for server in [Server::Prosody012, Server::Prosody13] {
+        let rig = server.start(Grant::None);
+        let files = rig.dir().join("data/example%2eorg/accounts");
+        let names: BTreeSet<String> = (0..11_000).map(|n| format!("m{}", n * 7919 % 1_000_003)).collect();
+        for name in &names {
+            std::fs::write(files.join(format!("{name}.dat")), "return { };\n").expect("an account");
+        }
+        let chat = Chat::start(Arc::new(rig.gateway_config()), Metrics::new()).expect("the verbs");
+        chat.link_state().wait_for(|state| *state == LinkState::Up).await.expect("a link");
+        let realm = chat.addresses().realm(&Default::default()).expect("the default hosts");
+        let listed = chat.accounts(&call(), &realm).await.expect("a list");
+        let listed: Vec<String> = listed.iter().map(|user| local(user).to_owned()).collect();
+        assert!(BTreeSet::from_iter(listed.iter()).is_superset(&names.iter().collect()), "{} of {}", listed.len(), names.len());
+        assert_eq!(listed.len(), names.len() + rig.users().len());
+        chat.drain(Duration::from_secs(2)).await;
+    }
+}
+
 /// Takes each right away and looks whether the error names it.
 async fn a_missing_right_is_named(server: Server) {
     let (file, cuts): (_, &[(&str, &str)]) = match server.is_ejabberd() {
