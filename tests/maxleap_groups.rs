@@ -16,6 +16,7 @@ on_all_servers!(
     changes_members_and_owner,
     members_come_and_go,
     sees_what_clients_do,
+    shows_nobody_elsewhere_as_a_user,
     keeps_to_the_limit,
     searches_by_attributes,
     refuses_bad_groups,
@@ -226,6 +227,23 @@ async fn sees_what_clients_do(server: Server) {
     let own = fresh("own");
     alice.make_room(&format!("{own}@{ROOMS}"), "Alice").await;
     call(gateway, Method::GET, &format!("/groups/{own}"), &NULL).await.expect_error(404, 5004);
+}
+
+async fn shows_nobody_elsewhere_as_a_user(server: Server) {
+    let (rig, gateway) = (server.shared(), Gateway::shared(server).await);
+    let (one, two) = (account(rig, "alice"), account(rig, "bob"));
+    let alice = Client::login(rig, &one).await;
+    let id = make(gateway, &json!({"owner": one.name, "members": [two.name]})).await;
+    let room = format!("{id}@{ROOMS}");
+    // Sorts before every other address.
+    let foreign = format!("{}@a.example", &two.name);
+    for (jid, affiliation) in [(format!("0{foreign}"), "owner"), (foreign, "member")] {
+        alice.affiliate(&room, &jid, affiliation).await;
+    }
+    let group = look(gateway, &id).await;
+    assert_eq!((&group["owner"], &group["members"]), (&json!(one.name), &json!([two.name])), "{group}");
+    let url = format!("/groups/{id}/members");
+    call(gateway, Method::DELETE, &url, &json!({"members": [one.name]})).await.expect_error(400, 5009);
 }
 
 async fn keeps_to_the_limit(server: Server) {

@@ -67,7 +67,7 @@ pub struct Group {
     pub room: BareJid,
     /// Which sort.
     pub kind: GroupKind,
-    /// Its owner; the first in order of their addresses if there are several. Never the gateway.
+    /// Its owner; the first in order of their addresses if the realm's domain has several. Never the gateway.
     pub owner: Option<BareJid>,
     /// Its members, owners and admins among them, in order of their addresses.
     pub members: Vec<BareJid>,

@@ -91,7 +91,10 @@ impl Core {
         let gone =
             |(user, affiliation): &&(BareJid, Affiliation)| *affiliation < Affiliation::Owner && !wanted.contains(user);
         let gone: Vec<BareJid> = people.iter().filter(gone).map(|(user, _)| user.clone()).collect();
-        let owner = people.iter().find(|(_, affiliation)| *affiliation == Affiliation::Owner).map(|(user, _)| user);
+        // Nobody else's address may the gateway write as the sender of an invitation.
+        let served = |user: &BareJid| self.addresses.user(user.as_str()).is_ok();
+        let owner = people.iter().find(|(user, affiliation)| *affiliation == Affiliation::Owner && served(user));
+        let owner = owner.map(|(user, _)| user);
         let mut outcomes = Vec::with_capacity(new.len() + gone.len());
         if !new.is_empty() {
             outcomes = self.add_members(call, room, owner, &new).await?;

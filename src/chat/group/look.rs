@@ -77,14 +77,16 @@ impl Core {
             if look.kind() != kind {
                 return Err(ChatError::UnknownRoom(room.clone()));
             }
-            let mut members = self.people(&look.lists);
-            let owner = members.iter().find(|(_, affiliation)| *affiliation == Affiliation::Owner);
-            let owner = owner.map(|(user, _)| user.clone());
+            let members = self.people(&look.lists);
+            // Clients may make owners of people elsewhere, who sort before the realm's own.
+            let is_head = |(user, affiliation): &&(BareJid, Affiliation)| {
+                *affiliation == Affiliation::Owner && user.domain().as_str() == realm.domain
+            };
             Ok(Group {
                 room: room.clone(),
                 kind,
-                owner,
-                members: members.drain(..).map(|(user, _)| user).collect(),
+                owner: members.iter().find(is_head).map(|(user, _)| user.clone()),
+                members: members.into_iter().map(|(user, _)| user).collect(),
                 created_ms: created(&look.record),
                 attributes: with_name(look.record.attributes, &look.info.name, room),
             })

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::error::Failure;
+use super::friends;
 use super::wire::{Reply, Request};
 use crate::chat::group::GroupKind;
 use crate::chat::record::Subject;
@@ -14,12 +15,12 @@ pub async fn look(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Fail
     let user = cx.user(request.part(0))?;
     let (chat, call, realm) = (cx.chat, cx.call, &cx.app.realm);
     let (subject, users) = (Subject::User(user.clone()), [user.clone()]);
-    let (exists, record, sessions, last, friends, groups, rooms) = tokio::join!(
+    let (exists, record, sessions, last, known, groups, rooms) = tokio::join!(
         chat.account_exists(call, &user),
         chat.record(call, realm, &subject),
         chat.sessions(call, &users),
         chat.last_online(call, &users),
-        chat.friends(call, &user),
+        friends::of(cx, &user),
         chat.groups_of(call, realm, &user, GroupKind::Group),
         chat.groups_of(call, realm, &user, GroupKind::Room),
     );
@@ -33,7 +34,7 @@ pub async fn look(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Fail
         "attributes": record?.attributes,
         "installs": [],
         "sessions": sessions,
-        "friends": ids(friends?),
+        "friends": ids(known?),
         "groups": ids(groups?),
         "rooms": ids(rooms?),
         "ts": ts,
