@@ -53,27 +53,17 @@ impl Core {
         let request =
             |(id, json): &(String, String)| iq::set(&self.component, service, pubsub::publish(node, id, json));
         let answers = self.ask_all(call, items.iter().map(request).collect(), CHANGES).await;
-        let total = items.len();
-        let mut done = 0;
-        let mut failed = None;
+        let mut outcomes = Vec::with_capacity(items.len());
         for (item, answer) in items.iter().zip(answers) {
-            let outcome = match answer {
+            outcomes.push(match answer {
                 Ok(Err(error)) if is_lost(&error) => {
                     self.publish_again(call, service, node, &request(item), error).await
                 }
                 Ok(answer) => answer.map(drop).map_err(|error| self.pubsub_refusal(service, error)),
                 Err(error) => Err(error),
-            };
-            match outcome {
-                Ok(()) => done += 1,
-                Err(error) => failed = failed.or(Some(error)),
-            }
+            });
         }
-        match failed {
-            None => Ok(()),
-            Some(error) if done == 0 => Err(error),
-            Some(error) => Err(ChatError::Partial(format!("{done} of {total} values were recorded; then: {error}"))),
-        }
+        whole(outcomes, "were recorded")
     }
 
     /// Publishes the same item in many nodes, each with the address it is about, side by side; one outcome each.
@@ -160,6 +150,9 @@ impl Core {
     }
 
     /// Removes items; those that are not there need no removing.
+    ///
+    /// # Errors
+    /// [`ChatError::Partial`] when some were removed.
     pub(super) async fn clear_items(
         &self,
         call: &Call,
@@ -169,7 +162,8 @@ impl Core {
     ) -> Result<(), ChatError> {
         let requests = ids.iter().map(|id| iq::set(&self.component, service, pubsub::retract(node, id))).collect();
         let answers = self.ask_all(call, requests, CHANGES).await;
-        answers.into_iter().try_for_each(|answer| self.absent_is_fine(service, answer?))
+        let outcomes = answers.into_iter().map(|answer| self.absent_is_fine(service, answer?)).collect();
+        whole(outcomes, "were removed")
     }
 
     /// Deletes a node; one that is not there needs no deleting.
@@ -205,6 +199,19 @@ impl Core {
     }
 }
 
+/// One outcome for several values. An error that says that nothing was done must be true of all of them.
+fn whole(outcomes: Vec<Result<(), ChatError>>, done: &str) -> Result<(), ChatError> {
+    let total = outcomes.len();
+    let mut failed: Vec<ChatError> = outcomes.into_iter().filter_map(Result::err).collect();
+    let well = total.saturating_sub(failed.len());
+    let telling = failed.iter().position(|error| !error.is_unavailable()).unwrap_or(0);
+    match failed.get(telling) {
+        None => Ok(()),
+        Some(_) if well == 0 => Err(failed.swap_remove(telling)),
+        Some(error) => Err(ChatError::Partial(format!("{well} of {total} values {done}; then: {error}"))),
+    }
+}
+
 /// True for what a server answers that has lost a node or an item which it was just about to make.
 fn is_lost(error: &StanzaError) -> bool {
     error.is("item-not-found") || error.is("internal-server-error")
@@ -232,6 +239,7 @@ fn written(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::error::Kind;
 
     #[test]
     fn a_value_stays_the_same_as_text_that_xml_carries() {
@@ -244,5 +252,16 @@ mod tests {
     #[test]
     fn the_size_in_xml_is_known() {
         assert_eq!(written("a&<>é"), 16);
+    }
+
+    #[test]
+    fn what_was_done_in_part_is_said() {
+        let (busy, unknown) = (|| Err(LinkError::Busy.into()), || Err(LinkError::Unknown.into()));
+        let kind = |outcomes| whole(outcomes, "were removed").map_err(|error| error.kind());
+        assert_eq!(kind(vec![Ok(()), Ok(())]), Ok(()));
+        assert_eq!(kind(vec![busy(), busy()]), Err(Kind::Unavailable));
+        assert_eq!(kind(vec![busy(), unknown()]), Err(Kind::OutcomeUnknown));
+        assert_eq!(kind(vec![Ok(()), busy()]), Err(Kind::Partial));
+        assert_eq!(kind(vec![busy(), Ok(())]), Err(Kind::Partial));
     }
 }
