@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::chats::{last_of_group, shown};
 use super::context::Context;
-use super::error::Failure;
+use super::error::{Code, Failure};
 use super::members::{all_done, must_exist, named, within_limit};
 use super::search::Search;
 use super::wire::{Reply, Request, kind as sort_of};
@@ -96,12 +96,12 @@ pub async fn update_group(cx: &Context<'_>, request: &Request<'_>) -> Result<Rep
     let head = owner.as_ref().or(group.owner.as_ref());
     let others = members.as_ref().unwrap_or(&group.members).iter().filter(|user| Some(*user) != head).count();
     within_limit(cx, GroupKind::Group, others + usize::from(head.is_some()))?;
-    if let Some(owner) = owner.as_ref().filter(|owner| group.owner.as_ref() != Some(owner)) {
+    let owner = owner.as_ref().filter(|owner| group.owner.as_ref() != Some(owner));
+    if let Some(owner) = owner {
         cx.chat.set_owner(cx.call, &room, owner).await?;
     }
     if let Some(members) = &members {
-        let outcomes = cx.chat.set_members(cx.call, &room, members).await;
-        all_done(cx, &outcomes.map_err(|error| after_owner(error, owner.is_some()))?, "added or removed")?;
+        become_all(cx, &room, members, owner.map(|_| "the owner is changed")).await?;
     }
     Ok(Reply::Empty(StatusCode::CREATED))
 }
@@ -122,7 +122,7 @@ pub async fn update_room(cx: &Context<'_>, request: &Request<'_>) -> Result<Repl
         cx.chat.set_group_attributes(cx.call, &cx.app.realm, &room, &attributes, false).await?;
     }
     if let Some(members) = &members {
-        all_done(cx, &cx.chat.set_members(cx.call, &room, members).await?, "added or removed")?;
+        become_all(cx, &room, members, name.map(|_| "the name is changed")).await?;
     }
     Ok(Reply::Empty(StatusCode::CREATED))
 }
@@ -169,7 +169,11 @@ async fn list(cx: &Context<'_>, request: &Request<'_>, kind: GroupKind) -> Resul
     let mut last = stream::iter(questions).buffered(ARCHIVES);
     let mut rows = Vec::with_capacity(groups.len());
     for group in &groups {
-        let recent = last.next().await.transpose()?.flatten().map(|stored| shown(cx, &stored));
+        let recent = match last.next().await {
+            // Gone since it was looked at.
+            Some(Err(failure)) if failure.code == Code::NotFound => continue,
+            recent => recent.transpose()?.flatten().map(|stored| shown(cx, &stored)),
+        };
         rows.push(row(cx, group, recent));
     }
     Ok(Reply::ok(rows))
@@ -222,6 +226,20 @@ fn name<'a>(cx: &Context<'_>, body: &'a Map<String, Value>) -> Result<Option<&'a
     }
 }
 
-fn after_owner(error: ChatError, changed: bool) -> ChatError {
-    if changed { ChatError::Partial(format!("the owner is changed; then: {error}")) } else { error }
+/// Makes `members` the whole list. A failure says what was done `before`.
+async fn become_all(
+    cx: &Context<'_>,
+    room: &BareJid,
+    members: &[BareJid],
+    before: Option<&str>,
+) -> Result<(), Failure> {
+    let outcomes = cx.chat.set_members(cx.call, room, members).await.map_err(Failure::from);
+    let failure = match outcomes.and_then(|outcomes| all_done(cx, &outcomes, "added or removed")) {
+        Ok(()) => return Ok(()),
+        Err(failure) => failure,
+    };
+    Err(match before {
+        Some(before) => ChatError::Partial(format!("{before}; then: {}", failure.text)).into(),
+        None => failure,
+    })
 }
