@@ -77,6 +77,15 @@ async fn sets_attributes_by_id(server: Server) {
     // The password is still the first one, and the id in other letters is somebody else's.
     drop(Client::login(rig, &passenger).await);
     gateway.maxleap(Method::GET, &path.to_lowercase(), &NULL).await.expect_error(404, 5004);
+
+    // All at once: one of them makes the passenger, the others find him.
+    let id = fresh("passenger");
+    let bodies: Vec<Value> = (0..4).map(|n| json!({"id": id, format!("k{n}"): n})).collect();
+    let calls = bodies.iter().map(|body| gateway.maxleap(Method::POST, "/passengers", body));
+    let made: Vec<_> = futures::future::join_all(calls).await.into_iter().map(|made| made.expect_status(201)).collect();
+    assert_eq!(made.iter().filter(|made| made.headers.contains_key("x-xmpp-password")).count(), 1);
+    let all = gateway.maxleap(Method::GET, &format!("/passengers/{id}"), &NULL).await.expect_status(200).json;
+    assert_eq!(all, json!({"k0": 0, "k1": 1, "k2": 2, "k3": 3}));
 }
 
 async fn finds_users_but_no_passengers(server: Server) {

@@ -1,5 +1,8 @@
 //! Endpoints of passengers: accounts that the API makes, with a password of its own choice.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use axum::http::StatusCode;
 use jid::BareJid;
 use rand::distr::{Alphanumeric, SampleString as _};
@@ -10,6 +13,7 @@ use super::chats::now_ms;
 use super::context::Context;
 use super::error::{Code, Failure};
 use super::wire::{Reply, Request, kind};
+use crate::chat::Call;
 use crate::chat::record::{Record, Subject};
 
 /// The note that says what a user is, and its value for a passenger.
@@ -18,6 +22,11 @@ const KIND: (&str, &str) = ("kind", "passenger");
 const CREATED: &str = "created";
 /// The note of when a passenger was last made or made again, in milliseconds since 1970.
 const SEEN: &str = "seen";
+/// How long deleting what was half made may take.
+const UNDO: Duration = Duration::from_millis(1500);
+/// How long to wait, again and again, for the record of a passenger who is being made by another call.
+const PAUSES: [Duration; 4] =
+    [Duration::from_millis(50), Duration::from_millis(150), Duration::from_millis(300), Duration::from_millis(500)];
 /// Characters of a password: 190 bits.
 const PASSWORD: usize = 32;
 
@@ -79,8 +88,13 @@ pub fn seen_ms(record: &Record) -> u64 {
 /// Sets attributes of a known passenger.
 async fn again(cx: &Context<'_>, subject: &Subject, given: &Map<String, Value>) -> Result<(), Failure> {
     let realm = &cx.app.realm;
-    if !is_one(&cx.chat.record(cx.call, realm, subject).await?) {
-        return Err(Failure::new(Code::Conflict, "the id is that of a user who is no passenger"));
+    let mut pauses = PAUSES.into_iter();
+    while !is_one(&cx.chat.record(cx.call, realm, subject).await?) {
+        // Two calls with one id may come at once: the account is made before its record.
+        match pauses.next() {
+            Some(pause) => tokio::time::sleep(pause).await,
+            None => return Err(Failure::new(Code::Conflict, "the id is that of a user who is no passenger")),
+        }
     }
     let seen = json!(now_ms());
     let merge = async {
@@ -111,8 +125,11 @@ async fn equip(cx: &Context<'_>, subject: &Subject, given: &Map<String, Value>) 
 
 /// Deletes a half-made passenger, and says it when that fails too.
 async fn undo(cx: &Context<'_>, user: &BareJid, subject: &Subject, failure: Failure) -> Failure {
+    // The caller's time may be what has run out.
+    let deadline = cx.call.deadline.max(Instant::now() + UNDO);
+    let call = Call { request: Arc::clone(&cx.call.request), deadline };
     let (account, record) =
-        tokio::join!(cx.chat.delete_account(cx.call, user), cx.chat.forget(cx.call, &cx.app.realm, subject));
+        tokio::join!(cx.chat.delete_account(&call, user), cx.chat.forget(&call, &cx.app.realm, subject));
     match account.and(record) {
         Ok(()) => failure,
         Err(error) => Failure { text: format!("{}; and {user} is left half made: {error}", failure.text), ..failure },
