@@ -101,10 +101,16 @@ impl Chat {
         let local = local.node().map_or("stanzagate-check", |node| node.as_str());
         let user = self.addresses().user_at(local, &realm.domain).map_err(|error| error.to_string())?;
         let password = format!("{:032x}", rand::random::<u128>());
-        self.create_account(&call(), &user, &password).await.map_err(|error| error.to_string())?;
-        match self.delete_account(&call(), &user).await {
-            Ok(()) => Ok("an account was made and deleted".to_owned()),
-            Err(error) => Err(format!("the account {user} was made and could not be deleted: {error}")),
+        let made = match self.create_account(&call(), &user, &password).await {
+            Ok(true) => Ok(()),
+            Ok(false) => return Err(format!("{user} exists already: try again")),
+            // It may have been made after all.
+            Err(error) => Err(error.to_string()),
+        };
+        match (made, self.delete_account(&call(), &user).await) {
+            (Ok(()), Ok(())) => Ok("an account was made and deleted".to_owned()),
+            (Ok(()), Err(error)) => Err(format!("the account {user} was made and could not be deleted: {error}")),
+            (Err(error), _) => Err(error),
         }
     }
 
@@ -130,7 +136,8 @@ impl Chat {
         let reply = core.require(&call(), iq::get(&core.component, &realm.upload, request)).await;
         let reply = reply.map_err(|error| format!("{}: {error}", realm.upload))?;
         match upload::read(&reply) {
-            Some(slot) => Ok(format!("{} gives a place at {}", realm.upload, slot.put)),
+            // Not the whole URL: whoever has it may put a file there.
+            Some(_) => Ok(format!("{} gives a place for a file", realm.upload)),
             None => Err(format!("{} gives no place for a file", realm.upload)),
         }
     }
