@@ -13,6 +13,9 @@ pub enum AddressError {
     /// A domain that is not served: nobody may be named there.
     #[error("the domain {0:?} is not served by this gateway")]
     Domain(String),
+    /// A MUC service whose rooms would have their records at two pubsub services.
+    #[error("the MUC service {0:?} is named with two pubsub services: the rooms of a service have one")]
+    TwoPubsubs(String),
     /// A user address without a localpart, or a room address without a room.
     #[error("{0:?} names no user or room")]
     NoLocalpart(String),
@@ -62,9 +65,12 @@ impl Addresses {
     /// Serves these hosts too.
     ///
     /// # Errors
-    /// When one is not a valid domain.
+    /// When one is not a valid domain, or the MUC service is known with another pubsub service.
     pub fn and(mut self, hosts: &Hosts) -> Result<Addresses, AddressError> {
         let realm = self.realm(hosts)?;
+        if self.realms().any(|known| known.rooms == realm.rooms && known.pubsub != realm.pubsub) {
+            return Err(AddressError::TwoPubsubs(realm.rooms));
+        }
         if !self.served.contains(&realm) {
             self.served.push(realm);
         }
@@ -243,6 +249,19 @@ mod tests {
         assert_eq!(all.user_at("bob", "other.example").unwrap().as_str(), "bob@other.example");
         assert_eq!(all.room("R@conference.example.org").unwrap().as_str(), "r@conference.example.org");
         assert_eq!(all.rooms_of("other.example").unwrap(), "conference.other.example");
+    }
+
+    #[test]
+    fn the_rooms_of_a_service_have_their_records_in_one_place() {
+        let shared = |pubsub: &str| Hosts {
+            domain: Some("third.example".into()),
+            rooms: Some("conference.example.org".into()),
+            pubsub: Some(pubsub.into()),
+            upload: None,
+        };
+        let two = addresses().and(&shared("pubsub.third.example"));
+        assert_eq!(two.unwrap_err(), AddressError::TwoPubsubs("conference.example.org".into()));
+        assert!(addresses().and(&shared("pubsub.example.org")).is_ok());
     }
 
     #[test]
