@@ -7,7 +7,7 @@ use jid::BareJid;
 use serde_json::{Map, Value, json};
 
 use super::context::Context;
-use super::error::Failure;
+use super::error::{Code, Failure};
 use super::wire::{Query, Reply, Request};
 use super::{friends, passengers};
 use crate::chat::error::Kind;
@@ -15,6 +15,8 @@ use crate::chat::record::{Record, Subject};
 
 /// Rows of one page when the caller does not say, and at most.
 const PAGE: (u64, u64) = (20, 100);
+/// Conditions of one search, and keys by which it sorts: each is looked at for every row.
+const TERMS: usize = 16;
 /// Records that are read at a time.
 const BATCH: usize = 512;
 
@@ -75,7 +77,7 @@ impl Search {
     /// Reads a query. Names without a value, such as `?detail`, are no condition.
     ///
     /// # Errors
-    /// 5001 for an unknown name that begins with `_`, or a number that is none.
+    /// 5001 for an unknown name that begins with `_`, or a number that is none; 5010 for too many conditions or keys.
     pub fn of(query: &Query) -> Result<Search, Failure> {
         let (mut wanted, mut sort) = (Vec::new(), Vec::new());
         for (name, value) in &query.0 {
@@ -90,6 +92,11 @@ impl Search {
                 }
                 (_, None) => {}
                 (name, Some(value)) => wanted.push((name.to_owned(), value.clone())),
+            }
+        }
+        for (what, terms) in [("conditions", wanted.len()), ("keys in _sort", sort.len())] {
+            if terms > TERMS {
+                return Err(Failure::new(Code::TooLong, format!("there may be at most {TERMS} {what}")));
             }
         }
         let number = |name, default| query.number(name, default).map(|n| usize::try_from(n).unwrap_or(usize::MAX));
@@ -112,8 +119,8 @@ impl Search {
     /// Orders rows of id, attributes and whatever else, and takes the page that is wanted.
     pub fn page<T>(&self, mut rows: Vec<(String, Map<String, Value>, T)>) -> Vec<(String, Map<String, Value>, T)> {
         rows.sort_by(|(one_id, one, _), (other_id, other, _)| {
-            let by_keys = self.sort.iter().map(|(key, down)| compare(one.get(key), other.get(key), *down));
-            by_keys.fold(Ordering::Equal, Ordering::then).then_with(|| one_id.cmp(other_id))
+            let mut by_keys = self.sort.iter().map(|(key, down)| compare(one.get(key), other.get(key), *down));
+            by_keys.find(|order| order.is_ne()).unwrap_or_else(|| one_id.cmp(other_id))
         });
         rows.into_iter().skip(self.skip).take(self.limit).collect()
     }
@@ -174,6 +181,16 @@ mod tests {
         assert!(!search(&[("l", Some("x"))]).finds(&all) && !search(&[("none", Some(""))]).finds(&all));
         assert!(search(&[("detail", None)]).finds(&all));
         assert!(!search(&[("s", Some("x")), ("n", Some("47"))]).finds(&all));
+    }
+
+    #[test]
+    fn what_costs_time_for_every_row_is_bounded() {
+        let conditions = |n: usize| Query((0..n).map(|n| (format!("a{n}"), Some("x".to_owned()))).collect());
+        let keys = |n: usize| Query(vec![("_sort".to_owned(), Some(vec!["a"; n].join(",")))]);
+        for query in [&conditions as &dyn Fn(usize) -> Query, &keys] {
+            assert!(Search::of(&query(TERMS)).is_ok());
+            assert_eq!(Search::of(&query(TERMS + 1)).unwrap_err().code, Code::TooLong);
+        }
     }
 
     #[test]
