@@ -181,7 +181,12 @@ async fn accounts_of_several_pages_are_listed() {
         let realm = chat.addresses().realm(&Default::default()).expect("the default hosts");
         let listed = chat.accounts(&call(), &realm).await.expect("a list");
         let listed: Vec<String> = listed.iter().map(|user| local(user).to_owned()).collect();
-        assert!(BTreeSet::from_iter(listed.iter()).is_superset(&names.iter().collect()), "{} of {}", listed.len(), names.len());
+        assert!(
+            BTreeSet::from_iter(listed.iter()).is_superset(&names.iter().collect()),
+            "{} of {}",
+            listed.len(),
+            names.len()
+        );
         assert_eq!(listed.len(), names.len() + rig.users().len());
         chat.drain(Duration::from_secs(2)).await;
     }

@@ -30,6 +30,8 @@ pub struct Maxleap {
     pub attributes: usize,
     /// Bytes of one attribute's value, as JSON.
     pub attribute_bytes: usize,
+    /// Bytes of all attributes of one subject, names and values.
+    pub attributes_bytes: usize,
     /// Bytes of one attachment.
     pub attachment_bytes: u64,
     /// Pixels of an image for which a thumbnail is made.
@@ -92,8 +94,9 @@ impl Default for Maxleap {
             cors_origins: vec!["*".to_owned()],
             group_members: 50,
             room_members: 1000,
-            attributes: 200,
+            attributes: 100,
             attribute_bytes: 65_536,
+            attributes_bytes: 262_144,
             attachment_bytes: 20 << 20,
             image_pixels: 40_000_000,
             history_days: 7,
@@ -128,6 +131,7 @@ impl Maxleap {
             ("maxleap.room_members", self.room_members),
             ("maxleap.attributes", self.attributes),
             ("maxleap.attribute_bytes", self.attribute_bytes),
+            ("maxleap.attributes_bytes", self.attributes_bytes),
         ] {
             problems.not_zero(key, value as u64);
         }

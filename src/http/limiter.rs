@@ -97,18 +97,6 @@ impl<K: Hash + Eq + Clone> Attempts<K> {
         Ok(())
     }
 
-    /// Whether an attempt could begin at a given time, without one.
-    ///
-    /// # Errors
-    /// How long to wait, when there were too many.
-    pub fn may_begin_at(&self, subject: &K, now: Instant) -> Result<(), Duration> {
-        let over = |entry: &Entry| (entry.since + self.window).saturating_duration_since(now);
-        match self.table.lock().entries.get(subject) {
-            Some(entry) if entry.count >= self.max && !over(entry).is_zero() => Err(over(entry)),
-            _ => Ok(()),
-        }
-    }
-
     /// The attempt succeeded: the subject starts afresh.
     pub fn succeeded(&self, subject: &K) {
         self.table.lock().entries.remove(subject);
@@ -154,8 +142,6 @@ mod tests {
         assert_eq!(attempts.begin_at(&"bob", at(0)), Ok(()));
         assert_eq!(attempts.begin_at(&"bob", at(20)), Ok(()));
         assert_eq!(attempts.begin_at(&"bob", at(30)), Err(Duration::from_secs(30)));
-        assert_eq!(attempts.may_begin_at(&"bob", at(30)), Err(Duration::from_secs(30)));
-        assert_eq!(attempts.may_begin_at(&"bob", at(60)), Ok(()));
         assert_eq!(attempts.begin_at(&"alice", at(30)), Ok(()));
         assert_eq!(attempts.begin_at(&"bob", at(60)), Ok(()));
     }

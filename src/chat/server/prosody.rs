@@ -164,7 +164,8 @@ pub(super) async fn set_affiliations(
     core.require_all(call, users.iter().map(request).collect(), AFFILIATIONS).await
 }
 
-/// A bookmark for everybody. Prosody refuses options that differ from those with which the user's client made the node.
+/// A bookmark for everybody, where that is granted. Prosody refuses options that differ from those with which the user's
+/// client made the node.
 pub(super) async fn enrol(
     core: &Core,
     call: &Call,
@@ -186,7 +187,12 @@ pub(super) async fn enrol(
     for (outcome, again) in outcomes.iter_mut().filter(|outcome| differs(outcome)).zip(again) {
         *outcome = again;
     }
-    outcomes
+    outcomes.into_iter().map(ungranted_is_fine).collect()
+}
+
+/// Members are members without bookmarks too.
+fn ungranted_is_fine(outcome: Result<(), ChatError>) -> Result<(), ChatError> {
+    if matches!(outcome, Err(ChatError::Right(_))) { Ok(()) } else { outcome }
 }
 
 /// Removes bookmarks.
@@ -209,6 +215,7 @@ pub(super) async fn withdraw(
         .zip(exist)
         .map(|(answer, exists)| match answer {
             Err(ChatError::Refused { condition, .. }) if condition == "item-not-found" => Ok(()),
+            Err(ChatError::Right(_)) => Ok(()),
             // Nobody's bookmarks need no removing.
             Err(_) if matches!(exists, Ok(false)) => Ok(()),
             other => other,
@@ -222,6 +229,8 @@ pub(super) async fn shown_rooms(core: &Core, call: &Call, user: &BareJid) -> Res
     match privileged_replies(core, call, vec![request]).await.pop() {
         Some(Ok(Some(reply))) => Ok(bookmarks::rooms(&reply)),
         Some(Err(ChatError::Refused { condition, .. })) if condition == "item-not-found" => Ok(Vec::new()),
+        // Without the right nobody has been given a bookmark: the index and the rooms themselves are asked in any case.
+        Some(Err(ChatError::Right(_))) => Ok(Vec::new()),
         Some(Err(error)) => Err(error),
         Some(Ok(None)) | None => Ok(Vec::new()),
     }

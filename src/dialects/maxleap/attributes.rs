@@ -9,6 +9,7 @@ use super::error::{Code, Failure};
 use super::wire::{Reply, Request};
 use crate::chat::group::GroupKind;
 use crate::chat::record::Subject;
+use crate::config::maxleap::Maxleap;
 
 /// Longest name, in characters.
 const NAME: usize = 256;
@@ -109,11 +110,8 @@ impl Owner {
 
     async fn set(&self, cx: &Context<'_>, given: Map<String, Value>, replace: bool) -> Result<Reply, Failure> {
         let there = self.all(cx).await?;
-        let kept = if replace { 0 } else { there.keys().filter(|name| !given.contains_key(*name)).count() };
-        let most = cx.config.maxleap.attributes;
-        if kept.saturating_add(given.len()) > most {
-            return Err(Failure::new(Code::TooLong, format!("there may be at most {most} attributes")));
-        }
+        let kept = if replace { Map::new() } else { there };
+        check_all(&kept, &given, &cx.config.maxleap)?;
         let (chat, call, realm) = (cx.chat, cx.call, &cx.app.realm);
         if replace || !given.is_empty() {
             match self {
@@ -159,6 +157,26 @@ pub fn check(attributes: &Map<String, Value>, most: usize, bytes: usize) -> Resu
     Ok(())
 }
 
+/// Refuses what would be too much beside the attributes that are `there` already: a server writes all that it keeps of
+/// one subject anew for each of them.
+///
+/// # Errors
+/// 5010.
+pub fn check_all(there: &Map<String, Value>, given: &Map<String, Value>, bounds: &Maxleap) -> Result<(), Failure> {
+    let kept = || there.iter().filter(|(name, _)| !given.contains_key(*name));
+    let most = bounds.attributes;
+    if kept().count().saturating_add(given.len()) > most {
+        return Err(Failure::new(Code::TooLong, format!("there may be at most {most} attributes")));
+    }
+    let size = |(name, value): (&String, &Value)| name.len() + value.to_string().len();
+    let bytes: usize = kept().chain(given).map(size).sum();
+    if bytes > bounds.attributes_bytes {
+        let most = bounds.attributes_bytes;
+        return Err(Failure::new(Code::TooLong, format!("all attributes together may have at most {most} bytes")));
+    }
+    Ok(())
+}
+
 fn check_name(name: &str) -> Result<(), Failure> {
     if name.chars().count() > NAME {
         return Err(Failure::too_long("the name of an attribute"));
@@ -178,6 +196,20 @@ mod tests {
 
     fn checked(attributes: Value) -> Result<(), Code> {
         check(attributes.as_object().unwrap(), 3, 20).map_err(|failure| failure.code)
+    }
+
+    #[test]
+    fn all_of_one_subject_are_bounded_together() {
+        let bounds = Maxleap { attributes: 2, attributes_bytes: 20, ..Maxleap::default() };
+        let all = |there: Value, given: Value| {
+            check_all(there.as_object().unwrap(), given.as_object().unwrap(), &bounds).map_err(|failure| failure.code)
+        };
+        assert_eq!(all(json!({"a": 1}), json!({"b": 2})), Ok(()));
+        assert_eq!(all(json!({"a": 1, "b": 2}), json!({"b": 3})), Ok(()));
+        assert_eq!(all(json!({"a": 1, "b": 2}), json!({"c": 3})), Err(Code::TooLong));
+        assert_eq!(all(json!({"a": "0123456"}), json!({"b": "01234567"})), Ok(()));
+        assert_eq!(all(json!({"a": "0123456"}), json!({"b": "012345678"})), Err(Code::TooLong));
+        assert_eq!(all(json!({"a": "0123456789abcdef"}), json!({"a": 1})), Ok(()));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use jid::BareJid;
 use rand::distr::{Alphanumeric, SampleString as _};
 use serde_json::{Map, Value, json};
 
-use super::attributes::check;
+use super::attributes::{check, check_all};
 use super::chats::now_ms;
 use super::context::Context;
 use super::error::{Code, Failure};
@@ -41,6 +41,7 @@ pub async fn create(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Fa
     };
     let user = cx.user(&id)?;
     check(&given, cx.config.maxleap.attributes, cx.config.maxleap.attribute_bytes)?;
+    check_all(&Map::new(), &given, &cx.config.maxleap)?;
     let password = Alphanumeric.sample_string(&mut rand::rng(), PASSWORD);
     let new = cx.chat.create_account(cx.call, &user, &password).await?;
     let subject = Subject::User(user.clone());
@@ -89,13 +90,18 @@ pub fn seen_ms(record: &Record) -> u64 {
 async fn again(cx: &Context<'_>, subject: &Subject, given: &Map<String, Value>) -> Result<(), Failure> {
     let realm = &cx.app.realm;
     let mut pauses = PAUSES.into_iter();
-    while !is_one(&cx.chat.record(cx.call, realm, subject).await?) {
+    let there = loop {
+        let record = cx.chat.record(cx.call, realm, subject).await?;
+        if is_one(&record) {
+            break record.attributes;
+        }
         // Two calls with one id may come at once: the account is made before its record.
         match pauses.next() {
             Some(pause) => tokio::time::sleep(pause).await,
             None => return Err(Failure::new(Code::Conflict, "the id is that of a user who is no passenger")),
         }
-    }
+    };
+    check_all(&there, given, &cx.config.maxleap)?;
     let seen = json!(now_ms());
     let merge = async {
         match given.is_empty() {
