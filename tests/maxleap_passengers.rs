@@ -4,7 +4,8 @@ mod support;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use support::people::until;
+use support::element::says;
+use support::people::{carried, until};
 use support::{Account, Client, Gateway, Reply, Server, account, fresh};
 
 on_all_servers!(
@@ -25,34 +26,57 @@ fn account_of(reply: &Reply) -> Account {
 }
 
 async fn a_passenger_logs_in_and_talks(server: Server) {
-    let (rig, gateway) = (server.shared(), Gateway::shared(server).await);
-    let user = account(rig, "alice");
-    let alice = Client::login(rig, &user).await;
+    let gateway = Gateway::shared(server).await;
     let attributes = json!({"name": "王尼玛", "qq": 88_888_888, "deep": {"a": [null, 1.5]}});
     let made = gateway.maxleap(Method::POST, "/passengers/", &attributes).await.expect_status(201);
     let id = made.json.as_str().expect("an id");
     assert!(id.len() == 32 && id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)), "{id}");
     let passenger = account_of(&made);
     assert_eq!(passenger.name, id);
+    talk(server, id, &passenger, &attributes).await;
+
+    // An id of the caller's, whose capitals an address cannot have.
+    let id = fresh("Jerry");
+    let body = json!({"id": id, "name": "Jerry"});
+    let made = gateway.maxleap(Method::POST, "/passengers/", &body).await.expect_status(201);
+    talk(server, &id, &account_of(&made), &json!({"name": "Jerry"})).await;
+}
+
+/// A passenger, known to the API by `id` and to the XMPP server by his account, talks with a user.
+async fn talk(server: Server, id: &str, passenger: &Account, attributes: &Value) {
+    let (rig, gateway) = (server.shared(), Gateway::shared(server).await);
+    let user = account(rig, "alice");
+    let alice = Client::login(rig, &user).await;
     let path = format!("/passengers/{id}");
     for method in [Method::GET, Method::POST] {
-        assert_eq!(gateway.maxleap(method, &path, &NULL).await.expect_status(200).json, attributes);
+        assert_eq!(gateway.maxleap(method, &path, &NULL).await.expect_status(200).json, *attributes);
     }
 
-    let client = Client::login(rig, &passenger).await;
+    let client = Client::login(rig, passenger).await;
     client.tell(&user.jid, "free delivery?", "");
-    alice.wait_for("the question", support::element::says("free delivery?")).await;
-    alice.tell(&passenger.jid, "it is", "");
-    client.wait_for("the answer", support::element::says("it is")).await;
+    alice.wait_for("the question", says("free delivery?")).await;
+    let picture = json!({"media": 1, "body": "http://example.org/a.png", "remark": "r"});
+    alice.tell(&passenger.jid, "it is", &carried(&picture));
+    client.wait_for("the answer", says("it is")).await;
     let chats = || async {
         let reply = gateway.maxleap(Method::GET, &format!("{path}/chats/{}", user.name), &NULL).await;
         let rows = reply.expect_status(200).json;
         (rows.as_array()?.len() == 2).then_some(rows)
     };
     let rows = until("the two messages", chats).await;
-    let said = |speaker: &str, text: &str, ts: &Value| json!({"speaker": speaker, "content": {"media": 0, "body": text}, "ts": ts});
-    let expected = json!([said(id, "free delivery?", &rows[0]["ts"]), said(&user.name, "it is", &rows[1]["ts"])]);
-    assert_eq!(rows, expected);
+    let content = json!({"media": 1, "body": "http://example.org/a.png"});
+    let answer = json!({"speaker": user.name, "content": content, "ts": rows[1]["ts"], "remark": "r"});
+    let question = json!({"speaker": id, "content": {"media": 0, "body": "free delivery?"}, "ts": rows[0]["ts"]});
+    assert_eq!(rows, json!([question, answer]));
+    // To the user he is a stranger who is here, and the service can tell him something.
+    let strangers = gateway.maxleap(Method::GET, &format!("/ctx/{}/strangers?detail", user.name), &NULL).await;
+    let strangers = strangers.expect_status(200).json;
+    // ejabberd puts a message down for each of the two, some milliseconds apart.
+    let recent = json!({"ts": strangers[0]["recent"]["ts"], "speaker": user.name, "content": content, "remark": "r"});
+    assert_eq!(strangers, json!([{"id": id, "online": true, "recent": recent}]));
+    let news = json!({"content": {"media": 0, "body": "it is on its way"}});
+    gateway.maxleap(Method::POST, &format!("/system/{id}"), &news).await.expect_status(202);
+    client.wait_for("the news", says("it is on its way")).await;
 }
 
 async fn sets_attributes_by_id(server: Server) {
