@@ -11,6 +11,7 @@ use reqwest::Url;
 use stanzagate::chat::error::Kind;
 use stanzagate::chat::file::{Content, NewFile};
 use stanzagate::chat::{Call, Chat, ChatError, LinkState, Realm};
+use stanzagate::config::Config;
 use stanzagate::metrics::Metrics;
 use support::element::{child, show};
 use support::{Client, Server, account, stanza};
@@ -22,11 +23,7 @@ on_all_servers!(uploads);
 /// One test for all of it: the verbs live on the test's own runtime, and a component has one link.
 async fn uploads(server: Server) {
     let rig = server.shared();
-    let chat = Chat::start(Arc::new(rig.gateway_config()), Metrics::new()).expect("the verbs");
-    let up = Duration::from_secs(20);
-    let mut state = chat.link_state();
-    let linked = tokio::time::timeout(up, state.wait_for(|state| *state == LinkState::Up)).await;
-    linked.expect("a link in time").expect("a link");
+    let chat = linked(rig.gateway_config()).await;
     let hosts = Default::default();
     let realm = chat.addresses().realm(&hosts).expect("the default hosts");
 
@@ -36,6 +33,25 @@ async fn uploads(server: Server) {
     let user = Client::connect(rig, &account(rig, "slots"), None).await;
     services_of_all_sorts(&chat, &realm, &user).await;
     chat.drain(Duration::from_secs(5)).await;
+
+    // The gateway's own way to the service; clients go on by the service's.
+    let service = Url::parse(&rig.websocket()).expect("a URL");
+    let mut config = rig.gateway_config();
+    config.server.upload_origin = service.port().map(|port| format!("http://localhost:{port}"));
+    let chat = linked(config).await;
+    let url = chat.upload(&call(), &realm, &small("a.txt", "text/plain", b"by another way")).await.expect("a URL");
+    assert_eq!(Url::parse(&url).expect("a URL").host_str(), Some("127.0.0.1"));
+    assert_eq!(got(&url).await.1, "by another way");
+    chat.drain(Duration::from_secs(5)).await;
+}
+
+async fn linked(config: Config) -> Chat {
+    let chat = Chat::start(Arc::new(config), Metrics::new()).expect("the verbs");
+    let up = Duration::from_secs(20);
+    let mut state = chat.link_state();
+    let linked = tokio::time::timeout(up, state.wait_for(|state| *state == LinkState::Up)).await;
+    linked.expect("a link in time").expect("a link");
+    chat
 }
 
 fn call() -> Call {

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue};
 use reqwest::{Body, Certificate, Client, StatusCode, Url, redirect};
 use tokio::io::AsyncReadExt;
 use tokio_util::io::ReaderStream;
@@ -61,8 +61,8 @@ impl Chat {
         let name = file_label::name(&file.name);
         let content_type = file_label::content_type(&file.content_type);
         let slot = self.core.slot(call, realm, &name, file.content.size(), &content_type).await?;
-        let (put, get) = (self.core.reached(web_url(&slot.put)?)?, web_url(&slot.get)?);
-        self.core.put(call, put, &slot, &content_type, &file.content).await?;
+        let (put, get) = (web_url(&slot.put)?, web_url(&slot.get)?);
+        self.core.put(call, &put, &slot, &content_type, &file.content).await?;
         Ok(get.into())
     }
 }
@@ -129,7 +129,8 @@ impl Core {
     }
 
     /// The URL under which the gateway itself reaches what clients put to `url`.
-    fn reached(&self, mut url: Url) -> Result<Url, ChatError> {
+    fn reached(&self, url: &Url) -> Result<Url, ChatError> {
+        let mut url = url.clone();
         let Some(origin) = &self.config.server.upload_origin else { return Ok(url) };
         let origin = web_url(origin)?;
         let moved = url.set_scheme(origin.scheme()).is_ok()
@@ -141,11 +142,12 @@ impl Core {
     async fn put(
         &self,
         call: &Call,
-        url: Url,
+        given: &Url,
         slot: &Slot,
         content_type: &str,
         content: &Content,
     ) -> Result<(), ChatError> {
+        let url = self.reached(given)?;
         let host = url.host_str().unwrap_or_default().to_owned();
         let failed = |why: String| ChatError::Storage(format!("the upload service at {host}: {why}"));
         let client = self.storage.client(self, &url).map_err(failed)?;
@@ -158,6 +160,8 @@ impl Core {
             value.set_sensitive(true);
             request = request.header(*name, value);
         }
+        // ejabberd knows the service by the name that clients use, wherever the request arrives.
+        let request = request.header(HOST, authority(given));
         let request = request.header(CONTENT_TYPE, content_type).header(CONTENT_LENGTH, content.size()).body(body);
         match request.send().await {
             Ok(response) if response.status().is_success() => Ok(()),
@@ -197,6 +201,12 @@ fn web_url(text: &str) -> Result<Url, ChatError> {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
         _ => Err(ChatError::Storage("a URL of the upload slot is none of http or https".into())),
     }
+}
+
+/// Host and port of a URL, as a request to it names them.
+fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 /// The innermost cause: what is around it says only that sending failed. Without the URL, which is a secret until the
