@@ -20,6 +20,19 @@ fn big(id: &str) -> Element {
     message
 }
 
+/// More stanzas of one task than tokio lets a task wait for in a row, and a queue with room for all of them.
+#[tokio::test]
+async fn a_free_queue_is_busy_for_nobody() {
+    let server = FakeServer::start().await;
+    let (link, _) = start_with(&server, |config| config.busy_wait = Duration::ZERO);
+    let _peer = server.accept().await;
+    up(&link).await;
+    let (call, message) = (call(), message("m"));
+    let sent = futures::future::join_all((0..600).map(|_| link.send(&call, &message))).await;
+    let busy = sent.iter().filter(|sent| sent.is_err()).count();
+    assert_eq!(busy, 0, "of 600");
+}
+
 #[tokio::test]
 async fn a_server_that_stops_reading_makes_callers_busy_and_nothing_grow() {
     let server = FakeServer::start().await;

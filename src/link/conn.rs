@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::io::{AsyncBufRead, AsyncWrite};
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::{timeout, timeout_at};
 
 use super::barrier::{Barriers, Waiter};
@@ -271,14 +271,25 @@ impl Shared {
     }
 
     fn try_enqueue(&self, bytes: Bytes) -> Result<(), LinkError> {
-        let permit = self.room.clone().try_acquire_many_owned(self.share(&bytes)).map_err(|_| LinkError::Busy)?;
-        let slot = self.queue.try_reserve().map_err(|_| LinkError::Busy)?;
+        let (permit, slot) = self.free_place(&bytes).ok_or(LinkError::Busy)?;
         let room = Room::new(permit, bytes.len(), self.metrics.clone());
         slot.send(Outgoing::Stanza(Queued { bytes, then: Then::Nothing, room }));
         Ok(())
     }
 
+    fn free_place(&self, bytes: &Bytes) -> Option<(OwnedSemaphorePermit, mpsc::Permit<'_, Outgoing>)> {
+        let permit = self.room.clone().try_acquire_many_owned(self.share(bytes)).ok()?;
+        Some((permit, self.queue.try_reserve().ok()?))
+    }
+
     async fn enqueue(&self, bytes: Bytes, then: Then, deadline: Instant) -> Result<(), LinkError> {
+        // What is free is taken without waiting: tokio lets one task wait for so many things in a row only, and one that
+        // queues hundreds of stanzas at once would find its time over in front of an empty queue.
+        if let Some((permit, slot)) = self.free_place(&bytes) {
+            let room = Room::new(permit, bytes.len(), self.metrics.clone());
+            slot.send(Outgoing::Stanza(Queued { bytes, then, room }));
+            return Ok(());
+        }
         let place = async {
             let permit = self.room.clone().acquire_many_owned(self.share(&bytes)).await.ok()?;
             Some((permit, self.queue.reserve().await.ok()?))
