@@ -77,7 +77,7 @@ pub struct Web {
 pub(crate) struct Shared {
     pub(crate) config: config::http::Http,
     pub(crate) metrics: Metrics,
-    pub(crate) in_flight: Semaphore,
+    pub(crate) in_flight: Arc<Semaphore>,
     /// Bytes of bodies that may still be held.
     pub(crate) bodies: Semaphore,
 }
@@ -85,7 +85,7 @@ pub(crate) struct Shared {
 impl Web {
     /// Shares the settings of `[http]` and the metrics.
     pub fn new(config: config::http::Http, metrics: Metrics) -> Self {
-        let in_flight = Semaphore::new(config.requests.min(Semaphore::MAX_PERMITS));
+        let in_flight = Arc::new(Semaphore::new(config.requests.min(Semaphore::MAX_PERMITS)));
         let bodies = Semaphore::new(config.bodies_bytes.min(Semaphore::MAX_PERMITS));
         Self { shared: Arc::new(Shared { config, metrics, in_flight, bodies }) }
     }

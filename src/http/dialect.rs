@@ -36,7 +36,7 @@ pub(super) struct Endpoint {
     pub(super) name: &'static str,
     pub(super) checked: bool,
     /// Of a streamed route: its bounds, and how many more requests it takes now.
-    pub(super) streamed: Option<(stream::Bounds, Semaphore)>,
+    pub(super) streamed: Option<(stream::Bounds, Arc<Semaphore>)>,
     pub(super) seconds: Histogram,
     pub(super) request_time: Duration,
     pub(super) read_time: Duration,
@@ -89,7 +89,8 @@ impl<S: Clone + Send + Sync + 'static> Dialect<S> {
         let endpoint = Arc::new(Endpoint {
             name,
             checked,
-            streamed: streamed.map(|bounds| (bounds, Semaphore::new(bounds.at_once.min(Semaphore::MAX_PERMITS)))),
+            streamed: streamed
+                .map(|bounds| (bounds, Arc::new(Semaphore::new(bounds.at_once.min(Semaphore::MAX_PERMITS))))),
             seconds: self.common.shared.metrics.http.seconds.get_or_create(&labels).clone(),
             request_time: Duration::from_secs(config.request_seconds),
             read_time: Duration::from_secs(config.read_seconds),

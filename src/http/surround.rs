@@ -1,7 +1,6 @@
 //! What happens around every request of a dialect: bounds, access, time, panics, metrics and the log line.
 
 use std::net::IpAddr;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,8 +9,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header, request::Parts};
 use axum::middleware::Next;
 use axum::response::Response;
-use futures::FutureExt;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::access::{Caller, Refusal};
 use super::body::{self, BodyError};
@@ -25,6 +23,9 @@ use crate::metrics::http::RequestLabels;
 
 /// How long a handler may run on after its deadline, to say itself what it did not learn in time.
 const LAST_WORD: Duration = Duration::from_secs(2);
+
+/// How long a handler may run on after that, to take back what it began; nobody waits for it any more.
+const LAST_ACT: Duration = Duration::from_secs(15);
 
 /// A full gateway asks its callers to come back after this.
 const OVERLOAD_WAIT: Duration = Duration::from_secs(1);
@@ -40,8 +41,8 @@ pub(super) async fn surround(State(endpoint): State<Arc<Endpoint>>, request: Req
     let mut log =
         LogLine { method: parts.method.clone(), path: parts.extensions.get().cloned(), from: from.ip, key: None };
 
-    let mut response = match shared.in_flight.try_acquire() {
-        Ok(_permit) => {
+    let mut response = match Arc::clone(&shared.in_flight).try_acquire_owned() {
+        Ok(permit) => {
             let _gauge = shared.metrics.http.begin();
             let caller = if endpoint.checked {
                 endpoint.common.access.check(from, &parts.headers, started)
@@ -52,9 +53,9 @@ pub(super) async fn surround(State(endpoint): State<Arc<Endpoint>>, request: Req
                 Ok(caller) => {
                     log.key.clone_from(&caller.name);
                     match &endpoint.streamed {
-                        None => serve(&endpoint, parts, body, call, caller, next).await,
+                        None => serve(&endpoint, parts, body, (call, caller), next, permit).await,
                         Some((bounds, places)) => {
-                            serve_streamed(&endpoint, (bounds, places), parts, body, call, caller, next).await
+                            serve_streamed(&endpoint, (bounds, places), parts, body, (call, caller), next, permit).await
                         }
                     }
                 }
@@ -82,7 +83,14 @@ pub(super) async fn surround(State(endpoint): State<Arc<Endpoint>>, request: Req
     response
 }
 
-async fn serve(endpoint: &Endpoint, parts: Parts, body: Body, call: CallOf, caller: Caller, next: Next) -> Response {
+async fn serve(
+    endpoint: &Endpoint,
+    parts: Parts,
+    body: Body,
+    who: (CallOf, Caller),
+    next: Next,
+    permit: OwnedSemaphorePermit,
+) -> Response {
     let shared = &endpoint.common.shared;
     let limit = shared.config.body_bytes;
     let body = match body::read(&parts.headers, body, limit, endpoint.read_time, &shared.bodies).await {
@@ -101,20 +109,20 @@ async fn serve(endpoint: &Endpoint, parts: Parts, body: Body, call: CallOf, call
         }
     };
     let request = Request::from_parts(parts, Body::from(body.bytes.clone()));
-    handle(endpoint, request, call, caller, next).await
+    handle(endpoint, request, who, next, permit).await
 }
 
 async fn serve_streamed(
     endpoint: &Endpoint,
-    (bounds, places): (&stream::Bounds, &Semaphore),
+    (bounds, places): (&stream::Bounds, &Arc<Semaphore>),
     parts: Parts,
     mut body: Body,
-    call: CallOf,
-    caller: Caller,
+    (call, caller): (CallOf, Caller),
     next: Next,
+    permit: OwnedSemaphorePermit,
 ) -> Response {
     let headers = parts.headers.clone();
-    let Ok(place) = places.try_acquire() else {
+    let Ok(place) = Arc::clone(places).try_acquire_owned() else {
         body::discard_some(&headers, &mut body).await;
         return overloaded(endpoint);
     };
@@ -122,29 +130,41 @@ async fn serve_streamed(
     let mut request = Request::from_parts(parts, streamed.body());
     request.extensions_mut().insert(streamed.arrival());
     let call = CallOf(Call { deadline: Instant::now() + streamed.longest(), ..call.0 });
-    let response = handle(endpoint, request, call, caller, next).await;
-    drop(place);
+    let response = handle(endpoint, request, (call, caller), next, (permit, place)).await;
     streamed.discard(&headers).await;
     response
 }
 
-async fn handle(endpoint: &Endpoint, mut request: Request, call: CallOf, caller: Caller, next: Next) -> Response {
-    let deadline = call.0.deadline;
+/// Runs the handler as a task of its own, which holds `held`: one that has run out of time is answered for, and still takes
+/// back what it began.
+async fn handle(
+    endpoint: &Endpoint,
+    mut request: Request,
+    (call, caller): (CallOf, Caller),
+    next: Next,
+    held: impl Send + 'static,
+) -> Response {
+    let deadline = call.0.deadline + LAST_WORD;
     request.extensions_mut().insert(call);
     request.extensions_mut().insert(caller);
-    let handler = AssertUnwindSafe(next.run(request)).catch_unwind();
-    match tokio::time::timeout_at((deadline + LAST_WORD).into(), handler).await {
-        Ok(Ok(response)) if response.status() == StatusCode::METHOD_NOT_ALLOWED => {
+    let handler = tokio::spawn(async move {
+        let response = tokio::time::timeout_at((deadline + LAST_ACT).into(), next.run(request)).await.ok();
+        drop(held);
+        response
+    });
+    let ended = tokio::time::timeout_at(deadline.into(), handler).await;
+    match ended {
+        Ok(Ok(Some(response))) if response.status() == StatusCode::METHOD_NOT_ALLOWED => {
             let mut shaped =
                 shaped(endpoint, StatusCode::METHOD_NOT_ALLOWED, "method", "this method is not allowed here");
             shaped.headers_mut().extend(response.headers().get(header::ALLOW).cloned().map(|v| (header::ALLOW, v)));
             shaped
         }
-        Ok(Ok(response)) => response,
+        Ok(Ok(Some(response))) => response,
         Ok(Err(_)) => {
             shaped(endpoint, StatusCode::INTERNAL_SERVER_ERROR, "panic", "the gateway failed to handle this request")
         }
-        Err(_) => {
+        Ok(Ok(None)) | Err(_) => {
             let text = "the request took too long: its outcome is unknown";
             shaped(endpoint, StatusCode::GATEWAY_TIMEOUT, "timeout", text)
         }
