@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jid::BareJid;
 
 use super::error::Failure;
+use super::turns::{Turn, Turns};
 use crate::chat::{Call, Chat, Realm, user_id};
 use crate::config::Config;
 
@@ -27,6 +28,8 @@ pub struct Context<'a> {
     pub config: &'a Config,
     /// Who calls.
     pub app: &'a App,
+    /// What is being changed.
+    pub turns: &'a Turns,
 }
 
 /// Longest id, in characters.
@@ -47,6 +50,14 @@ impl Context<'_> {
     /// As [`Context::user`].
     pub fn room(&self, id: &str) -> Result<BareJid, Failure> {
         self.local(id).and_then(|local| Ok(self.chat.addresses().room_at(&local, &self.app.realm.rooms)?))
+    }
+
+    /// Waits until no other call changes the group, room or user at `address`.
+    ///
+    /// # Errors
+    /// 5002 when that is not within the call's time.
+    pub async fn turn(&self, address: &BareJid) -> Result<Turn, Failure> {
+        self.turns.take(address.to_string(), self.call.deadline).await
     }
 
     /// The id of a user, group or room.

@@ -9,6 +9,7 @@ use super::chats::{self, Kept};
 use super::context::Context;
 use super::error::Failure;
 use super::members::must_exist;
+use super::turns::Turn;
 use super::wire::{Reply, Request};
 use super::{CHILD, chats::shown};
 use crate::chat::friend::Friendship;
@@ -20,6 +21,7 @@ pub async fn befriend(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, 
         return Err(Failure::parameter("nobody is his own friend"));
     }
     must_exist(cx, &[user.clone(), friend.clone()]).await?;
+    let _turn = turn(cx, &user, &friend).await?;
     let friendship = cx.chat.befriend(cx.call, &cx.app.realm, &user, &friend).await?;
     Ok(Reply::Json(StatusCode::CREATED, described(cx, &friendship, ("ns", json!(&*cx.app.id)))))
 }
@@ -36,6 +38,7 @@ pub async fn friendship(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply
 pub async fn unfriend(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Failure> {
     let (user, friend) = two(cx, request)?;
     if user != friend {
+        let _turn = turn(cx, &user, &friend).await?;
         cx.chat.unfriend(cx.call, &cx.app.realm, &user, &friend).await?;
     }
     Ok(Reply::Empty(StatusCode::NO_CONTENT))
@@ -89,6 +92,12 @@ pub fn none() -> Failure {
 pub async fn online(cx: &Context<'_>, users: &[BareJid]) -> Result<Vec<bool>, Failure> {
     let sessions = cx.chat.sessions(cx.call, users).await;
     sessions.into_iter().map(|sessions| Ok(sessions? > 0)).collect()
+}
+
+/// Waits until no other call changes what is between two users.
+async fn turn(cx: &Context<'_>, one: &BareJid, other: &BareJid) -> Result<Turn, Failure> {
+    let (first, second) = if one <= other { (one, other) } else { (other, one) };
+    cx.turns.take(format!("{first} {second}"), cx.call.deadline).await
 }
 
 fn two(cx: &Context<'_>, request: &Request<'_>) -> Result<(BareJid, BareJid), Failure> {

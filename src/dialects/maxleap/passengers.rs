@@ -29,6 +29,8 @@ const PAUSES: [Duration; 4] =
     [Duration::from_millis(50), Duration::from_millis(150), Duration::from_millis(300), Duration::from_millis(500)];
 /// Characters of a password: 190 bits.
 const PASSWORD: usize = 32;
+/// How long deleting one that could not be finished may take.
+const UNDO: Duration = Duration::from_secs(10);
 
 /// POST `/passengers`: makes a passenger, or sets attributes of the one with this id. The headers of the answer say how a
 /// new one logs in.
@@ -42,6 +44,8 @@ pub async fn create(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Fa
     let user = cx.user(&id)?;
     check(&given, cx.config.maxleap.attributes, cx.config.maxleap.attribute_bytes)?;
     check_all(&Map::new(), &given, &cx.config.maxleap)?;
+    // Of two calls that make the same one, the second sets attributes.
+    let _turn = cx.turn(&user).await?;
     let password = Alphanumeric.sample_string(&mut rand::rng(), PASSWORD);
     let new = cx.chat.create_account(cx.call, &user, &password).await?;
     let subject = Subject::User(user.clone());

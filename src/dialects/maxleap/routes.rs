@@ -17,6 +17,7 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use super::cleanup::clean_up;
 use super::context::{App, Context};
 use super::error::{Failure, refusal};
+use super::turns::Turns;
 use super::wire::{Query, Reply, Request};
 use super::{
     attachment, attributes, auth, chats, ctx, friends, groups, members, passengers, search, strangers, system,
@@ -53,6 +54,7 @@ pub struct Maxleap {
     chat: Chat,
     config: Arc<Config>,
     apps: Arc<[App]>,
+    turns: Arc<Turns>,
 }
 
 /// An endpoint.
@@ -91,7 +93,7 @@ pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> Router {
     let path = format!("{}/attachment", settings.prefix);
     let dialect = dialect.stream_route("attachment", &path, attachment::bounds(&config), on(POST, attach));
     let cors = cors(&settings.cors_origins);
-    let router = dialect.finish(Maxleap { chat, config, apps });
+    let router = dialect.finish(Maxleap { chat, config, apps, turns: Arc::default() });
     // Outside of all else: a browser asks beforehand without a key, and reads no refusal that does not name its origin.
     match cors {
         Some(cors) => router.layer(cors),
@@ -274,6 +276,6 @@ impl Maxleap {
     pub(super) fn context<'a>(&'a self, call: &'a Call, caller: &Caller) -> Result<Context<'a>, Failure> {
         let app = self.apps.iter().find(|app| caller.name.as_deref() == Some(app.id.as_ref()));
         let app = app.ok_or_else(|| Failure::new(super::error::Code::Unauthorized, "no app with this id"))?;
-        Ok(Context { chat: &self.chat, call, config: &self.config, app })
+        Ok(Context { chat: &self.chat, call, config: &self.config, app, turns: &self.turns })
     }
 }

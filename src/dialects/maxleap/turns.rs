@@ -1,0 +1,83 @@
+//! Changes of one and the same thing one after the other, so that what a call has read is still so when it writes.
+//!
+//! That holds for the calls of one gateway. Between two gateways, and between a gateway and XMPP clients, the server alone
+//! decides: there a limit may be exceeded by what they do in the same moment.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::http::StatusCode;
+use parking_lot::Mutex;
+use tokio::sync::OwnedMutexGuard;
+
+use super::error::{Code, Failure};
+
+/// Things that are remembered before those that nobody changes any more are forgotten.
+const REMEMBERED: usize = 1024;
+
+/// What is being changed.
+#[derive(Debug, Default)]
+pub struct Turns {
+    open: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+/// The right to change one thing, until it is dropped.
+#[derive(Debug)]
+pub struct Turn(#[expect(dead_code, reason = "it is held, not read")] OwnedMutexGuard<()>);
+
+impl Turns {
+    /// Waits until nobody else changes `what`.
+    ///
+    /// # Errors
+    /// 5002 with 503 when that is not before `deadline`.
+    pub async fn take(&self, what: String, deadline: Instant) -> Result<Turn, Failure> {
+        let lock = {
+            let mut open = self.open.lock();
+            if open.len() >= REMEMBERED {
+                open.retain(|_, lock| Arc::strong_count(lock) > 1);
+            }
+            Arc::clone(open.entry(what).or_default())
+        };
+        match tokio::time::timeout_at(deadline.into(), lock.lock_owned()).await {
+            Ok(guard) => Ok(Turn(guard)),
+            Err(_) => {
+                let text = "other calls are changing the same thing: nothing was done";
+                Err(Failure::new(Code::Server, text).with_status(StatusCode::SERVICE_UNAVAILABLE))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_millis(20)
+    }
+
+    #[tokio::test]
+    async fn one_at_a_time_changes_a_thing_and_others_change_others() {
+        let turns = Turns::default();
+        let first = turns.take("a".to_owned(), soon()).await.unwrap();
+        assert_eq!(turns.take("a".to_owned(), soon()).await.unwrap_err().status, StatusCode::SERVICE_UNAVAILABLE);
+        turns.take("b".to_owned(), soon()).await.unwrap();
+        drop(first);
+        turns.take("a".to_owned(), soon()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_nobody_changes_is_forgotten_and_what_somebody_does_is_not() {
+        let turns = Turns::default();
+        let held = turns.take("held".to_owned(), soon()).await.unwrap();
+        for n in 0..REMEMBERED * 2 {
+            turns.take(n.to_string(), soon()).await.unwrap();
+        }
+        assert!(turns.open.lock().len() <= REMEMBERED);
+        turns.take("held".to_owned(), soon()).await.unwrap_err();
+        drop(held);
+    }
+}
