@@ -20,6 +20,9 @@ const ENTER: Duration = Duration::from_secs(10);
 /// How long leaving a room, or destroying an unfinished one, may take.
 const UNDO: Duration = Duration::from_millis(1500);
 
+/// Longest name of a file without its ending, in bytes.
+const FILE_NAME: usize = 251;
+
 /// The lists of those who belong to a room.
 pub(super) const LISTS: [(&str, Affiliation); 3] =
     [("member", Affiliation::Member), ("admin", Affiliation::Admin), ("owner", Affiliation::Owner)];
@@ -235,6 +238,9 @@ impl Core {
 /// What an answer to disco#info says of a room.
 pub(super) fn read_info(room: &BareJid, answer: Result<Element, StanzaError>) -> Result<RoomInfo, ChatError> {
     match answer {
+        Ok(reply) if disco::has_feature(&reply, muc::TEMPORARY) && !names_a_file(room) => {
+            Err(ChatError::UnknownRoom(room.clone()))
+        }
         Ok(reply) => Ok(RoomInfo {
             name: disco::name(&reply).unwrap_or_default(),
             members_only: disco::has_feature(&reply, muc::MEMBERS_ONLY),
@@ -243,6 +249,14 @@ pub(super) fn read_info(room: &BareJid, answer: Result<Element, StanzaError>) ->
         Err(error) if error.is("item-not-found") => Err(ChatError::UnknownRoom(room.clone())),
         Err(error) => Err(ChatError::refused(error)),
     }
+}
+
+/// False for a room that no file can be named after. Prosody's internal storage then fails to find that there is no such
+/// room, and whoever asks for it is shown an empty one that is not kept.
+fn names_a_file(room: &BareJid) -> bool {
+    let name = room.node().map_or("", |node| node.as_str());
+    let written: usize = name.bytes().map(|byte| if byte.is_ascii_alphanumeric() { 1 } else { 3 }).sum();
+    written <= FILE_NAME
 }
 
 /// The first failure of several outcomes.

@@ -13,6 +13,8 @@ use crate::xml::element::{Build, client, el};
 pub const OWNER: &str = "http://jabber.org/protocol/muc#owner";
 /// FORM_TYPE of the room's configuration.
 pub const ROOM_CONFIG: &str = "http://jabber.org/protocol/muc#roomconfig";
+/// The feature of a room that ends with its last occupant.
+pub const TEMPORARY: &str = "muc_temporary";
 /// The feature of rooms that admit members only.
 pub const MEMBERS_ONLY: &str = "muc_membersonly";
 /// The feature of rooms with an archive (XEP-0313).
