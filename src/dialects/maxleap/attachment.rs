@@ -28,8 +28,9 @@ const FIELDS: [&str; 2] = ["attachment", "userfile"];
 const AT_ONCE: usize = 32;
 /// Bytes of a request beside the file: boundaries, heads, other fields.
 const AROUND: u64 = 256 << 10;
-/// Bytes that may arrive before the head of a part is whole: the parser gathers them.
-const HEAD: u64 = 64 << 10;
+/// Bytes that may arrive before the head of a part is whole: the parser gathers them. With 64 KiB whole forms of 100 kB
+/// were refused when many calls came at once.
+const HEAD: u64 = 256 << 10;
 
 /// What the route may take.
 pub fn bounds(config: &Config) -> Bounds {
