@@ -22,8 +22,6 @@ const KIND: (&str, &str) = ("kind", "passenger");
 const CREATED: &str = "created";
 /// The note of when a passenger was last made or made again, in milliseconds since 1970.
 const SEEN: &str = "seen";
-/// How long deleting what was half made may take.
-const UNDO: Duration = Duration::from_millis(1500);
 /// How long to wait, again and again, for the record of a passenger who is being made by another call.
 const PAUSES: [Duration; 4] =
     [Duration::from_millis(50), Duration::from_millis(150), Duration::from_millis(300), Duration::from_millis(500)];
