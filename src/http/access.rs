@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 use subtle::{ConditionallySelectable, ConstantTimeEq};
 
-use super::client_addr::{ClientAddr, is_in};
+use super::client_addr::ClientAddr;
 use super::limiter::Bucket;
 use crate::config::access::{Auth, Key};
 
@@ -27,11 +27,11 @@ pub struct Access {
 
 /// A dialect whose callers show keys in a way of that API's own.
 pub trait OwnKeys: std::fmt::Debug + Send + Sync {
-    /// The name of the caller at `from`, by what his headers show.
+    /// The name of the caller at `from`, by what the head of his request shows.
     ///
     /// # Errors
-    /// [`Refusal::OwnKey`] or [`Refusal::Attempts`].
-    fn check(&self, from: IpAddr, headers: &HeaderMap, now: Instant) -> Result<Arc<str>, Refusal>;
+    /// [`Refusal::OwnKey`], [`Refusal::Own`] or [`Refusal::Attempts`].
+    fn check(&self, from: ClientAddr, head: &Parts, now: Instant) -> Result<Arc<str>, Refusal>;
 }
 
 #[derive(Debug)]
@@ -54,6 +54,8 @@ pub enum Refusal {
     Key,
     /// Not what the dialect's own way asks for: 401, with this text.
     OwnKey(&'static str),
+    /// Not what the dialect's own way asks for, with the status and the text from which it makes its body.
+    Own(StatusCode, &'static str),
     /// His key is used too often: 429, and how long to wait.
     Rate(Duration),
     /// Too many wrong keys came from his address: 429, and how long to wait.
@@ -87,12 +89,11 @@ impl Access {
     ///
     /// # Errors
     /// [`Refusal`] says which rule is against it.
-    pub fn check(&self, from: ClientAddr, headers: &HeaderMap, now: Instant) -> Result<Caller, Refusal> {
+    pub fn check(&self, from: ClientAddr, head: &Parts, now: Instant) -> Result<Caller, Refusal> {
         let admitted = match (self.allow.is_empty(), self.auth) {
             (true, Auth::Key) => true,
             (true, Auth::None) => from.is_local(),
-            // An untrusted relay inside an allowed network is still an allowed peer, unless it is only "this machine".
-            (false, _) => is_in(&self.allow, from.ip) && (!from.relayed || !from.ip.is_loopback()),
+            (false, _) => from.is_one_of(&self.allow),
         };
         if !admitted {
             return Err(Refusal::Network { relayed: from.relayed });
@@ -101,10 +102,10 @@ impl Access {
             return Ok(Caller { name: None, addr: from.ip, domains: None });
         }
         if let Some(own) = &self.own {
-            let name = own.check(from.ip, headers, now)?;
+            let name = own.check(from, head, now)?;
             return Ok(Caller { name: Some(name), addr: from.ip, domains: None });
         }
-        let key = presented(headers).and_then(|given| self.find(given)).ok_or(Refusal::Key)?;
+        let key = presented(&head.headers).and_then(|given| self.find(given)).ok_or(Refusal::Key)?;
         if let Some(rate) = &key.rate {
             rate.take(now).map_err(Refusal::Rate)?;
         }
@@ -182,11 +183,17 @@ mod tests {
         ClientAddr { ip: ip.parse().unwrap(), relayed: false }
     }
 
-    fn headers(name: &'static str, value: &str) -> HeaderMap {
-        HeaderMap::from_iter([(HeaderName::from_static(name), value.parse().unwrap())])
+    fn nothing() -> Parts {
+        axum::http::Request::new(()).into_parts().0
     }
 
-    fn name(access: &Access, headers: &HeaderMap) -> Result<String, Refusal> {
+    fn headers(name: &'static str, value: &str) -> Parts {
+        let mut head = nothing();
+        head.headers.insert(HeaderName::from_static(name), value.parse().unwrap());
+        head
+    }
+
+    fn name(access: &Access, headers: &Parts) -> Result<String, Refusal> {
         let caller = access.check(from("192.0.2.1"), headers, Instant::now())?;
         Ok(caller.name.unwrap().to_string())
     }
@@ -197,7 +204,7 @@ mod tests {
         assert_eq!(name(&access, &headers("authorization", "Bearer one")).unwrap(), "crm");
         assert_eq!(name(&access, &headers("authorization", "bearer two")).unwrap(), "erp");
         assert_eq!(name(&access, &headers("x-api-key", "two")).unwrap(), "erp");
-        for wrong in [headers("x-api-key", "three"), headers("authorization", "Basic one"), HeaderMap::new()] {
+        for wrong in [headers("x-api-key", "three"), headers("authorization", "Basic one"), nothing()] {
             assert_eq!(name(&access, &wrong), Err(Refusal::Key));
         }
     }
@@ -216,7 +223,7 @@ mod tests {
     #[test]
     fn without_keys_and_networks_only_this_machine_may_call() {
         let access = Access::new(Auth::None, &[], &[]);
-        let check = |addr| access.check(addr, &HeaderMap::new(), Instant::now()).map(|_| ());
+        let check = |addr| access.check(addr, &nothing(), Instant::now()).map(|_| ());
         assert_eq!(check(from("127.0.0.1")), Ok(()));
         assert_eq!(check(from("192.0.2.1")), Err(Refusal::Network { relayed: false }));
         let proxied = ClientAddr { relayed: true, ..from("127.0.0.1") };
@@ -235,8 +242,8 @@ mod tests {
     struct Password;
 
     impl OwnKeys for Password {
-        fn check(&self, _from: IpAddr, headers: &HeaderMap, _now: Instant) -> Result<Arc<str>, Refusal> {
-            let known = headers.get("password").is_some_and(|given| given == "sesame");
+        fn check(&self, _from: ClientAddr, head: &Parts, _now: Instant) -> Result<Arc<str>, Refusal> {
+            let known = head.headers.get("password").is_some_and(|given| given == "sesame");
             known.then(|| Arc::from("ali")).ok_or(Refusal::OwnKey("say it"))
         }
     }
@@ -245,7 +252,7 @@ mod tests {
     fn a_dialect_with_keys_of_its_own_is_asked_after_the_networks() {
         let inside: IpNet = "10.0.0.0/8".parse().unwrap();
         let right = headers("password", "sesame");
-        let check = |allow: &[IpNet], ip, headers: &HeaderMap| {
+        let check = |allow: &[IpNet], ip, headers: &Parts| {
             let caller = Access::own(Password, allow).check(from(ip), headers, Instant::now())?;
             Ok(caller.name.unwrap().to_string())
         };

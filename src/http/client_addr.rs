@@ -29,6 +29,12 @@ impl ClientAddr {
     pub fn is_local(&self) -> bool {
         self.ip.is_loopback() && !self.relayed
     }
+
+    /// True when the caller is in one of `networks`. An untrusted relay inside an allowed network is still an allowed
+    /// peer, unless it is only "this machine".
+    pub fn is_one_of(&self, networks: &[IpNet]) -> bool {
+        is_in(networks, self.ip) && (!self.relayed || !self.ip.is_loopback())
+    }
 }
 
 /// Tells a request's origin. Behind trusted proxies it is the rightmost address of X-Forwarded-For that is not itself a

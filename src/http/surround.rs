@@ -45,7 +45,7 @@ pub(super) async fn surround(State(endpoint): State<Arc<Endpoint>>, request: Req
         Ok(permit) => {
             let _gauge = shared.metrics.http.begin();
             let caller = if endpoint.checked {
-                endpoint.common.access.check(from, &parts.headers, started)
+                endpoint.common.access.check(from, &parts, started)
             } else {
                 Ok(Caller::unchecked(from.ip))
             };
@@ -188,6 +188,7 @@ fn refuse(endpoint: &Endpoint, refusal: Refusal) -> Response {
             response
         }
         Refusal::OwnKey(text) => shaped(endpoint, StatusCode::UNAUTHORIZED, "unauthorized", text),
+        Refusal::Own(status, text) => shaped(endpoint, status, "unauthorized", text),
         Refusal::Attempts(wait) => {
             let text = "too many wrong keys came from this address: try later";
             retry_after(shaped(endpoint, StatusCode::TOO_MANY_REQUESTS, "rate_limited", text), wait)

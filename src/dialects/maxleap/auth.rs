@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
 use md5::{Digest as _, Md5};
 use sha2::Sha256;
@@ -16,6 +17,7 @@ use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use crate::config::maxleap::Maxleap;
 use crate::config::secret::Secret;
 use crate::http::access::{OwnKeys, Refusal};
+use crate::http::client_addr::ClientAddr;
 use crate::http::limiter::Attempts;
 
 const APP: HeaderName = HeaderName::from_static("x-ml-appid");
@@ -132,9 +134,9 @@ impl Keys {
 }
 
 impl OwnKeys for Keys {
-    fn check(&self, from: IpAddr, headers: &HeaderMap, now: Instant) -> Result<Arc<str>, Refusal> {
+    fn check(&self, from: ClientAddr, head: &Parts, now: Instant) -> Result<Arc<str>, Refusal> {
         let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.check_at(from, headers, now, clock)
+        self.check_at(from.ip, &head.headers, now, clock)
     }
 }
 
