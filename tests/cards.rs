@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use jid::BareJid;
 use serde_json::{Value, json};
 use stanzagate::chat::ChatError;
-use stanzagate::chat::card::{Card, CardChild};
+use stanzagate::chat::card::{Card, CardChild, Extras};
 use support::element::says;
 use support::room::SILENCE;
 use support::verbs::call;
@@ -27,7 +27,7 @@ const JSON: &str = "urn:xmpp:json:0";
 
 fn card(body: &str, store: bool) -> Card {
     let json = json!({"text": "<b>&amp; ü\u{1}\n", "media": 0, "body": body});
-    Card { body: body.to_owned(), child: CardChild { ns: NS, name: "card" }, json, store }
+    Card { body: body.to_owned(), child: CardChild { ns: NS, name: "card" }, json, store, extras: Extras::default() }
 }
 
 fn jid(account: &Account) -> BareJid {

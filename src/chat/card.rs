@@ -3,6 +3,7 @@
 use jid::BareJid;
 use serde_json::Value;
 
+use super::message::{Content, Message, Receipt, Target};
 use super::{Call, Chat, ChatError, Realm};
 use crate::xml::Element;
 use crate::xml::element::Build as _;
@@ -36,16 +37,52 @@ pub struct Card {
     pub json: Value,
     /// Whether it is kept for those who are offline. If not, it is a headline that only online devices get.
     pub store: bool,
+    /// What is beside.
+    pub extras: Extras,
+}
+
+/// What may be beside a card's body and child.
+#[derive(Debug, Clone, Default)]
+pub struct Extras {
+    /// The user in whose name it is sent, in a chat of his own with each receiver; without him the service itself.
+    pub from: Option<BareJid>,
+    /// The name of who speaks (XEP-0172).
+    pub nick: Option<String>,
+    /// Links with their titles (XEP-0066).
+    pub links: Vec<(String, String)>,
+    /// Whether the body is no styled text (XEP-0393), so that clients show it as it is.
+    pub unstyled: bool,
 }
 
 impl Card {
     fn message(&self, from: &str, to: &str, json: &str, store: bool) -> Element {
-        card::message(from, to, &self.body, self.child.ns, self.child.name, json, store)
+        let kind = match (store, &self.extras.from) {
+            (false, _) => "headline",
+            (true, None) => "normal",
+            (true, Some(_)) => "chat",
+        };
+        self.element(card::Head { from, to, kind, store }, json)
+    }
+
+    /// As it is said in a room.
+    pub(super) fn spoken(&self, from: &str, room: &str) -> Element {
+        let head = card::Head { from, to: room, kind: "groupchat", store: true };
+        self.element(head, &self.json.to_string())
+    }
+
+    fn element(&self, head: card::Head<'_>, json: &str) -> Element {
+        let Extras { nick, links, unstyled, .. } = &self.extras;
+        let mut beside: Vec<Element> = nick.iter().map(|nick| card::nick(nick)).collect();
+        beside.extend(links.iter().map(|(url, title)| card::link(url, title)));
+        beside.extend(unstyled.then(card::unstyled));
+        let message = card::message(head, &self.body, (self.child.ns, self.child.name), json);
+        beside.into_iter().fold(message, |message, child| message.child(child))
     }
 }
 
 impl Chat {
-    /// Sends a card from the realm's domain to each of `users`; one outcome each. Sent when the server has processed it.
+    /// Sends a card to each of `users`, from the realm's domain or whom the card names; one outcome each. Sent when the
+    /// server has processed it.
     ///
     /// # Errors
     /// [`ChatError::UnknownUser`] for whoever has no account. On Prosody a recipient's refusal is seen too; on ejabberd
@@ -58,6 +95,7 @@ impl Chat {
         card: &Card,
     ) -> Vec<Result<(), ChatError>> {
         let json = card.json.to_string();
+        let from = card.extras.from.as_ref().map_or(realm.domain.as_str(), |user| user.as_str());
         let mut outcomes: Vec<Result<(), ChatError>> = Vec::with_capacity(users.len());
         for (user, exists) in users.iter().zip(self.core.exist(call, users).await) {
             outcomes.push(match exists {
@@ -70,7 +108,7 @@ impl Chat {
         let size = card.body.len() + json.len() + FRAME;
         for chunk in places.chunks_mut((CHUNK_BYTES / size).clamp(1, CHUNK)) {
             let message = |user: &BareJid| {
-                card.message(&realm.domain, user.as_str(), &json, card.store).with("id", self.core.link.new_id(call))
+                card.message(from, user.as_str(), &json, card.store).with("id", self.core.link.new_id(call))
             };
             let messages: Vec<Element> = chunk.iter().map(|(user, _)| message(user)).collect();
             let sent = self.core.link.send_all_routed(call, &messages).await;
@@ -83,6 +121,24 @@ impl Chat {
             }
         }
         outcomes
+    }
+
+    /// Says a card in a room as the gateway itself, under the nick `name`: no member, and no user, is put on the room's
+    /// lists for it. Sent when the room has shown it.
+    ///
+    /// # Errors
+    /// An unknown room, a refusal by the room.
+    pub async fn notify_room(
+        &self,
+        call: &Call,
+        room: &BareJid,
+        name: &str,
+        card: &Card,
+    ) -> Result<Receipt, ChatError> {
+        let from = BareJid::new(&self.core.component).map_err(|error| ChatError::Config(error.to_string()))?;
+        let content = Content::Card { card: Box::new(card.clone()), nick: name.to_owned() };
+        let message = Message { from, to: Target::Room(room.clone()), content, sender_copy: false };
+        self.core.speak(call, room, &message).await
     }
 
     /// Sends a card from the realm's domain to everybody who is online there, as a headline: it is never kept, whatever

@@ -4,6 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use jid::BareJid;
 
+use super::card::Card;
 use crate::xml::element::Build as _;
 pub use crate::xml::read::Bounds;
 use crate::xml::read::{ReadError, read_one};
@@ -61,6 +62,13 @@ pub enum Content {
         name: String,
         /// The child's attributes.
         attributes: Vec<(String, String)>,
+    },
+    /// What the gateway itself says in a room.
+    Card {
+        /// What.
+        card: Box<Card>,
+        /// Under which nick, where nobody else has it.
+        nick: String,
     },
 }
 
@@ -134,6 +142,14 @@ impl From<Unacceptable> for FragmentError {
 }
 
 impl Message {
+    /// The nick under which the gateway itself is to say this; `None` for what a user says.
+    pub(super) fn own_nick(&self) -> Option<&str> {
+        match &self.content {
+            Content::Card { nick, .. } => Some(nick),
+            _ => None,
+        }
+    }
+
     /// The stanza: addressed, with the given id, and with its marks.
     pub(super) fn stanza(&self, id: &str) -> Element {
         let from = self.from.as_str();
@@ -151,6 +167,7 @@ impl Message {
             Content::Notice { ns, name, attributes } => {
                 return message::notice(from, to, ns, name, attributes).with("id", id);
             }
+            Content::Card { card, .. } => return card.spoken(from, to).with("id", id),
         };
         let kind = match element.attr("type").unwrap_or("normal") {
             _ if room => "groupchat",

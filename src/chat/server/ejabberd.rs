@@ -93,7 +93,7 @@ pub(super) async fn deliver_with_copy(
 /// A room accepts what comes from a subscriber's bare JID, and reflects it to the gateway's own subscription.
 pub(super) async fn speak(core: &Core, call: &Call, room: &BareJid, message: &Message) -> Result<Receipt, ChatError> {
     let user = &message.from;
-    let seat = core.seat(room, user, || take_seat(core, call, room, user)).await?;
+    let seat = core.seat(room, user, || take_seat(core, call, room, message)).await?;
     let id = core.link.new_id(call);
     let mut reflection = core.incoming.reflections.register((room.clone(), id.clone()));
     core.link.send(call, &message.stanza(&id)).await?;
@@ -108,7 +108,7 @@ pub(super) async fn speak(core: &Core, call: &Call, room: &BareJid, message: &Me
     if seen.is_none() {
         // The refusal went to the user, where the gateway cannot see it. Looking again tells the usual causes.
         core.seats.leave_old(room, user, &seat);
-        take_seat(core, call, room, user).await?;
+        take_seat(core, call, room, message).await?;
         // A busy room may have shown it meanwhile.
         seen = reflection.until(core.until(call, GRACE)).await;
     }
@@ -123,11 +123,15 @@ pub(super) async fn speak(core: &Core, call: &Call, room: &BareJid, message: &Me
     }
 }
 
-async fn take_seat(core: &Core, call: &Call, room: &BareJid, user: &BareJid) -> Result<Seat, ChatError> {
+async fn take_seat(core: &Core, call: &Call, room: &BareJid, message: &Message) -> Result<Seat, ChatError> {
+    let user = &message.from;
     let info = core.room_info(call, room).await?;
     let mut lists = lists(core, call, room).await?;
     if info.members_only {
         end_stale_subscriptions(core, call, room, &lists).await;
+    }
+    if let Some(nick) = message.own_nick() {
+        return own_seat(core, call, room, nick, (&lists, info.archived)).await;
     }
     if lists.of(user) < Affiliation::Member {
         return Err(ChatError::NotMember { user: user.clone(), room: room.clone() });
@@ -145,6 +149,29 @@ async fn take_seat(core: &Core, call: &Call, room: &BareJid, user: &BareJid) -> 
             .collect::<Result<Vec<()>, _>>()?;
     }
     Ok(Seat::new(nick, None, info.archived))
+}
+
+/// The gateway speaks under the nick of its own subscription, which it has for the reflections anyway.
+async fn own_seat(
+    core: &Core,
+    call: &Call,
+    room: &BareJid,
+    wanted: &str,
+    (lists, archived): (&RoomLists, bool),
+) -> Result<Seat, ChatError> {
+    let own = BareJid::new(&core.component).map_err(|error| ChatError::Config(error.to_string()))?;
+    let other = distinct_nick(wanted, &own);
+    for nick in [wanted, &other] {
+        if lists.subscribers.contains(&own) && lists.nick(&own) == Some(nick) {
+            return Ok(Seat::new(nick.to_owned(), None, archived));
+        }
+        match subscribe(core, call, room, vec![mucsub::subscribe(None, nick, OWN_NODES)]).await.pop() {
+            Some(Err(ChatError::Refused { condition, .. })) if condition == "conflict" && nick == wanted => {}
+            Some(Err(error)) => return Err(error),
+            _ => return Ok(Seat::new(nick.to_owned(), None, archived)),
+        }
+    }
+    Err(LinkError::Timeout.into())
 }
 
 /// An owner's client that removes a member leaves his subscription, and a members-only room goes on sending to him.

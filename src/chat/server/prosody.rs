@@ -75,7 +75,7 @@ pub(super) async fn deliver_with_copy(
 /// An occupant in the user's name speaks; the firewall rule returns the room's reflection to the gateway.
 pub(super) async fn speak(core: &Core, call: &Call, room: &BareJid, message: &Message) -> Result<Receipt, ChatError> {
     let user = &message.from;
-    let sit = || core.seat(room, user, || take_seat(core, call, room, user));
+    let sit = || core.seat(room, user, || take_seat(core, call, room, message));
     let seat = sit().await?;
     match speak_from(core, call, room, message, &seat).await {
         // The occupant was removed since: nothing was said, so a new one may say it.
@@ -113,14 +113,19 @@ async fn speak_from(
     }
 }
 
-async fn take_seat(core: &Core, call: &Call, room: &BareJid, user: &BareJid) -> Result<Seat, ChatError> {
+async fn take_seat(core: &Core, call: &Call, room: &BareJid, message: &Message) -> Result<Seat, ChatError> {
+    let user = &message.from;
     // Entering a room that does not exist would create it.
     let info = core.room_info(call, room).await?;
     let mut lists = lists(core, call, room).await?;
-    if lists.of(user) < Affiliation::Member {
-        return Err(ChatError::NotMember { user: user.clone(), room: room.clone() });
-    }
-    let wanted = core.nick(call, user).await?;
+    // The gateway itself enters any room: it is an administrator of the service.
+    let wanted = match message.own_nick() {
+        Some(nick) => nick.to_owned(),
+        None if lists.of(user) < Affiliation::Member => {
+            return Err(ChatError::NotMember { user: user.clone(), room: room.clone() });
+        }
+        None => core.nick(call, user).await?,
+    };
     let mut nick = lists.free_nick(user, &wanted);
     let resource = core.seat_resource();
     let own = format!("{user}/{resource}");

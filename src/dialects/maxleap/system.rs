@@ -9,7 +9,7 @@ use super::context::Context;
 use super::error::Failure;
 use super::members::{all_done, must_exist};
 use super::wire::{Reply, Request, kind};
-use crate::chat::card::Card;
+use crate::chat::card::{Card, Extras};
 use crate::chat::group::GroupKind;
 use crate::chat::room::MemberOutcome;
 
@@ -87,7 +87,7 @@ fn card(body: &Map<String, Value>) -> Result<Card, Failure> {
     if let Some(push) = field(body, "push") {
         json.insert("push".into(), push.clone());
     }
-    Ok(Card { body: text.clone(), child: CHILD, json: Value::Object(json), store })
+    Ok(Card { body: text.clone(), child: CHILD, json: Value::Object(json), store, extras: Extras::default() })
 }
 
 /// A field that is there and not null.
