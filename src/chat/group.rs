@@ -3,6 +3,7 @@
 mod change;
 mod left;
 mod look;
+mod names;
 
 use jid::BareJid;
 use serde_json::{Map, Value};
@@ -112,6 +113,37 @@ impl Chat {
         kind: GroupKind,
     ) -> Result<Vec<(BareJid, Map<String, Value>, u64)>, ChatError> {
         self.core.all_groups(call, realm, kind).await
+    }
+
+    /// Every room of a realm, hidden ones too, with its name, in order of their addresses. A room without a name is called
+    /// by its localpart.
+    pub async fn room_names(&self, call: &Call, realm: &Realm) -> Result<Vec<(BareJid, String)>, ChatError> {
+        self.core.room_names(call, &realm.rooms).await
+    }
+
+    /// Who belongs to a room, and what each calls himself (vCard), in order of their addresses. Never the gateway.
+    ///
+    /// # Errors
+    /// An unknown room; a server that does not answer.
+    pub async fn people(&self, call: &Call, room: &BareJid) -> Result<Vec<(BareJid, String)>, ChatError> {
+        self.core.room_info(call, room).await?;
+        let lists = self.core.lists(call, room).await?;
+        let people = self.core.people(&lists).into_iter().map(|(user, _)| user).collect();
+        self.core.with_names(call, people).await
+    }
+
+    /// Whoever belongs to any room of a realm, and what each calls himself (vCard), in order of their addresses.
+    pub async fn everybody_in_rooms(&self, call: &Call, realm: &Realm) -> Result<Vec<(BareJid, String)>, ChatError> {
+        self.core.everybody_in_rooms(call, &realm.rooms).await
+    }
+
+    /// All accounts of the realm's domain, and what each calls himself (vCard), in order of their addresses.
+    ///
+    /// # Errors
+    /// As [`Chat::accounts`].
+    pub async fn everybody(&self, call: &Call, realm: &Realm) -> Result<Vec<(BareJid, String)>, ChatError> {
+        let accounts = self.accounts(call, realm).await?;
+        self.core.with_names(call, accounts).await
     }
 
     /// The groups or rooms to which a user belongs, in order of their addresses: of those that the gateway noted or that

@@ -1,0 +1,72 @@
+//! Rooms and people with their names: what a list to choose from shows.
+
+use std::collections::BTreeSet;
+
+use jid::BareJid;
+
+use super::super::core::{Core, WINDOW};
+use super::super::rooms::{LISTS, read_info};
+use super::super::{Call, ChatError};
+use crate::xmpp::{disco, iq, muc_admin};
+
+impl Core {
+    pub(super) async fn room_names(&self, call: &Call, service: &str) -> Result<Vec<(BareJid, String)>, ChatError> {
+        let rooms = self.sorted_rooms(call, service).await?;
+        let questions = rooms.iter().map(|room| iq::get(&self.component, room.as_str(), disco::info_query())).collect();
+        let answers = self.ask_all(call, questions, WINDOW).await;
+        let mut named = Vec::with_capacity(rooms.len());
+        for (room, answer) in rooms.into_iter().zip(answers) {
+            let name = match read_info(&room, answer?) {
+                Ok(info) => info.name,
+                // Gone since it was listed.
+                Err(ChatError::UnknownRoom(_)) => continue,
+                Err(error) => return Err(error),
+            };
+            let name = if name.is_empty() { local(&room) } else { name };
+            named.push((room, name));
+        }
+        Ok(named)
+    }
+
+    pub(super) async fn everybody_in_rooms(
+        &self,
+        call: &Call,
+        service: &str,
+    ) -> Result<Vec<(BareJid, String)>, ChatError> {
+        let rooms = self.sorted_rooms(call, service).await?;
+        let lists = || LISTS.iter().map(|(name, _)| muc_admin::list(name));
+        let questions =
+            rooms.iter().flat_map(|room| lists().map(|list| iq::get(&self.component, room.as_str(), list))).collect();
+        let mut answers = self.ask_all(call, questions, WINDOW).await.into_iter();
+        let mut everybody = BTreeSet::new();
+        for room in rooms {
+            // All three are taken, or the next room would be given this one's.
+            let own: Vec<_> = answers.by_ref().take(LISTS.len()).collect();
+            match self.read_lists(&room, own.into_iter()) {
+                Ok(lists) => everybody.extend(self.people(&lists).into_iter().map(|(user, _)| user)),
+                Err(ChatError::UnknownRoom(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.with_names(call, everybody.into_iter().collect()).await
+    }
+
+    pub(super) async fn with_names(
+        &self,
+        call: &Call,
+        people: Vec<BareJid>,
+    ) -> Result<Vec<(BareJid, String)>, ChatError> {
+        let names = self.nicks(call, &people).await;
+        people.into_iter().zip(names).map(|(user, name)| Ok((user, name?))).collect()
+    }
+
+    async fn sorted_rooms(&self, call: &Call, service: &str) -> Result<Vec<BareJid>, ChatError> {
+        let mut rooms = self.rooms(call, service).await?;
+        rooms.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
+        Ok(rooms)
+    }
+}
+
+fn local(room: &BareJid) -> String {
+    room.node().map(|node| node.to_string()).unwrap_or_default()
+}
