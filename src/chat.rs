@@ -66,8 +66,9 @@ pub struct Chat {
 impl Chat {
     /// Connects the verbs to the server that `config` names; the link comes up in the background.
     pub fn start(config: Arc<Config>, metrics: crate::metrics::Metrics) -> Result<Chat, ChatError> {
-        let mut tenants = config.maxleap.apps.iter().filter(|_| config.maxleap.enabled);
-        let addresses = tenants.try_fold(Addresses::new(&config.server)?, |all, app| all.and(&app.hosts()))?;
+        let apps = config.maxleap.apps.iter().filter(|_| config.maxleap.enabled).map(|app| app.hosts());
+        let mut tenants = apps.chain(config.xuanxuan.enabled.then(|| config.xuanxuan.hosts()));
+        let addresses = tenants.try_fold(Addresses::new(&config.server)?, |all, hosts| all.and(&hosts))?;
         let services = addresses.services().map(str::to_owned).collect();
         let incoming = Arc::new(Incoming { services, ..Incoming::default() });
         let handler = incoming.clone();

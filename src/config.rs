@@ -14,6 +14,7 @@ pub mod qtalk;
 pub mod secret;
 pub mod server;
 pub mod sessions;
+pub mod xuanxuan;
 
 use serde::Deserialize;
 
@@ -41,12 +42,14 @@ pub struct Config {
     pub qtalk: qtalk::Qtalk,
     /// The MaxLeap IM API.
     pub maxleap: maxleap::Maxleap,
+    /// The third-party API of Xuanxuan.
+    pub xuanxuan: xuanxuan::Xuanxuan,
 }
 
 impl Config {
     /// The names of the sections.
     pub fn sections() -> impl Iterator<Item = &'static str> {
-        ["server", "component", "c2s", "sessions", "http", "limits", "log", "qtalk", "maxleap"].into_iter()
+        ["server", "component", "c2s", "sessions", "http", "limits", "log", "qtalk", "maxleap", "xuanxuan"].into_iter()
     }
 
     /// Refuses everything that cannot work, and an API that would be open to the world.
@@ -69,6 +72,7 @@ impl Config {
         self.log.validate(&mut problems);
         self.qtalk.validate(&self.server, &self.http, &mut problems);
         self.maxleap.validate(&mut problems);
+        self.xuanxuan.validate(&mut problems);
         problems.into_result(place_of)
     }
 }

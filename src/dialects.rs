@@ -2,6 +2,7 @@
 
 pub mod maxleap;
 pub mod qtalk;
+pub mod xuanxuan;
 
 use std::sync::Arc;
 
@@ -21,15 +22,19 @@ pub fn router(chat: &Chat, config: &Arc<Config>, web: &Web) -> Router {
     if config.maxleap.enabled {
         router = router.merge(maxleap::router(chat.clone(), Arc::clone(config), web.clone()));
     }
+    if config.xuanxuan.enabled {
+        router = router.merge(xuanxuan::router(chat.clone(), Arc::clone(config), web.clone()));
+    }
     router
 }
 
 /// Each enabled endpoint with the rights it cannot work without, and those it does less without.
 pub fn needs(config: &Config) -> Vec<(String, &'static [Right], &'static [Right])> {
     type Needs = &'static [(&'static str, &'static [Right], &'static [Right])];
-    let apis: [(bool, &str, Needs); 2] = [
+    let apis: [(bool, &str, Needs); 3] = [
         (config.qtalk.enabled, "qtalk", qtalk::needs::NEEDS),
         (config.maxleap.enabled, "maxleap", maxleap::needs::NEEDS),
+        (config.xuanxuan.enabled, "xuanxuan", xuanxuan::needs::NEEDS),
     ];
     let enabled = apis.into_iter().filter(|(enabled, _, _)| *enabled);
     enabled

@@ -165,6 +165,24 @@ fn what_cannot_work_is_refused_with_its_key() {
         let error = refusal(&with(&format!("[maxleap]\nenabled = true\n{more}")), &[]);
         assert!(error.contains(expected), "{more:?} lacks {expected:?}: {error}");
     }
+    let entry = |more: &str| format!("[[xuanxuan.entries]]\ncode = \"a\"\nkey = \"{KEY}\"\n{more}");
+    for (more, expected) in [
+        (String::new(), "xuanxuan.entries: missing"),
+        (entry("[[xuanxuan.entries]]\ncode = \"a b\""), "xuanxuan.entries[1].code: is no code"),
+        (entry("[[xuanxuan.entries]]\ncode = \"a\""), "xuanxuan.entries[1].code: is the code of another"),
+        (entry("[[xuanxuan.entries]]\ncode = \"b\"\nkey = \"short\""), "xuanxuan.entries[1].key: is too weak"),
+        (entry("allow = [\"192.168.1.*\"]"), "xuanxuan.entries"),
+        (format!("sender = \"Notice\"\n{}", entry("")), "xuanxuan.sender: is no localpart"),
+        (format!("sender = \"a@b\"\n{}", entry("")), "xuanxuan.sender: is no localpart"),
+        (format!("name = \"\"\n{}", entry("")), "xuanxuan.name: is no nick"),
+        (format!("domain = \"x y\"\n{}", entry("")), "xuanxuan.domain: is not a domain"),
+        (format!("prefix = \"xxb\"\n{}", entry("")), "xuanxuan.prefix"),
+        (format!("notification_bytes = 0\n{}", entry("")), "xuanxuan.notification_bytes: must be"),
+        (format!("notification_bytes = 200000\n{}", entry("")), "xuanxuan.notification_bytes: is too large"),
+    ] {
+        let error = refusal(&with(&format!("[xuanxuan]\nenabled = true\n{more}")), &[]);
+        assert!(error.contains(expected), "{more:?} lacks {expected:?}: {error}");
+    }
     let twice = with(&format!("[[qtalk.keys]]\nname = \"erp\"\nkey = \"{KEY}\""));
     assert!(refusal(&twice, &[]).contains("qtalk.keys[1].key: is another caller's key"));
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::net::SocketAddr;
 
+use md5::{Digest as _, Md5};
 use serde_json::{Value, json};
 
 use super::rig::Rig;
@@ -22,7 +23,7 @@ pub(super) fn json(rig: &Rig, http: SocketAddr) -> Value {
         "dir": rig.dir(),
         "pid": rig.pid(),
         "maxleap": { "appId": rig.maxleap().0, "key": rig.maxleap().1 },
-        "xuanxuan": {},
+        "xuanxuan": { "code": rig.xuanxuan().0, "key": rig.xuanxuan().1 },
         "rongcloud": {},
     })
 }
@@ -71,9 +72,22 @@ pub(super) fn text(rig: &Rig, http: SocketAddr) -> String {
         let body = body.map(|body| format!("-d '{body}' ")).unwrap_or_default();
         line(format!("    curl {method}-H 'X-ML-AppId: {app}' -H 'X-ML-APIKey: {key}' {body}http://{http}{path}"));
     }
+    line("\nThe groups and the users, as Xuanxuan's third-party API lists them:\n".to_owned());
+    for method in ["getChatGroups", "getChatUsers"] {
+        line(signed(rig, http, method));
+    }
     line(String::new());
     line("Ctrl-C stops everything.".to_owned());
     text
+}
+
+/// A curl line of Xuanxuan's API, with its signature.
+fn signed(rig: &Rig, http: SocketAddr, method: &str) -> String {
+    let (code, key) = rig.xuanxuan();
+    let md5 = |text: &str| format!("{:032x}", u128::from_be_bytes(Md5::digest(text).into()));
+    let query = format!("m=chat&f={method}&code={code}");
+    let token = md5(&format!("{}{key}", md5(&query)));
+    format!("    curl 'http://{http}/api.php?{query}&token={token}'")
 }
 
 /// A curl line. Nothing in `fields` contains a single quote.

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use super::error::DevError;
 use super::guard::Guard;
 use super::place::Place;
-use super::settings::{COMPONENT, DOMAIN, MAXLEAP_APP, ROOMS, Settings, USERS, random};
+use super::settings::{COMPONENT, DOMAIN, MAXLEAP_APP, ROOMS, Settings, USERS, XUANXUAN_CODE, random};
 use super::{ejabberd, logs, ports, prosody};
 use crate::config::Config;
 use crate::config::access::Auth;
@@ -22,6 +22,7 @@ use crate::config::c2s::Tls;
 use crate::config::maxleap::App;
 use crate::config::secret::Secret;
 use crate::config::sessions::Grant;
+use crate::config::xuanxuan::Entry;
 
 /// Longest wait for a server to answer on its ports; a loaded machine needs several seconds.
 const START: Duration = Duration::from_secs(60);
@@ -313,6 +314,11 @@ impl Rig {
         format!("ws://{}/{path}", self.settings.upload)
     }
 
+    /// The application that may call the API of Xuanxuan: its code and its key.
+    pub fn xuanxuan(&self) -> (&'static str, &str) {
+        (XUANXUAN_CODE, &self.settings.xuanxuan_key)
+    }
+
     /// Base URL of ejabberd's HTTP API.
     pub fn http_api(&self) -> Option<String> {
         (self.product == Product::Ejabberd).then(|| format!("http://{}/api", self.settings.api))
@@ -349,6 +355,12 @@ impl Rig {
         config.maxleap.enabled = true;
         config.maxleap.apps =
             vec![App { id: MAXLEAP_APP.to_owned(), keys: vec![secret(&self.settings.maxleap_key)], ..App::default() }];
+        config.xuanxuan.enabled = true;
+        config.xuanxuan.entries = vec![Entry {
+            code: XUANXUAN_CODE.to_owned(),
+            key: Some(secret(&self.settings.xuanxuan_key)),
+            allow: Vec::new(),
+        }];
         config
     }
 }

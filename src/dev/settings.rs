@@ -18,6 +18,8 @@ pub const ROOMS: &str = "conference.example.org";
 pub const COMPONENT: &str = "gw.example.org";
 /// The id of the app that may call the MaxLeap API.
 pub const MAXLEAP_APP: &str = "56a86320e9db7300015438f7";
+/// The code of the application that may call the API of Xuanxuan.
+pub const XUANXUAN_CODE: &str = "myAppCode";
 /// The accounts that are registered.
 pub const USERS: [&str; 4] = ["alice", "bob", "carol", "dave"];
 
@@ -32,6 +34,7 @@ pub(super) struct Settings {
     pub(super) grant: Grant,
     pub(super) jwt_key: String,
     pub(super) maxleap_key: String,
+    pub(super) xuanxuan_key: String,
 }
 
 impl Settings {
@@ -43,7 +46,8 @@ impl Settings {
             return Settings::new(grant);
         }
         let (component_secret, jwt_key, maxleap_key) = (random(24), random(48), random(30));
-        Ok(Settings { component, client, api, upload, component_secret, grant, jwt_key, maxleap_key })
+        let xuanxuan_key = format!("{:032x}", rand::random::<u128>());
+        Ok(Settings { component, client, api, upload, component_secret, grant, jwt_key, maxleap_key, xuanxuan_key })
     }
 }
 

@@ -29,6 +29,7 @@ pub struct Gateway {
     url: String,
     http: reqwest::Client,
     maxleap: (String, String),
+    xuanxuan: (String, String),
 }
 
 /// An answer of the gateway, whole.
@@ -93,7 +94,10 @@ impl Gateway {
             Ok(Ok(running)) => {
                 let (url, http) = (format!("http://{}", running.addr()), reqwest::Client::new());
                 let (app, key) = rig.maxleap();
-                Gateway { running: Some(running), url, http, maxleap: (app.to_owned(), key.to_owned()) }
+                let maxleap = (app.to_owned(), key.to_owned());
+                let (code, key) = rig.xuanxuan();
+                let xuanxuan = (code.to_owned(), key.to_owned());
+                Gateway { running: Some(running), url, http, maxleap, xuanxuan }
             }
             Ok(Err(error)) => panic!("the gateway does not start: {error}"),
             Err(error) => panic!("the gateway failed: {error}"),
@@ -108,6 +112,11 @@ impl Gateway {
     /// The rig's app of the MaxLeap API, and its key.
     pub fn maxleap_app(&self) -> (&str, &str) {
         (&self.maxleap.0, &self.maxleap.1)
+    }
+
+    /// The rig's application of the API of Xuanxuan, and its key.
+    pub fn xuanxuan_entry(&self) -> (&str, &str) {
+        (&self.xuanxuan.0, &self.xuanxuan.1)
     }
 
     /// Posts JSON to a path such as `/qtalk/send_message`.

@@ -20,6 +20,7 @@ pub mod people;
 pub mod room;
 pub mod servers;
 pub mod verbs;
+pub mod xuanxuan;
 
 pub use client::{Bookmark, Client, LoginError};
 pub use element::stanza;

@@ -1,0 +1,27 @@
+//! The third-party API of Xuanxuan (喧喧): lists of groups and users, and notifications to them.
+//!
+//! - [`routes`]: the two paths, and the way of every call from bytes to reply. [`auth`]: which application calls;
+//!   [`query`]: what it has signed. [`wire`]: reading requests, writing replies. [`error`]: refusals, and [`language`]:
+//!   in whose words.
+//! - [`lists`], [`notify`]: the methods. [`notification`]: what a caller wants to have said; [`text`] and [`markdown`]:
+//!   how a client without knowledge of this API shows it.
+
+pub mod auth;
+pub mod error;
+pub mod language;
+pub mod lists;
+pub mod markdown;
+pub mod needs;
+pub mod notification;
+pub mod notify;
+pub mod query;
+pub mod routes;
+pub mod text;
+pub mod wire;
+
+pub use routes::router;
+
+use crate::chat::card::CardChild;
+
+/// The child that carries a notification, as JSON.
+pub const CHILD: CardChild = CardChild { ns: "urn:stanzagate:xuanxuan:0", name: "notification" };

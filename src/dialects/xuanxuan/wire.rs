@@ -1,0 +1,129 @@
+//! Reading a form's field, and what a call answers.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Multipart, Request};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use percent_encoding::percent_decode;
+use serde_json::{Map, Value, json};
+
+use super::error::Failure;
+use crate::http::Outcome;
+
+/// The type of every body that is sent.
+pub const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+
+/// What a call answers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply {
+    /// That it was done.
+    Done,
+    /// What was asked for: names by ids.
+    Names(Map<String, Value>),
+}
+
+impl IntoResponse for Reply {
+    fn into_response(self) -> Response {
+        let body = match self {
+            Reply::Done => json!({ "result": "success" }),
+            Reply::Names(names) => json!({ "result": "success", "data": names }),
+        };
+        let headers = [(header::CONTENT_TYPE, JSON), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+        (Outcome("ok"), headers, body.to_string()).into_response()
+    }
+}
+
+/// The form field `name` of a request whose body is bounded and already here: the last one given, as PHP has it; `None`
+/// where there is none, or the body is no form.
+///
+/// # Errors
+/// A form that is broken, a field that is not UTF-8.
+pub async fn field(request: Request, name: &str) -> Result<Option<String>, Failure> {
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let found = match kind.as_str() {
+        "multipart/form-data" => part(request, name).await?,
+        "application/x-www-form-urlencoded" => {
+            let body = axum::body::to_bytes(request.into_body(), usize::MAX).await;
+            pair(&body.map_err(|_| broken("the body is broken off"))?, name)
+        }
+        _ => None,
+    };
+    let text = found.map(String::from_utf8).transpose();
+    text.map_err(|_| Failure::told("bad_request", format!("{name} 不是 UTF-8 编码"), format!("{name} is not UTF-8.")))
+}
+
+async fn part(request: Request, name: &str) -> Result<Option<Vec<u8>>, Failure> {
+    let why = |error: axum::extract::multipart::MultipartError| broken(&error.body_text());
+    let mut form = Multipart::from_request(request, &()).await.map_err(|error| broken(&error.body_text()))?;
+    let mut found = None;
+    while let Some(part) = form.next_field().await.map_err(why)? {
+        // One with a file name is a file to PHP, not a field.
+        let wanted = part.name() == Some(name) && part.file_name().is_none();
+        let content = part.bytes().await.map_err(why)?;
+        if wanted {
+            found = Some(content.to_vec());
+        }
+    }
+    Ok(found)
+}
+
+fn pair(body: &Bytes, name: &str) -> Option<Vec<u8>> {
+    let decoded = |text: &[u8]| -> Vec<u8> {
+        let blanks: Vec<u8> = text.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect();
+        percent_decode(&blanks).collect()
+    };
+    let pairs = body.split(|b| *b == b'&').map(|pair| {
+        let end = pair.iter().position(|b| *b == b'=').unwrap_or(pair.len());
+        (pair.get(..end).unwrap_or_default(), pair.get(end + 1..).unwrap_or_default())
+    });
+    pairs.filter(|(given, _)| decoded(given) == name.as_bytes()).last().map(|(_, value)| decoded(value))
+}
+
+fn broken(why: &str) -> Failure {
+    Failure::told("broken_request", format!("表单格式错误：{why}"), format!("The form is broken: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+
+    async fn read(kind: &str, body: &[u8]) -> Result<Option<String>, &'static str> {
+        let request = axum::http::Request::builder().header(header::CONTENT_TYPE, kind);
+        let request = request.body(Body::from(body.to_vec())).unwrap();
+        field(request, "data").await.map_err(|failure| failure.outcome)
+    }
+
+    const URLENCODED: &str = "application/x-www-form-urlencoded";
+
+    #[tokio::test]
+    async fn a_field_is_read_from_either_kind_of_form() {
+        for (body, expected) in [
+            ("data=%7B%7D", Some("{}")),
+            ("x=1&data=a+b%2Bc", Some("a b+c")),
+            ("data=1&data=2", Some("2")),
+            ("d%61ta=x=y", Some("x=y")),
+            ("data", Some("")),
+            ("dat=1", None),
+            ("", None),
+            ("{\"data\":1}", None),
+        ] {
+            assert_eq!(
+                read(&format!("{URLENCODED}; charset=UTF-8"), body.as_bytes()).await.unwrap().as_deref(),
+                expected
+            );
+            assert_eq!(read("application/json", body.as_bytes()).await, Ok(None));
+        }
+        let form = |head: &str, end: &str| {
+            format!("--b\r\nContent-Disposition: form-data; {head}\r\n\r\n{{\"张\":1}}\r\n--b{end}").into_bytes()
+        };
+        let kind = "multipart/form-data; boundary=b";
+        assert_eq!(read(kind, &form("name=\"data\"", "--\r\n")).await.unwrap().as_deref(), Some("{\"张\":1}"));
+        assert_eq!(read(kind, &form("name=\"data\"; filename=\"x\"", "--\r\n")).await, Ok(None));
+        assert_eq!(read(kind, &form("name=\"other\"", "--\r\n")).await, Ok(None));
+        assert_eq!(read(kind, &form("name=\"data\"", "")).await, Err("broken_request"));
+        assert_eq!(read("multipart/form-data", b"--b--").await, Err("broken_request"));
+        assert_eq!(read(URLENCODED, b"data=%ff").await, Err("bad_request"));
+    }
+}
