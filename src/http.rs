@@ -40,6 +40,7 @@ pub mod dialect;
 pub mod health;
 pub mod limiter;
 pub mod listener;
+mod rest;
 pub mod stream;
 mod surround;
 

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jid::BareJid;
 use serde_json::json;
-use stanzagate::chat::card::{Card, CardChild};
+use stanzagate::chat::card::{Card, CardChild, Extras};
 use stanzagate::chat::{Chat, ChatError, LinkState};
 use stanzagate::config::sessions::Grant;
 use stanzagate::metrics::Metrics;
@@ -228,6 +228,7 @@ async fn a_missing_right_is_named(server: Server) {
         child: CardChild { ns: "urn:example:card", name: "card" },
         json: json!({}),
         store: false,
+        extras: Extras::default(),
     };
     let (admin, lists, announce) = match server.is_ejabberd() {
         true => ("`configure`", "sessions.grant", "`announce`"),

@@ -1,6 +1,7 @@
 //! What happens around every request of a dialect: bounds, access, time, panics, metrics and the log line.
 
 use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,13 +10,15 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header, request::Parts};
 use axum::middleware::Next;
 use axum::response::Response;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use futures::FutureExt;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::access::{Caller, Refusal};
 use super::body::{self, BodyError};
 use super::call::{CallOf, REQUEST_ID, request_id};
 use super::client_addr::{Peer, client_addr};
 use super::dialect::Endpoint;
+use super::rest::Rest;
 use super::stream::{self, Streamed};
 use super::{Outcome, retry_after};
 use crate::chat::Call;
@@ -147,24 +150,26 @@ async fn handle(
     let deadline = call.0.deadline + LAST_WORD;
     request.extensions_mut().insert(call);
     request.extensions_mut().insert(caller);
-    let handler = tokio::spawn(async move {
-        let response = tokio::time::timeout_at((deadline + LAST_ACT).into(), next.run(request)).await.ok();
+    let (answer, mut answered) = oneshot::channel();
+    let work = async move {
+        let response = AssertUnwindSafe(next.run(request)).catch_unwind().await;
         drop(held);
-        response
-    });
-    let ended = tokio::time::timeout_at(deadline.into(), handler).await;
-    match ended {
-        Ok(Ok(Some(response))) if response.status() == StatusCode::METHOD_NOT_ALLOWED => {
+        // Nobody waits any more when the time is over.
+        let _ = answer.send(response);
+    };
+    let in_time = tokio::time::timeout_at(deadline.into(), Rest::new(work, LAST_ACT)).await;
+    match in_time.ok().and_then(|()| answered.try_recv().ok()) {
+        Some(Ok(response)) if response.status() == StatusCode::METHOD_NOT_ALLOWED => {
             let mut shaped =
                 shaped(endpoint, StatusCode::METHOD_NOT_ALLOWED, "method", "this method is not allowed here");
             shaped.headers_mut().extend(response.headers().get(header::ALLOW).cloned().map(|v| (header::ALLOW, v)));
             shaped
         }
-        Ok(Ok(Some(response))) => response,
-        Ok(Err(_)) => {
+        Some(Ok(response)) => response,
+        Some(Err(_)) => {
             shaped(endpoint, StatusCode::INTERNAL_SERVER_ERROR, "panic", "the gateway failed to handle this request")
         }
-        Ok(Ok(None)) | Err(_) => {
+        None => {
             let text = "the request took too long: its outcome is unknown";
             shaped(endpoint, StatusCode::GATEWAY_TIMEOUT, "timeout", text)
         }

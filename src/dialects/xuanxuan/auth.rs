@@ -106,7 +106,6 @@ impl Entries {
         // Codes are no secrets: they stand in URLs.
         let place = self.entries.iter().position(|entry| *entry.code == *code);
         let subject = (from.ip, place);
-        self.wrong.may_begin_at(&subject, now).map_err(Refusal::Attempts)?;
         match self.admitted(place, from, &query, token, clock) {
             Ok(code) => {
                 self.wrong.succeeded(&subject);
