@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use axum::http::HeaderMap;
+use axum::http::Request;
 use serde_json::Value;
 use stanzagate::chat::Addresses;
 use stanzagate::chat::message::{Content, Message, Target};
@@ -36,9 +36,9 @@ impl World {
             domains: domains.iter().map(|domain| (*domain).into()).collect(),
             requests_per_second: None,
         };
-        let headers = HeaderMap::from_iter([("x-api-key".parse().unwrap(), "k".parse().unwrap())]);
+        let head = Request::builder().header("x-api-key", "k").body(()).unwrap().into_parts().0;
         let from = ClientAddr { ip: [127, 0, 0, 1].into(), relayed: false };
-        let caller = Access::new(Auth::Key, &[key], &[]).check(from, &headers, Instant::now()).unwrap();
+        let caller = Access::new(Auth::Key, &[key], &[]).check(from, &head, Instant::now()).unwrap();
         World { addresses, config, caller }
     }
 
