@@ -76,6 +76,8 @@ pub struct Group {
     pub attributes: Map<String, Value>,
     /// When it was made, in milliseconds since 1970; 0 when that is not known.
     pub created_ms: u64,
+    /// Until when its history was cleared, in milliseconds since 1970; `None` when it never was.
+    pub cleared_ms: Option<u64>,
 }
 
 impl Chat {
@@ -105,14 +107,21 @@ impl Chat {
         self.core.groups(call, realm, rooms, kind).await
     }
 
-    /// All groups or rooms of the realm with their attributes and the time they were made: what a search looks through.
-    pub async fn all_groups(
+    /// The addresses of all groups and rooms of the realm, in no order.
+    pub async fn all_rooms(&self, call: &Call, realm: &Realm) -> Result<Vec<BareJid>, ChatError> {
+        self.core.rooms(call, &realm.rooms).await
+    }
+
+    /// Those of `rooms` that are of this sort and still there, in their order, with their attributes: what a search looks
+    /// through, at a smaller price than [`Chat::groups`].
+    pub async fn described(
         &self,
         call: &Call,
         realm: &Realm,
+        rooms: &[BareJid],
         kind: GroupKind,
-    ) -> Result<Vec<(BareJid, Map<String, Value>, u64)>, ChatError> {
-        self.core.all_groups(call, realm, kind).await
+    ) -> Result<Vec<(BareJid, Map<String, Value>)>, ChatError> {
+        self.core.described(call, realm, rooms, kind).await
     }
 
     /// Every room of a realm, hidden ones too, with its name, in order of their addresses. A room without a name is called
@@ -146,19 +155,13 @@ impl Chat {
         self.core.with_names(call, accounts).await
     }
 
-    /// The groups or rooms to which a user belongs, in order of their addresses: of those that the gateway noted or that
+    /// The groups and rooms to which a user belongs, in order of their addresses: of those that the gateway noted or that
     /// his clients show (MUC/Sub, bookmarks), the ones whose lists name him.
     ///
     /// # Errors
     /// An unknown user, a room or a service that does not answer.
-    pub async fn groups_of(
-        &self,
-        call: &Call,
-        realm: &Realm,
-        user: &BareJid,
-        kind: GroupKind,
-    ) -> Result<Vec<BareJid>, ChatError> {
-        self.core.groups_of(call, realm, user, kind).await
+    pub async fn groups_of(&self, call: &Call, realm: &Realm, user: &BareJid) -> Result<Vec<Group>, ChatError> {
+        self.core.groups_of(call, realm, user).await
     }
 
     /// Gives a group another owner; the old ones become members.

@@ -2,19 +2,23 @@
 
 use std::collections::HashMap;
 
+use futures::{StreamExt as _, stream};
 use jid::BareJid;
 use serde_json::{Value, json};
 
 use super::card::CardChild;
 use super::core::Core;
+use super::group::Group;
 use super::reading::Entry;
-use super::record::Subject;
+use super::record::{Record, Subject};
 use super::server::archive::Archive;
 use super::stored::{self, Content, Speaker};
 use super::{Call, Chat, ChatError, Realm, timeline};
 
 /// The note that says until which moment a room's history was cleared.
 const CLEARED: &str = "cleared";
+/// Archives of rooms that are asked side by side.
+const ARCHIVES: usize = 16;
 /// Entries of a user's archive that are looked at for those with whom he has spoken.
 const LOOKED_AT: usize = 2000;
 
@@ -93,20 +97,23 @@ impl Chat {
         let subject = Subject::Room(room.clone());
         let (info, record) = futures::join!(core.room_info(call, room), self.record(call, realm, &subject));
         info?;
-        let cleared = record?.notes.get(CLEARED).and_then(Value::as_u64);
-        let since_ms = cleared.map_or(span.since_ms, |cleared| span.since_ms.max(cleared.saturating_add(1)));
-        let read = |message: &_| Some((stored::speaker(room, message)?, stored::content(message, child)?));
-        let found = core.newest(call, Archive::Room(room), None, Span { since_ms, ..span }, read).await?;
-        let nicks = match found.iter().any(|(_, (speaker, _))| matches!(speaker, Speaker::Nick(_))) {
-            true => core.holders(call, room).await?,
-            false => HashMap::new(),
-        };
-        let name = |speaker| match speaker {
-            Speaker::User(user) => user,
-            Speaker::Nick(nick) => nicks.get(&nick).unwrap_or(room).clone(),
-            Speaker::Room => room.clone(),
-        };
-        Ok(found.into_iter().map(|(entry, (speaker, content))| Stored::new(entry, name(speaker), content)).collect())
+        core.room_entries(call, room, span, cleared(&record?), child).await
+    }
+
+    /// The last message of each of `groups` in the span, side by side. Its limit is one.
+    pub async fn last_in_groups(
+        &self,
+        call: &Call,
+        groups: &[Group],
+        span: Span,
+        child: CardChild,
+    ) -> Vec<Result<Option<Stored>, ChatError>> {
+        let span = Span { limit: 1, ..span };
+        let questions = stream::iter(groups.to_vec()).map(async |group: Group| {
+            let last = self.core.room_entries(call, &group.room, span, group.cleared_ms, child).await;
+            Ok(last?.pop())
+        });
+        questions.buffered(ARCHIVES).collect().await
     }
 
     /// Those with whom `user` has spoken since `since_ms`, each with the last message, the newest first. The newest 2,000
@@ -178,7 +185,36 @@ impl Stored {
     }
 }
 
+/// Until when a room's history was cleared, in milliseconds since 1970.
+pub(super) fn cleared(record: &Record) -> Option<u64> {
+    record.notes.get(CLEARED).and_then(Value::as_u64)
+}
+
 impl Core {
+    /// As [`Chat::room_history`], of a room that was looked at.
+    async fn room_entries(
+        &self,
+        call: &Call,
+        room: &BareJid,
+        span: Span,
+        cleared: Option<u64>,
+        child: CardChild,
+    ) -> Result<Vec<Stored>, ChatError> {
+        let since_ms = cleared.map_or(span.since_ms, |cleared| span.since_ms.max(cleared.saturating_add(1)));
+        let read = |message: &_| Some((stored::speaker(room, message)?, stored::content(message, child)?));
+        let found = self.newest(call, Archive::Room(room), None, Span { since_ms, ..span }, read).await?;
+        let nicks = match found.iter().any(|(_, (speaker, _))| matches!(speaker, Speaker::Nick(_))) {
+            true => self.holders(call, room).await?,
+            false => HashMap::new(),
+        };
+        let name = |speaker| match speaker {
+            Speaker::User(user) => user,
+            Speaker::Nick(nick) => nicks.get(&nick).unwrap_or(room).clone(),
+            Speaker::Room => room.clone(),
+        };
+        Ok(found.into_iter().map(|(entry, (speaker, content))| Stored::new(entry, name(speaker), content)).collect())
+    }
+
     /// Who has which nick in a room.
     async fn holders(&self, call: &Call, room: &BareJid) -> Result<HashMap<String, BareJid>, ChatError> {
         let lists = self.lists(call, room).await?;

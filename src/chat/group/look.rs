@@ -6,6 +6,7 @@ use jid::BareJid;
 use serde_json::{Map, Value};
 
 use super::super::core::{Core, WINDOW};
+use super::super::history::cleared;
 use super::super::record::{Record, Subject};
 use super::super::room::{Affiliation, RoomLists};
 use super::super::rooms::{LISTS, RoomInfo, read_info};
@@ -73,25 +74,28 @@ impl Core {
     ) -> Vec<Result<Group, ChatError>> {
         let looks = self.look(call, realm, rooms).await;
         let group = |(room, look): (&BareJid, Result<Look, ChatError>)| {
-            let look = look?;
-            if look.kind() != kind {
-                return Err(ChatError::UnknownRoom(room.clone()));
-            }
-            let members = self.people(&look.lists);
-            // Clients may make owners of people elsewhere, who sort before the realm's own.
-            let is_head = |(user, affiliation): &&(BareJid, Affiliation)| {
-                *affiliation == Affiliation::Owner && user.domain().as_str() == realm.domain
-            };
-            Ok(Group {
-                room: room.clone(),
-                kind,
-                owner: members.iter().find(is_head).map(|(user, _)| user.clone()),
-                members: members.into_iter().map(|(user, _)| user).collect(),
-                created_ms: created(&look.record),
-                attributes: with_name(look.record.attributes, &look.info.name, room),
-            })
+            let group = self.group(realm, room, look?);
+            if group.kind == kind { Ok(group) } else { Err(ChatError::UnknownRoom(room.clone())) }
         };
         rooms.iter().zip(looks).map(group).collect()
+    }
+
+    fn group(&self, realm: &Realm, room: &BareJid, look: Look) -> Group {
+        let people = self.people(&look.lists);
+        // Clients may make owners of people elsewhere, who sort before the realm's own.
+        let is_head = |(user, affiliation): &&(BareJid, Affiliation)| {
+            *affiliation == Affiliation::Owner && user.domain().as_str() == realm.domain
+        };
+        let owner = people.iter().find(is_head);
+        Group {
+            room: room.clone(),
+            kind: look.kind(),
+            owner: owner.map(|(user, _)| user.clone()),
+            members: people.into_iter().map(|(user, _)| user).collect(),
+            created_ms: look.record.notes.get(CREATED).and_then(Value::as_u64).unwrap_or(0),
+            cleared_ms: cleared(&look.record),
+            attributes: with_name(look.record.attributes, &look.info.name, room),
+        }
     }
 
     /// Who belongs to a room beside the gateway, in order of their addresses.
@@ -102,24 +106,23 @@ impl Core {
         people
     }
 
-    pub(super) async fn all_groups(
+    pub(super) async fn described(
         &self,
         call: &Call,
         realm: &Realm,
+        rooms: &[BareJid],
         kind: GroupKind,
-    ) -> Result<Vec<(BareJid, Map<String, Value>, u64)>, ChatError> {
-        let mut rooms = self.rooms(call, &realm.rooms).await?;
-        rooms.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
+    ) -> Result<Vec<(BareJid, Map<String, Value>)>, ChatError> {
         let subjects: Vec<Subject> = rooms.iter().cloned().map(Subject::Room).collect();
         let questions = rooms.iter().map(|room| iq::get(&self.component, room.as_str(), disco::info_query())).collect();
         let (answers, records) =
             tokio::join!(self.ask_all(call, questions, WINDOW), self.records(call, realm, &subjects));
         let mut groups = Vec::with_capacity(rooms.len());
-        for ((room, answer), record) in rooms.into_iter().zip(answers).zip(records) {
+        for ((room, answer), record) in rooms.iter().zip(answers).zip(records) {
             let info = match answer {
                 // ejabberd answers nothing for a room that is ending.
-                Err(ChatError::Link(LinkError::Timeout)) => self.room_info(call, &room).await,
-                answer => read_info(&room, answer?),
+                Err(ChatError::Link(LinkError::Timeout)) => self.room_info(call, room).await,
+                answer => read_info(room, answer?),
             };
             let info = match info {
                 Ok(info) => info,
@@ -129,21 +132,13 @@ impl Core {
             };
             let record = record?;
             if kind_of(&info, &record) == kind {
-                let created = created(&record);
-                let attributes = with_name(record.attributes, &info.name, &room);
-                groups.push((room, attributes, created));
+                groups.push((room.clone(), with_name(record.attributes, &info.name, room)));
             }
         }
         Ok(groups)
     }
 
-    pub(super) async fn groups_of(
-        &self,
-        call: &Call,
-        realm: &Realm,
-        user: &BareJid,
-        kind: GroupKind,
-    ) -> Result<Vec<BareJid>, ChatError> {
+    pub(super) async fn groups_of(&self, call: &Call, realm: &Realm, user: &BareJid) -> Result<Vec<Group>, ChatError> {
         self.require_users(call, &[user]).await?;
         let (noted, shown) =
             tokio::join!(self.noted_rooms(call, realm, user), self.shown_rooms(call, user, &realm.rooms));
@@ -153,19 +148,17 @@ impl Core {
         rooms.dedup();
         let (mut groups, mut found, mut stale) = (Vec::new(), Vec::new(), Vec::new());
         for (room, look) in rooms.iter().zip(self.look(call, realm, &rooms).await) {
-            let kind_if_member = match look {
-                Ok(look) if look.lists.of(user) >= Affiliation::Member => Some(look.kind()),
-                Ok(_) | Err(ChatError::UnknownRoom(_)) => None,
+            let look = match look {
+                Ok(look) => Some(look).filter(|look| look.lists.of(user) >= Affiliation::Member),
+                Err(ChatError::UnknownRoom(_)) => None,
                 Err(error) => return Err(error),
             };
-            match (kind_if_member, noted.contains(room)) {
+            match (&look, noted.contains(room)) {
                 (None, true) => stale.push(room.clone()),
                 (Some(_), false) => found.push(room.clone()),
                 _ => {}
             }
-            if kind_if_member == Some(kind) {
-                groups.push(room.clone());
-            }
+            groups.extend(look.map(|look| self.group(realm, room, look)));
         }
         self.mend_rooms(call, realm, user, (&found, &stale)).await;
         Ok(groups)
@@ -176,10 +169,6 @@ impl Core {
 fn kind_of(info: &RoomInfo, record: &Record) -> GroupKind {
     let noted = record.notes.get(KIND).and_then(GroupKind::read);
     noted.unwrap_or(if info.members_only { GroupKind::Group } else { GroupKind::Room })
-}
-
-fn created(record: &Record) -> u64 {
-    record.notes.get(CREATED).and_then(Value::as_u64).unwrap_or(0)
 }
 
 /// The attributes, with the name that the room's configuration says where somebody has changed it there. A room without

@@ -12,7 +12,8 @@ use super::error::Failure;
 use super::members::must_exist;
 use super::wire::{Reply, Request};
 use super::{friends, passengers};
-use crate::chat::group::GroupKind;
+use crate::chat::ChatError;
+use crate::chat::group::{Group, GroupKind};
 use crate::chat::history::{Span, Stored};
 
 /// Messages of one answer when the caller does not say, and at most.
@@ -91,10 +92,15 @@ pub async fn last_private(cx: &Context<'_>, user: &BareJid, peer: &BareJid) -> R
     Ok(cx.chat.private_history(cx.call, user, peer, span, CHILD).await?.pop())
 }
 
-/// The last message of a group.
-pub async fn last_of_group(cx: &Context<'_>, room: &BareJid) -> Result<Option<Stored>, Failure> {
-    let span = last(cx, Kept::Short);
-    Ok(cx.chat.room_history(cx.call, &cx.app.realm, room, span, CHILD).await?.pop())
+/// The last message of each group.
+pub async fn last_of_groups(cx: &Context<'_>, groups: &[Group]) -> Result<Vec<Option<Stored>>, Failure> {
+    let last = cx.chat.last_in_groups(cx.call, groups, last(cx, Kept::Short), CHILD).await;
+    // Gone since it was looked at.
+    let last = last.into_iter().map(|last| match last {
+        Err(ChatError::UnknownRoom(_)) => Ok(None),
+        last => last,
+    });
+    Ok(last.collect::<Result<_, _>>()?)
 }
 
 /// A message as the API shows it. Typed in an ordinary client it is text.

@@ -8,7 +8,6 @@ use rand::Rng as _;
 
 use super::chats::now_ms;
 use super::passengers;
-use crate::chat::group::GroupKind;
 use crate::chat::record::Subject;
 use crate::chat::{Call, Chat, ChatError, LinkState, Realm};
 use crate::config::Config;
@@ -117,16 +116,14 @@ async fn delete(chat: &Chat, realm: &Realm, user: &BareJid, before_ms: u64) -> R
     if !passengers::is_one(&record) || passengers::seen_ms(&record) >= before_ms {
         return Ok(false);
     }
-    for kind in [GroupKind::Group, GroupKind::Room] {
-        let rooms = match chat.groups_of(&call, realm, user, kind).await {
-            // His account went without the gateway, or by a round that did not get to the end.
-            Err(ChatError::UnknownUser(_)) => Vec::new(),
-            rooms => rooms?,
-        };
-        for room in rooms {
-            let outcomes = chat.remove_members(&call, &room, std::slice::from_ref(user)).await?;
-            outcomes.into_iter().try_for_each(|outcome| outcome.result)?;
-        }
+    let groups = match chat.groups_of(&call, realm, user).await {
+        // His account went without the gateway, or by a round that did not get to the end.
+        Err(ChatError::UnknownUser(_)) => Vec::new(),
+        groups => groups?,
+    };
+    for group in groups {
+        let outcomes = chat.remove_members(&call, &group.room, std::slice::from_ref(user)).await?;
+        outcomes.into_iter().try_for_each(|outcome| outcome.result)?;
     }
     chat.delete_account(&call, user).await?;
     for subject in [Subject::RoomsOf(user.clone()), Subject::FriendsOf(user.clone()), Subject::User(user.clone())] {

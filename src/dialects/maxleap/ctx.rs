@@ -15,28 +15,29 @@ pub async fn look(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Fail
     let user = cx.user(request.part(0))?;
     let (chat, call, realm) = (cx.chat, cx.call, &cx.app.realm);
     let (subject, users) = (Subject::User(user.clone()), [user.clone()]);
-    let (exists, record, sessions, last, known, groups, rooms) = tokio::join!(
+    let (exists, record, sessions, last, known, groups) = tokio::join!(
         chat.account_exists(call, &user),
         chat.record(call, realm, &subject),
         chat.sessions(call, &users),
         chat.last_online(call, &users),
         friends::of(cx, &user),
-        chat.groups_of(call, realm, &user, GroupKind::Group),
-        chat.groups_of(call, realm, &user, GroupKind::Room),
+        chat.groups_of(call, realm, &user),
     );
     if !exists? {
         return Err(Failure::not_found("the user"));
     }
     let sessions = sessions.into_iter().next().transpose()?.unwrap_or_default();
     let ts = last.into_iter().next().transpose()?.flatten().unwrap_or_default();
-    let ids = |addresses: Vec<jid::BareJid>| addresses.iter().map(|address| cx.id(address)).collect::<Vec<_>>();
+    let groups = groups?;
+    let of_kind = |kind| groups.iter().filter(move |group| group.kind == kind);
+    let ids = |kind| of_kind(kind).map(|group| cx.id(&group.room)).collect::<Vec<_>>();
     Ok(Reply::ok(json!({
         "attributes": record?.attributes,
         "installs": [],
         "sessions": sessions,
-        "friends": ids(known?),
-        "groups": ids(groups?),
-        "rooms": ids(rooms?),
+        "friends": known?.iter().map(|friend| cx.id(friend)).collect::<Vec<_>>(),
+        "groups": ids(GroupKind::Group),
+        "rooms": ids(GroupKind::Room),
         "ts": ts,
     })))
 }

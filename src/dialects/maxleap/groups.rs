@@ -1,21 +1,18 @@
 //! Endpoints of groups and rooms: made, searched, looked at, changed, destroyed; and those of one user.
 
 use axum::http::StatusCode;
-use futures::{StreamExt as _, stream};
 use jid::BareJid;
 use serde_json::{Map, Value, json};
 
-use super::chats::{last_of_group, shown};
+use super::chats::{last_of_groups, shown};
 use super::context::Context;
-use super::error::{Code, Failure};
+use super::error::Failure;
 use super::members::{all_done, must_exist, named, within_limit};
 use super::search::Search;
 use super::wire::{Reply, Request, kind as sort_of};
 use crate::chat::ChatError;
 use crate::chat::group::{Group, GroupKind, NewGroup};
-
-/// Archives that are asked side by side for their last message.
-const ARCHIVES: usize = 16;
+use crate::chat::history::Stored;
 
 /// POST `/groups`.
 pub async fn create_group(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Failure> {
@@ -60,9 +57,18 @@ pub async fn search_rooms(cx: &Context<'_>, request: &Request<'_>) -> Result<Rep
 
 async fn search(cx: &Context<'_>, request: &Request<'_>, kind: GroupKind) -> Result<Reply, Failure> {
     let search = Search::of(request.query)?;
-    let all = cx.chat.all_groups(cx.call, &cx.app.realm, kind).await?;
-    let found = all.into_iter().filter(|(_, attributes, _)| search.finds(attributes));
-    let found = found.map(|(room, attributes, _)| (cx.id(&room), attributes, room)).collect();
+    let mut all = cx.chat.all_rooms(cx.call, &cx.app.realm).await?;
+    // In the order of the page, so that one without a condition need not read all records.
+    all.sort_by_cached_key(|room| cx.id(room));
+    let mut found = Vec::new();
+    for batch in all.chunks(search.batch()) {
+        let described = cx.chat.described(cx.call, &cx.app.realm, batch, kind).await?;
+        let wanted = described.into_iter().filter(|(_, attributes)| search.finds(attributes));
+        found.extend(wanted.map(|(room, attributes)| (cx.id(&room), attributes, room)));
+        if search.has_enough(found.len()) {
+            break;
+        }
+    }
     let page: Vec<BareJid> = search.page(found).into_iter().map(|(_, _, room)| room).collect();
     let groups = existing(cx, &page, kind).await?;
     Ok(Reply::ok(groups.iter().map(|group| row(cx, group, None)).collect::<Value>()))
@@ -160,26 +166,19 @@ pub async fn rooms_of_user(cx: &Context<'_>, request: &Request<'_>) -> Result<Re
 async fn list(cx: &Context<'_>, request: &Request<'_>, kind: GroupKind) -> Result<Reply, Failure> {
     let user = cx.user(request.part(0))?;
     must_exist(cx, std::slice::from_ref(&user)).await?;
-    let rooms = cx.chat.groups_of(cx.call, &cx.app.realm, &user, kind).await?;
+    let mut groups = cx.chat.groups_of(cx.call, &cx.app.realm, &user).await?;
+    groups.retain(|group| group.kind == kind);
     if !request.query.has("detail") {
-        return Ok(Reply::ok(rooms.iter().map(|room| json!(cx.id(room))).collect::<Value>()));
+        return Ok(Reply::ok(groups.iter().map(|group| json!(cx.id(&group.room))).collect::<Value>()));
     }
-    let groups = existing(cx, &rooms, kind).await?;
-    let questions: Vec<_> = match kind {
-        GroupKind::Group => groups.iter().map(|group| last_of_group(cx, &group.room)).collect(),
+    let last = match kind {
+        GroupKind::Group => last_of_groups(cx, &groups).await?,
         GroupKind::Room => Vec::new(),
     };
-    let mut last = stream::iter(questions).buffered(ARCHIVES);
-    let mut rows = Vec::with_capacity(groups.len());
-    for group in &groups {
-        let recent = match last.next().await {
-            // Gone since it was looked at.
-            Some(Err(failure)) if failure.code == Code::NotFound => continue,
-            recent => recent.transpose()?.flatten().map(|stored| shown(cx, &stored)),
-        };
-        rows.push(row(cx, group, recent));
-    }
-    Ok(Reply::ok(rows))
+    let mut last = last.into_iter();
+    let recent = |stored: Option<Stored>| stored.map(|stored| shown(cx, &stored));
+    let row = |group| row(cx, group, last.next().and_then(recent));
+    Ok(Reply::ok(groups.iter().map(row).collect::<Value>()))
 }
 
 /// Those of `rooms` that are still there.

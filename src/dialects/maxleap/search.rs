@@ -17,8 +17,8 @@ use crate::chat::record::{Record, Subject};
 const PAGE: (u64, u64) = (20, 100);
 /// Conditions of one search, and keys by which it sorts: each is looked at for every row.
 const TERMS: usize = 16;
-/// Records that are read at a time.
-const BATCH: usize = 512;
+/// Records that are read at a time, at least and at most.
+const BATCH: (usize, usize) = (64, 1024);
 
 /// What is searched for.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,7 +48,7 @@ pub async fn users(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Fai
         all.into_iter().filter(|user| cx.is_user(user)).map(|user| (cx.id(&user), user)).collect();
     all.sort_unstable();
     let mut found = Vec::new();
-    for batch in all.chunks(BATCH) {
+    for batch in all.chunks(search.batch()) {
         let subjects: Vec<Subject> = batch.iter().map(|(_, user)| Subject::User(user.clone())).collect();
         let records = cx.chat.records(cx.call, &cx.app.realm, &subjects).await;
         for ((id, user), record) in batch.iter().zip(records) {
@@ -125,8 +125,18 @@ impl Search {
         rows.into_iter().skip(self.skip).take(self.limit).collect()
     }
 
+    /// How many candidates, in order of ids, are looked at before it is asked again whether there are enough.
+    pub fn batch(&self) -> usize {
+        let (least, most) = BATCH;
+        if self.wanted.is_empty() && self.sort.is_empty() {
+            self.skip.saturating_add(self.limit).clamp(least, most)
+        } else {
+            most
+        }
+    }
+
     /// True when, in order of ids, no further rows can be on the page.
-    fn has_enough(&self, rows: usize) -> bool {
+    pub fn has_enough(&self, rows: usize) -> bool {
         self.sort.is_empty() && rows >= self.skip.saturating_add(self.limit)
     }
 }
