@@ -55,6 +55,49 @@ if module:get_host_type() == "component" then
 		return true;
 	end);
 
+	-- On a MUC component: affiliations of many at once. A room does with each what it does with a request of its own,
+	-- but is written to the disk once.
+	--     <iq type='set' from='COMPONENT' to='ROOM'><affiliations xmlns='urn:stanzagate:helper:0'>
+	--       <item jid='…' affiliation='…' nick='…'/>…</affiliations></iq>
+	--     -> <affiliations><item jid='…' condition='ERROR'/>…</affiliations>    no `condition` for what was done
+
+	local function set_each(room, items, reply)
+		for n, item in ipairs(items) do
+			local condition;
+			local request = st.iq({ type = "set", id = tostring(n), from = component, to = room.jid })
+				:tag("query", { xmlns = "http://jabber.org/protocol/muc#admin" })
+				:tag("item", { jid = item.attr.jid, affiliation = item.attr.affiliation, nick = item.attr.nick }):reset();
+			local asker = { send = function (answer)
+				if answer.attr.type == "error" then
+					local _, reason = answer:get_error();
+					condition = reason or "undefined-condition";
+				end
+			end };
+			room:handle_admin_query_set_command(asker, request);
+			reply:tag("item", { jid = item.attr.jid, condition = condition }):up();
+		end
+	end
+
+	module:hook("iq-set/bare/"..xmlns_helper..":affiliations", function (event)
+		if not asked_by_component(event) then return; end
+		local room = get_room_from_jid(event.stanza.attr.to);
+		if not room then
+			return refuse(event, "item-not-found");
+		end
+		local reply = st.reply(event.stanza):tag("affiliations", { xmlns = xmlns_helper });
+		local save = rawget(room, "save");
+		room.save = function () return true; end
+		local ok, err = pcall(set_each, room, event.stanza.tags[1].tags, reply);
+		room.save = save;
+		room:save(true);
+		if not ok then
+			module:log("error", "The affiliations in %s were not all set: %s", room.jid, err);
+			return refuse(event, "internal-server-error");
+		end
+		event.origin.send(reply);
+		return true;
+	end);
+
 	return;
 end
 
@@ -156,6 +199,27 @@ module:hook("iq-get/host/"..xmlns_helper..":last", function (event)
 		local known = name ~= "" and not sessions[name] and seen:get(name);
 		local at = sessions[name] and os.time() or known and known.at;
 		reply:tag("account", { name = name, at = at and string.format("%d", at) }):up();
+	end
+	event.origin.send(reply);
+	return true;
+end);
+
+-- On a VirtualHost: who has an account, and which sessions, for many at once.
+--     <iq type='get' to='HOST'><online xmlns='urn:stanzagate:helper:0'><account name='…'/>…</online></iq>
+--     -> <online><account name='…' exists='true'><resource>…</resource>…</account>…</online>
+
+module:hook("iq-get/host/"..xmlns_helper..":online", function (event)
+	if not asked_by_component(event) then return; end
+	local reply = st.reply(event.stanza):tag("online", { xmlns = xmlns_helper });
+	for _, account in ipairs(event.stanza.tags[1].tags) do
+		local name = account.attr.name or "";
+		local exists = name ~= "" and user_exists(name, module.host);
+		reply:tag("account", { name = name, exists = exists and "true" or nil });
+		local user = exists and sessions[name];
+		for resource in pairs(user and user.sessions or {}) do
+			reply:text_tag("resource", resource);
+		end
+		reply:up();
 	end
 	event.origin.send(reply);
 	return true;

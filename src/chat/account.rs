@@ -36,6 +36,11 @@ impl Chat {
         self.core.exist(call, std::slice::from_ref(user)).await.pop().unwrap_or(Ok(false))
     }
 
+    /// Whether each of `users` has an account, asked side by side.
+    pub async fn accounts_exist(&self, call: &Call, users: &[BareJid]) -> Vec<Result<bool, ChatError>> {
+        self.core.exist(call, users).await
+    }
+
     /// All accounts of the realm's domain, in order of their addresses.
     ///
     /// # Errors

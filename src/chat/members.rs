@@ -16,6 +16,9 @@ use crate::xmpp::{invite, iq, vcard};
 /// Rooms that are looked at side by side when a user is removed from all of them.
 const ROOMS: usize = 16;
 
+/// Members who are removed at a time.
+const REMOVED: usize = 50;
+
 impl Core {
     pub(super) async fn add_members(
         &self,
@@ -114,11 +117,14 @@ impl Core {
         // Taking the affiliation away expels from a members-only room; from an open one only a ban does, here for a moment.
         let steps: &[&str] = if info.members_only { &["none"] } else { &["outcast", "none"] };
         let entries: Vec<_> = users.iter().map(|user| (user.clone(), None)).collect();
-        for step in steps {
-            for (user, outcome) in users.iter().zip(self.set_affiliations(call, room, step, &entries).await?) {
-                if let Err(error) = outcome {
-                    failed.insert(user.clone());
-                    outcomes.fail(user, error);
+        // Some after some: when time runs out, few have one step of two behind them, and those are said to be banned.
+        for some in entries.chunks(REMOVED) {
+            for (n, step) in steps.iter().enumerate() {
+                for ((user, _), outcome) in some.iter().zip(self.set_affiliations(call, room, step, some).await?) {
+                    if let Err(error) = outcome {
+                        failed.insert(user.clone());
+                        outcomes.fail(user, if n == 0 { error } else { error.after("he is banned for now") });
+                    }
                 }
             }
         }

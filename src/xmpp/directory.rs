@@ -30,6 +30,18 @@ pub fn last(reply: &Element) -> Vec<Option<u64>> {
     entries(list).map(|entry| entry.attr("at")?.parse::<u64>().ok()?.checked_mul(1000)).collect()
 }
 
+/// Asks who of these has an account, and which sessions.
+pub fn online_query<'a>(names: impl IntoIterator<Item = &'a str>) -> Element {
+    el("online", NS).children_from(names.into_iter().map(|name| el("account", NS).with("name", name)))
+}
+
+/// The resources of each who has an account, in the order of the question; `None` for one who has not.
+pub fn online(reply: &Element) -> Vec<Option<Vec<String>>> {
+    let Some(list) = reply.get_child("online", NS) else { return Vec::new() };
+    let resources = |entry: &Element| entry.children().filter(|r| r.is("resource", NS)).map(Element::text).collect();
+    entries(list).map(|entry| (entry.attr("exists") == Some("true")).then(|| resources(entry))).collect()
+}
+
 fn entries(list: &Element) -> impl Iterator<Item = &Element> {
     list.children().filter(|child| child.is("account", NS))
 }
@@ -50,6 +62,15 @@ mod tests {
         assert_eq!(accounts(&page("")).1, None);
         assert_eq!(accounts(&reply(&format!("<accounts xmlns='{NS}' more='true'/>"))), (Vec::new(), None));
         assert_eq!(accounts(&reply("")), (Vec::new(), None));
+    }
+
+    #[test]
+    fn one_without_sessions_is_not_one_without_an_account() {
+        let of = |inner: &str| online(&reply(&format!("<online xmlns='{NS}'>{inner}</online>")));
+        let who = "<account name='a' exists='true'/><account name='b'><resource>x</resource></account>\
+                   <account name='c' exists='true'><resource>x</resource><resource>y</resource></account>";
+        assert_eq!(of(who), [Some(Vec::new()), None, Some(vec!["x".into(), "y".into()])]);
+        assert_eq!(online(&reply("")), []);
     }
 
     #[test]

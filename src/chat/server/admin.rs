@@ -4,7 +4,7 @@ use jid::BareJid;
 
 use super::super::core::{Core, WINDOW};
 use super::super::{Call, ChatError};
-use super::Product;
+use super::{Product, prosody};
 use crate::session::RESOURCE_PREFIX;
 use crate::xml::Element;
 use crate::xmpp::commands::{self, Answer};
@@ -80,14 +80,21 @@ impl Core {
         call: &Call,
         users: &[BareJid],
     ) -> Vec<Result<usize, ChatError>> {
-        let answers = self.command_for_each(call, users, commands::USER_STATS).await;
         let own = |resource: &String| resource.is_empty() || resource.starts_with(RESOURCE_PREFIX);
+        let count = |resources: Vec<String>| resources.iter().filter(|name| !own(name)).count();
+        if users.len() > 1
+            && let Ok(Product::Prosody) = self.product(call).await
+            && let Some(known) = prosody::people::resources(self, call, users).await
+        {
+            return known.into_iter().map(|known| Ok(known?.map_or(0, count))).collect();
+        }
+        let answers = self.command_for_each(call, users, commands::USER_STATS).await;
         answers
             .into_iter()
             .map(|answer| match answer? {
                 Ok(answer) => {
                     let form = answer.form.ok_or_else(|| unreadable("user-stats"))?;
-                    Ok(data_form::values(&form, "onlineresources").iter().filter(|name| !own(name)).count())
+                    Ok(count(data_form::values(&form, "onlineresources")))
                 }
                 Err(Refusal::Note(_)) => Ok(0),
                 Err(Refusal::Error(error)) if error.is("item-not-found") => Err(self.no_command(Product::Ejabberd)),

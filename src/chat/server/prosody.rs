@@ -17,18 +17,26 @@ use crate::xml::Element;
 use crate::xml::element::{Build, set};
 use crate::xmpp::bookmarks::Options;
 use crate::xmpp::stanza_error::StanzaError;
-use crate::xmpp::{bookmarks, commands, data_form, iq, muc, muc_admin, privilege};
+use crate::xmpp::{bookmarks, commands, data_form, helper, iq, muc, muc_admin, privilege};
 
 /// Only the first item of an affiliation IQ is applied, and each rewrites the whole room: few at a time, so that the
 /// server's other users are not kept waiting.
 const AFFILIATIONS: usize = 4;
+/// Affiliations in one question to the helper module: the server answers nobody else meanwhile.
+const AT_ONCE: usize = 50;
 /// Privileged IQs at once. Prosody remembers the last 256 inner ids of a host.
 const PRIVILEGED: usize = 32;
 /// How long a room may take to reflect a message.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The statistics command answers for existing accounts only.
+/// The helper module tells of many at once. For one, or without the module, it is the statistics command, which answers
+/// for existing accounts only.
 pub(super) async fn probe(core: &Core, call: &Call, users: &[BareJid]) -> Vec<Result<bool, ChatError>> {
+    if users.len() > 1
+        && let Some(known) = people::resources(core, call, users).await
+    {
+        return known.into_iter().map(|known| Ok(known?.is_some())).collect();
+    }
     let question = |user: &BareJid| {
         let fields = [("accountjid", user.as_str())];
         iq::set(&core.component, user.domain().as_str(), commands::execute_with(commands::USER_STATS, &fields))
@@ -155,8 +163,54 @@ async fn enter(
     Ok(core.link.send_routed(call, &join).await?.map_or(Ok(()), |refusal| Err(StanzaError::read(&refusal))))
 }
 
-/// One IQ for each, a few at a time.
+/// Many in one question to the helper module, which has the room written once for all of them. For one, or without the
+/// module, one IQ for each, a few at a time.
 pub(super) async fn set_affiliations(
+    core: &Core,
+    call: &Call,
+    room: &BareJid,
+    affiliation: &str,
+    users: &[(BareJid, Option<String>)],
+) -> Vec<Result<(), ChatError>> {
+    let mut outcomes = Vec::with_capacity(users.len());
+    for chunk in users.chunks(AT_ONCE) {
+        let together = match chunk.len() > 1 {
+            true => set_together(core, call, room, affiliation, chunk).await,
+            false => None,
+        };
+        outcomes.extend(match together {
+            Some(done) => done,
+            None => set_each(core, call, room, affiliation, chunk).await,
+        });
+    }
+    outcomes
+}
+
+/// `None` where the helper module is not loaded.
+async fn set_together(
+    core: &Core,
+    call: &Call,
+    room: &BareJid,
+    affiliation: &str,
+    users: &[(BareJid, Option<String>)],
+) -> Option<Vec<Result<(), ChatError>>> {
+    let items = helper::affiliations(affiliation, users.iter().map(|(user, nick)| (user, nick.as_deref())));
+    let refused = match core.ask(call, iq::set(&core.component, room.as_str(), items)).await {
+        Ok(Ok(reply)) => helper::refusals(&reply),
+        Ok(Err(error)) if error.is("service-unavailable") => return None,
+        Ok(Err(error)) => return Some(users.iter().map(|_| Err(ChatError::refused(error.clone()))).collect()),
+        Err(error) => return Some(users.iter().map(|_| Err(error.clone())).collect()),
+    };
+    let mut refused = refused.into_iter();
+    let outcome = |_| match refused.next() {
+        Some(None) => Ok(()),
+        Some(Some(condition)) => Err(ChatError::Refused { by: room.to_string(), condition, text: None }),
+        None => Err(super::admin::unreadable("affiliations")),
+    };
+    Some(users.iter().map(outcome).collect())
+}
+
+async fn set_each(
     core: &Core,
     call: &Call,
     room: &BareJid,

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 
 use axum::http::StatusCode;
-use futures::{StreamExt as _, stream};
 use jid::BareJid;
 use serde_json::{Map, Value};
 
@@ -14,8 +13,6 @@ use crate::chat::ChatError;
 use crate::chat::group::{Group, GroupKind};
 use crate::chat::room::MemberOutcome;
 
-/// Accounts that are asked after side by side.
-const WINDOW: usize = 64;
 /// Names that one error lists; of more it says how many.
 const LISTED: usize = 10;
 
@@ -65,7 +62,8 @@ async fn add(cx: &Context<'_>, request: &Request<'_>, kind: GroupKind, users: Ve
     let (group, exist) = tokio::join!(cx.chat.group(cx.call, &cx.app.realm, &room, kind), must_exist(cx, &users));
     let group = group?;
     exist?;
-    let new = users.iter().filter(|user| !group.members.contains(user)).count();
+    let old: HashSet<&BareJid> = group.members.iter().collect();
+    let new = users.iter().filter(|user| !old.contains(user)).count();
     within_limit(cx, kind, group.members.len() + new)?;
     // Old members too: what a call that failed half-way left undone is done now.
     if !users.is_empty() {
@@ -87,7 +85,8 @@ async fn remove(
     if group.owner.as_ref().is_some_and(|owner| users.contains(owner)) {
         return Err(Failure::new(Code::Unsupported, "the owner of a group cannot be removed: give it another owner"));
     }
-    let there: Vec<BareJid> = users.into_iter().filter(|user| group.members.contains(user)).collect();
+    let members: HashSet<&BareJid> = group.members.iter().collect();
+    let there: Vec<BareJid> = users.into_iter().filter(|user| members.contains(user)).collect();
     if !there.is_empty() {
         let outcomes = cx.chat.remove_members(cx.call, &room, &there).await?;
         all_done(cx, &outcomes, "removed")?;
@@ -120,10 +119,8 @@ pub fn named(cx: &Context<'_>, body: &Map<String, Value>) -> Result<Option<Vec<B
 /// # Errors
 /// 5004 that names those of `users` who have no account.
 pub async fn must_exist(cx: &Context<'_>, users: &[BareJid]) -> Result<(), Failure> {
-    let questions: Vec<_> = users.iter().map(|user| cx.chat.account_exists(cx.call, user)).collect();
-    let answers: Vec<_> = stream::iter(questions).buffered(WINDOW).collect().await;
     let mut unknown = Vec::new();
-    for (user, exists) in users.iter().zip(answers) {
+    for (user, exists) in users.iter().zip(cx.chat.accounts_exist(cx.call, users).await) {
         if !exists? {
             unknown.push(cx.id(user));
         }

@@ -4,7 +4,7 @@
 use futures::future::try_join;
 use jid::{BareJid, NodeRef};
 
-use crate::chat::core::{Core, WINDOW};
+use crate::chat::core::Core;
 use crate::chat::{Call, ChatError};
 use crate::xml::Element;
 use crate::xml::element::Build as _;
@@ -12,8 +12,10 @@ use crate::xmpp::roster::{self, Item};
 use crate::xmpp::stanza_error::StanzaError;
 use crate::xmpp::{directory, iq};
 
-/// Accounts in one question about when they were online.
+/// Accounts in one question about whether or when they are online.
 const ASKED: usize = 200;
+/// Such questions that are asked side by side: the server answers nobody else meanwhile.
+const CHUNKS: usize = 2;
 
 pub(in super::super) async fn roster(core: &Core, call: &Call, user: &BareJid) -> Result<Vec<Item>, ChatError> {
     match core.ask(call, iq::get(&core.component, user.as_str(), roster::query())).await? {
@@ -97,6 +99,32 @@ pub(in super::super) async fn accounts(core: &Core, call: &Call, domain: &str) -
     }
 }
 
+/// The resources of each who has an account, from the helper module; `None` where it is not loaded.
+pub(in super::super) async fn resources(
+    core: &Core,
+    call: &Call,
+    users: &[BareJid],
+) -> Option<Vec<Result<Option<Vec<String>>, ChatError>>> {
+    // One question is about the users of one host, in their order.
+    let chunks: Vec<&[BareJid]> =
+        users.chunk_by(|one, other| one.domain() == other.domain()).flat_map(|of_host| of_host.chunks(ASKED)).collect();
+    let question = |chunk: &&[BareJid]| {
+        let names = chunk.iter().map(|user| user.node().map_or("", NodeRef::as_str));
+        let domain = chunk.first().map_or("", |user| user.domain().as_str());
+        iq::get(&core.component, domain, directory::online_query(names))
+    };
+    let answers = core.ask_all(call, chunks.iter().map(question).collect(), CHUNKS).await;
+    let mut all = Vec::with_capacity(users.len());
+    for (chunk, answer) in chunks.iter().zip(answers) {
+        match answer.map(|answer| answer.map(|reply| directory::online(&reply))) {
+            Ok(Ok(known)) if known.len() == chunk.len() => all.extend(known.into_iter().map(Ok)),
+            Ok(_) => return None,
+            Err(error) => all.extend(chunk.iter().map(|_| Err(error.clone()))),
+        }
+    }
+    Some(all)
+}
+
 /// From the helper module, which notes it: 0 for one whom it never saw.
 pub(in super::super) async fn last_seen(
     core: &Core,
@@ -108,7 +136,7 @@ pub(in super::super) async fn last_seen(
         let domain = chunk.first().map_or("", |user| user.domain().as_str());
         iq::get(&core.component, domain, directory::last_query(names))
     };
-    let answers = core.ask_all(call, users.chunks(ASKED).map(question).collect(), WINDOW).await;
+    let answers = core.ask_all(call, users.chunks(ASKED).map(question).collect(), CHUNKS).await;
     let mut seen = Vec::with_capacity(users.len());
     for (chunk, answer) in users.chunks(ASKED).zip(answers) {
         match answer {
