@@ -112,6 +112,9 @@ Component "conference.example.org" "muc"
 	restrict_room_creation = false
 	-- [gateway] A destroyed room's name can be used again.
 	muc_tombstones = false
+	-- [gateway] By default Prosody holds 100 rooms in memory and writes one to the disk to read another: a search looks
+	-- at all of them. Above the number of rooms there are.
+	muc_room_cache_size = 10000
 	max_history_messages = 50
 
 -- [gateway] The gateway's own records: attributes, indexes. Each node is closed to everybody else. Only the MaxLeap API
