@@ -5,8 +5,8 @@ mod support;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use support::verbs::call;
-use support::{Client, Gateway, Reply, Server, Verbs, account, fresh};
+use stanzagate::config::sessions::Grant;
+use support::{Account, Client, Gateway, Reply, Server, account, fresh};
 
 on_all_servers!(
     all_groups_are_listed_hidden_ones_too,
@@ -59,38 +59,43 @@ async fn the_members_of_a_group_are_listed_with_their_names(server: Server) {
 }
 
 async fn all_accounts_are_listed_or_whoever_is_in_a_room(server: Server) {
-    let rig = server.shared();
-    let (one, two, alone) = (account(rig, "alice"), account(rig, "bob"), account(rig, "carol"));
-    let gateway = Gateway::start(&server.start(Default::default()), |_| {}).await;
-    let listed = gateway.xuanxuan("m=chat&f=getChatUsers").await.expect_data();
-    for user in ["alice", "bob", "carol", "dave"] {
-        assert_eq!(listed[user], user, "{listed}");
+    let rig = server.start(Grant::Oauth);
+    let gateway = Gateway::start(&rig, |_| {}).await;
+    let everybody = json!({"alice": "alice", "bob": "bob", "carol": "carol", "dave": "dave"});
+    for query in ["m=chat&f=getChatUsers", "m=chat&f=getChatUsers&gid="] {
+        assert_eq!(gateway.xuanxuan(query).await.expect_data(), everybody);
     }
-    assert_eq!(gateway.xuanxuan("m=chat&f=getChatUsers&gid=").await.expect_data(), listed);
     gateway.shutdown().await;
 
-    let verbs = Verbs::shared(server).await;
-    verbs
-        .run(async move {
-            let rig = server.shared();
-            let (alice, bob) = (Client::login(rig, &one).await, Client::login(rig, &two).await);
-            for (client, name) in [(&alice, fresh("r")), (&bob, fresh("r"))] {
-                let room = format!("{name}@{}", rig.rooms());
-                client.make_room(&room, "n").await;
-                client.affiliate(&room, &one.jid, "owner").await;
-            }
-            bob.set_vcard("<NICKNAME>李四</NICKNAME>").await;
-            let everybody = verbs.chat.everybody_in_rooms(&call(), &verbs.realm).await.expect("a list");
-            let named = |jid: &str| {
-                let mut found = everybody.iter().filter(|(user, _)| user.as_str() == jid);
-                let name = found.next().map(|(_, name)| name.as_str());
-                assert!(found.next().is_none(), "{jid} is listed twice");
-                name
-            };
-            assert_eq!((named(&one.jid), named(&two.jid)), (Some(one.name.as_str()), Some("李四")));
-            assert_eq!((named(&alone.jid), named(rig.component_name())), (None, None));
-        })
-        .await;
+    // A server that does not let the gateway list accounts.
+    let (file, lines, instead) = match server.is_ejabberd() {
+        true => ("ejabberd.yml", "  configure:\n    allow: gateway\n", ""),
+        false => ("prosody.cfg.lua", "{ \"firewall\"; \"stanzagate\" }", "{ \"firewall\" }"),
+    };
+    rig.stop_server().expect("the server's end");
+    let path = rig.dir().join(file);
+    let shipped = std::fs::read_to_string(&path).expect("the server's configuration");
+    assert!(shipped.contains(lines), "{lines} is not in {file}");
+    std::fs::write(&path, shipped.replace(lines, instead)).expect("the server's configuration");
+    rig.start_server().expect("the server");
+    let gateway = Gateway::start(&rig, |_| {}).await;
+    assert_eq!(gateway.xuanxuan("m=chat&f=getChatUsers").await.expect_data(), json!({}));
+    let person = |name: &str| Account {
+        name: name.to_owned(),
+        password: rig.users()[name].clone(),
+        jid: format!("{name}@{}", rig.domain()),
+    };
+    let (alice, bob) = (Client::login(&rig, &person("alice")).await, Client::login(&rig, &person("bob")).await);
+    bob.set_vcard("<NICKNAME>李四</NICKNAME>").await;
+    for (client, room) in [(&alice, "one"), (&bob, "two")] {
+        let room = format!("{room}@{}", rig.rooms());
+        client.make_room(&room, "n").await;
+        client.configure_room(&room, &[("muc#roomconfig_publicroom", "0")]).await;
+        client.affiliate(&room, &person("alice").jid, "owner").await;
+    }
+    let listed = gateway.xuanxuan("m=chat&f=getChatUsers").await.expect_data();
+    assert_eq!(listed, json!({"alice": "alice", "bob": "李四"}));
+    gateway.shutdown().await;
 }
 
 async fn calls_are_signed_and_refused_in_the_originals_words(server: Server) {

@@ -261,7 +261,7 @@ mod tests {
             ("请看**这里**，`x`", "请看 *这里*， `x`"),
             ("un**frigging**believable", "unfriggingbelievable"),
             ("***both***", "_*both*_"),
-            ("**a **b** c**", "*a *b* c*"),
+            ("**a **b** c**", "*a b c*"),
             ("# Head **line**\ntext", "*Head line*\n\ntext"),
             ("a\nb  \nc\n\nd", "a\nb\nc\n\nd"),
             ("**one\ntwo**", "*one two*"),

@@ -131,7 +131,7 @@ fn every_field_is_refused_with_what_it_may_not_hold() {
 #[test]
 fn what_is_short_of_the_documentation_but_clear_is_taken() {
     let users = read(&json!({
-        "receiver": "users", "userList": ["1", 1, "b", "b"], "url": " HTTPS://x.example/张 ", "actions": "",
+        "receiver": "users", "userList": ["1", 1, "b"], "url": " HTTPS://x.example/张 ", "actions": "",
         "title": "one\r\ntwo", "content": "a\r\nb", "contentType": null, "sender": {"id": 7, "avatar": ""},
     }))
     .unwrap();

@@ -5,9 +5,10 @@
 //! marked as such, so that its asterisks stay asterisks.
 
 use super::markdown::styled;
-use super::notification::{ContentType, Notification};
+use super::notification::{ContentType, Notification, Receiver};
 
-/// The body: title, subtitle, text, links.
+/// The body: title, subtitle, text, links; and in a group, where clients show the nick of the service, who speaks:
+/// ejabberd takes the nick of XEP-0172 out of what is said in a room, and clients do not look for it there.
 pub fn body(notification: &Notification) -> String {
     let Notification { title, subtitle, content, url, actions, .. } = notification;
     let marked = notification.content_type == ContentType::Markdown;
@@ -23,7 +24,11 @@ pub fn body(notification: &Notification) -> String {
     let own = (!url.is_empty()).then(|| url.clone());
     let links = own.into_iter().chain(actions.iter().map(|action| format!("{}: {}", action.label, action.url)));
     let links = links.collect::<Vec<_>>().join("\n");
-    let parts = [heading, text, links];
+    let speaker = match &notification.receiver {
+        Receiver::Users(_) => String::new(),
+        Receiver::Group(_) => format!("— {}", notification.sender.shown()),
+    };
+    let parts = [heading, text, links, speaker];
     parts.iter().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join("\n\n")
 }
 
@@ -40,7 +45,7 @@ mod tests {
     use serde_json::{Value, json};
 
     fn read(more: Value) -> Notification {
-        let mut data = json!({"receiver": "group", "gid": "g", "sender": {"id": "s"}});
+        let mut data = json!({"receiver": "users", "userList": ["u"], "sender": {"id": "s"}});
         data.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         Notification::read(Some(&data.to_string()), 1).unwrap()
     }
@@ -63,6 +68,8 @@ mod tests {
         assert_eq!(links, [(url.into(), "Title".into()), ("https://x.example/b".into(), "Open".into())]);
         assert_eq!(body(&read(json!({"title": "T", "subtitle": "T"}))), "*T*");
         assert_eq!(body(&read(json!({"title": "2*3"}))), "2*3");
+        let group = json!({"receiver": "group", "gid": "g", "title": "T", "sender": {"id": 1, "name": "CI"}});
+        assert_eq!(body(&read(group)), "*T*\n\n— CI");
         let only = read(json!({"url": url}));
         assert_eq!((body(&only).as_str(), super::links(&only, &body(&only)).len()), (url, 0));
     }

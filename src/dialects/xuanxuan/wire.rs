@@ -77,7 +77,7 @@ fn pair(body: &Bytes, name: &str) -> Option<Vec<u8>> {
         let end = pair.iter().position(|b| *b == b'=').unwrap_or(pair.len());
         (pair.get(..end).unwrap_or_default(), pair.get(end + 1..).unwrap_or_default())
     });
-    pairs.filter(|(given, _)| decoded(given) == name.as_bytes()).last().map(|(_, value)| decoded(value))
+    pairs.rev().find(|(given, _)| decoded(given) == name.as_bytes()).map(|(_, value)| decoded(value))
 }
 
 fn broken(why: &str) -> Failure {
