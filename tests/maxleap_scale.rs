@@ -257,7 +257,7 @@ async fn members(watch: &Watch<'_>, members: &[&str], bystander: &str) {
 }
 
 /// Many groups of one user.
-async fn groups<'a>(watch: &Watch<'_>, owner: &str, member: &str, count: usize) -> Vec<String> {
+async fn groups(watch: &Watch<'_>, owner: &str, member: &str, count: usize) -> Vec<String> {
     let make = |_| (Method::POST, "/groups".to_owned(), json!({"owner": owner, "members": [member], "name": "group"}));
     let made = watch.all(&format!("{count} groups made"), (0..count).map(make).collect(), 201).await;
     let mut groups: Vec<String> = made.iter().map(|id| id.as_str().expect("an id").to_owned()).collect();
