@@ -138,8 +138,7 @@ async fn serve_streamed(
     response
 }
 
-/// Runs the handler as a task of its own, which holds `held`: one that has run out of time is answered for, and still takes
-/// back what it began.
+/// Runs the handler, which holds `held`: one that has run out of time is answered for, and still takes back what it began.
 async fn handle(
     endpoint: &Endpoint,
     mut request: Request,

@@ -5,7 +5,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::stage::{Gateway, NULL, call, get, group, raw, refused, same_connection};
+use super::stage::{Gateway, NULL, call, get, group, look, raw, refused, same_connection};
 use crate::on_all_servers;
 use crate::support::people::carried_by;
 use crate::support::{Client, Server, account, fresh};
@@ -92,7 +92,7 @@ async fn no_trick_reaches_another_user(server: Server) {
     call(gateway, Method::POST, &format!("{own}/attributes"), &json!({"mine": 1})).await.expect_status(201);
     call(gateway, Method::POST, &format!("{own}/friends/{}", bob.name), &NULL).await.expect_status(201);
     let id = group(gateway, &bob, &[]).await;
-    let before = (get(gateway, &own).await, get(gateway, &format!("/groups/{id}")).await, client.contacts().await);
+    let before = (look(gateway, &own).await, get(gateway, &format!("/groups/{id}")).await, client.contacts().await);
 
     let marker = fresh("trick");
     let system = json!({"content": {"media": 0, "body": marker}, "push": true}).to_string();
@@ -133,7 +133,7 @@ async fn no_trick_reaches_another_user(server: Server) {
         let refused = answer.starts_with("HTTP/1.1 400 ") || answer.starts_with("HTTP/1.1 404 ");
         assert!(refused && answer.contains("\"errorCode\":500"), "{path}: {answer}");
     }
-    let now = (get(gateway, &own).await, get(gateway, &format!("/groups/{id}")).await, client.contacts().await);
+    let now = (look(gateway, &own).await, get(gateway, &format!("/groups/{id}")).await, client.contacts().await);
     assert_eq!(now, before);
     let got = client.received().into_iter().filter(|stanza| carried_by(stanza)["body"] == json!(marker)).count();
     assert_eq!(got, 0);

@@ -34,6 +34,15 @@ pub async fn get(gateway: &Gateway, path: &str) -> Value {
     call(gateway, Method::GET, path, &NULL).await.expect_status(200).json
 }
 
+/// A user's details without when he was last online: that moves with his sessions, and those of the gateway for him.
+pub async fn look(gateway: &Gateway, user: &str) -> Value {
+    let mut details = get(gateway, user).await;
+    if let Some(details) = details.as_object_mut() {
+        details.remove("ts");
+    }
+    details
+}
+
 /// Fails unless the API refused, in its own shape, with one of these codes.
 #[track_caller]
 pub fn refused(what: &str, reply: &Reply, codes: &[u64]) {

@@ -144,7 +144,7 @@ fn each_denial_has_the_originals_words_in_its_order() {
 }
 
 #[test]
-fn too_many_wrong_tokens_have_to_wait() {
+fn too_many_wrong_tokens_have_to_wait_and_right_ones_never() {
     let entries = entries(0);
     let now = Instant::now();
     let call = |query: &str, ip: &str, after: u64| {
@@ -155,9 +155,7 @@ fn too_many_wrong_tokens_have_to_wait() {
     for n in 0..ATTEMPTS {
         assert_eq!(call(&bad, "192.0.2.1", 0), INVALID, "{n}");
     }
-    for query in [&bad, &good] {
-        assert!(matches!(call(query, "192.0.2.1", 1), Err(Refusal::Attempts(_))));
-    }
-    assert!(call(&good, "192.0.2.2", 1).is_ok());
-    assert!(call(&good, "192.0.2.1", 61).is_ok());
+    assert!(matches!(call(&bad, "192.0.2.1", 1), Err(Refusal::Attempts(_))));
+    assert_eq!(call(&bad, "192.0.2.2", 1), INVALID, "another address");
+    assert!(call(&good, "192.0.2.1", 1).is_ok(), "whoever shares the address is not locked out");
 }
