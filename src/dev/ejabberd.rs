@@ -19,7 +19,7 @@ pub(super) const USER: &str = "ejabberd";
 pub(super) const READY: &str = "ready";
 
 const TEMPLATE: &str = include_str!("../../config/ejabberd.yml");
-/// Evaluated when ejabberd has started.
+/// Evaluated when ejabberd has started. That is a moment before its data base: what is sent until then is in no archive.
 const START: &str = r#"
 Server = <<"example.org">>.
 Ready = <<@READY@/utf8>>.
@@ -40,6 +40,14 @@ Orders = fun Next() ->
     end
 end.
 spawn(Orders).
+Archive = fun Again(0) -> ok;
+    Again(Left) ->
+        case catch ejabberd_sql:sql_query(Server, <<"SELECT 1">>) of
+            {selected, _, _} -> ok;
+            _ -> timer:sleep(50), Again(Left - 1)
+        end
+end.
+Archive(200).
 ok = file:write_file(Ready, <<>>).
 "#;
 const PACKAGES: &str = "ejabberd erlang-p1-sqlite3 erlang-p1-oauth2";
