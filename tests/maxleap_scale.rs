@@ -2,7 +2,8 @@
 //! and in time, and hold up nobody else on the server.
 //!
 //! Each measurement is printed (`--nocapture`). `STANZAGATE_SCALE=full` makes it 1,000 groups, 1,000 members of a room
-//! and 10,000 users, a number so many percent of that; take one server at a time then (`stays_in_time::ejabberd_23`).
+//! and 10,000 users, a number so many percent of that, and `groups=1000,friends=5` these instead of the usual ones; take
+//! one server at a time then (`stays_in_time::ejabberd_23`).
 
 mod support;
 
@@ -47,10 +48,26 @@ impl Sizes {
         Sizes { groups: 10 * n, members: 10 * n, users: 100 * n, friends: 5 * n, posts: 2 * n }
     }
 
+    /// The usual sizes but for those that are named.
+    fn of(text: &str) -> Sizes {
+        let mut sizes = Sizes::percent(2);
+        for (name, number) in text.split(',').filter_map(|pair| pair.split_once('=')) {
+            let size = match name {
+                "groups" => &mut sizes.groups,
+                "members" => &mut sizes.members,
+                "users" => &mut sizes.users,
+                "friends" => &mut sizes.friends,
+                _ => panic!("there is no {name} to size"),
+            };
+            *size = number.parse().expect("a number");
+        }
+        sizes
+    }
+
     fn wanted() -> Sizes {
         match std::env::var("STANZAGATE_SCALE").as_deref() {
             Ok("full") => Sizes::percent(100),
-            Ok(percent) => Sizes::percent(percent.parse().expect("STANZAGATE_SCALE is \"full\" or a number")),
+            Ok(text) => text.parse().map_or_else(|_| Sizes::of(text), Sizes::percent),
             Err(_) => Sizes::percent(2),
         }
     }
