@@ -7,6 +7,7 @@ mod archives;
 mod cache;
 pub mod card;
 pub mod check;
+pub mod clock;
 mod core;
 pub mod error;
 pub mod file;

@@ -38,6 +38,7 @@ pub mod call;
 pub mod client_addr;
 pub mod dialect;
 pub mod health;
+pub mod json;
 pub mod limiter;
 pub mod listener;
 mod rest;

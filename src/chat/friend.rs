@@ -1,6 +1,6 @@
 //! Friendships: entries on the rosters of both sides (RFC 6121 section 2), and who is online.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use futures::future::try_join;
 use jid::BareJid;
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::core::Core;
 use super::record::Subject;
 use super::{Call, Chat, ChatError, Realm};
+use crate::chat::clock::now_ms;
 use crate::xmpp::roster::Item;
 
 /// How long lists are given to become what they should be before the steps are taken once more.
@@ -130,10 +131,6 @@ fn read(note: Option<&Value>, one: &BareJid, other: &BareJid) -> Friendship {
 
 fn refused(text: &str) -> ChatError {
     ChatError::Refused { by: "the gateway".into(), condition: "not-acceptable".into(), text: Some(text.into()) }
-}
-
-fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 impl Core {

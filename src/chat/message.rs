@@ -1,10 +1,9 @@
 //! Messages as callers give them.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use jid::BareJid;
 
 use super::card::Card;
+use crate::chat::clock::now_ms;
 use crate::xml::element::Build as _;
 pub use crate::xml::read::Bounds;
 use crate::xml::read::{ReadError, read_one};
@@ -184,10 +183,6 @@ impl Message {
         let marks = Marks { ns: child.ns, name: child.name, extra: &extra };
         message::address(element, from, to, id, kind, marks)
     }
-}
-
-fn now_ms() -> u128 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis())
 }
 
 /// What was observed of a message that was sent.

@@ -11,10 +11,10 @@ use crate::link::Link;
 use crate::session::Stray;
 use crate::xml::Element;
 use crate::xml::element::{Build, el, set};
+use crate::xmpp::message::HINTS;
 
 /// Messages that may wait to be passed on.
 const WAITING: usize = 1024;
-const HINTS: &str = "urn:xmpp:hints";
 
 /// Takes stray messages, and the task that passes them on.
 pub(super) fn passing() -> (Stray, impl FnOnce(Link)) {

@@ -3,10 +3,10 @@
 
 pub use xmpp_parsers::ns::JSON_CONTAINERS as JSON;
 
+use super::message::HINTS;
 use crate::xml::Element;
 use crate::xml::element::{Build, client, el};
 
-const HINTS: &str = "urn:xmpp:hints";
 const NICK: &str = "http://jabber.org/protocol/nick";
 const OOB: &str = "jabber:x:oob";
 const STYLING: &str = "urn:xmpp:styling:0";

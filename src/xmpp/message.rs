@@ -39,6 +39,9 @@ const DENIED: &[&str] = &[
     "http://jabber.org/protocol/pubsub#owner",
 ];
 
+/// Message processing hints (XEP-0334).
+pub const HINTS: &str = "urn:xmpp:hints";
+
 /// Attributes of `<message>` that the gateway sets itself.
 const OWN: &[&str] = &["from", "to", "id", "type"];
 /// The standard types (RFC 6121 section 5.2.2); any other travels as `chat`, and by its name in the marks.
@@ -155,7 +158,6 @@ pub fn text(body: &str, kind: &str, message: &[(String, String)], marks: &[(Stri
 
 /// A headline with one child of attributes, not to be stored (XEP-0334).
 pub fn notice(from: &str, to: &str, ns: &str, name: &str, attributes: &[(String, String)]) -> Element {
-    const HINTS: &str = "urn:xmpp:hints";
     let mut child = el(name, ns);
     for (name, value) in attributes {
         set(&mut child, name, value.clone());

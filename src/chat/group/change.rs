@@ -1,7 +1,7 @@
 //! Making, changing and destroying groups and rooms.
 
 use std::collections::HashSet;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use jid::BareJid;
 use serde_json::{Map, Value};
@@ -12,6 +12,7 @@ use super::super::room::{Affiliation, MemberOutcome, NewRoom};
 use super::super::rooms::{all, summary};
 use super::super::{Call, ChatError, Realm};
 use super::{CREATED, KIND, NAME, NewGroup, shown_name, text_of};
+use crate::chat::clock::now_ms;
 use crate::xmpp::{iq, muc};
 
 /// How long destroying what could not be finished may take.
@@ -43,8 +44,7 @@ impl Core {
         let subject = Subject::Room(new.room.clone());
         // Of a room of that name which ended without the gateway.
         self.forget(call, realm, &subject).await?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        let notes = [(KIND, new.kind.write()), (CREATED, Value::from(u64::try_from(now).unwrap_or(0)))];
+        let notes = [(KIND, new.kind.write()), (CREATED, Value::from(now_ms()))];
         self.set_notes(call, realm, &subject, &notes).await?;
         if !new.name.is_empty() {
             let name = Map::from_iter([(NAME.to_owned(), Value::from(new.name.as_str()))]);

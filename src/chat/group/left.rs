@@ -62,6 +62,7 @@ impl Core {
             }
         }
     }
+
     /// Looks again: somebody may be adding him at this moment, and affiliation comes before subscription.
     async fn has_left(&self, call: &Call, room: &BareJid, user: &BareJid) -> bool {
         tokio::time::sleep(SETTLING).await;

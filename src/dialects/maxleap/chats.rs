@@ -1,7 +1,5 @@
 //! Endpoints of histories, and messages as the API shows them.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use axum::http::StatusCode;
 use jid::BareJid;
 use serde_json::{Value, json};
@@ -13,6 +11,7 @@ use super::members::must_exist;
 use super::wire::{Reply, Request};
 use super::{friends, passengers};
 use crate::chat::ChatError;
+use crate::chat::clock::now_ms;
 use crate::chat::group::{Group, GroupKind};
 use crate::chat::history::{Span, Stored};
 
@@ -128,12 +127,6 @@ pub fn since(cx: &Context<'_>, kept: Kept) -> u64 {
         Kept::Long => cx.config.maxleap.stranger_days,
     };
     now_ms().saturating_sub(u64::from(days) * DAY_MS)
-}
-
-/// Now, in milliseconds since 1970.
-pub fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn last(cx: &Context<'_>, kept: Kept) -> Span {

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use jid::BareJid;
 use rand::Rng as _;
 
-use super::chats::now_ms;
 use super::passengers;
+use crate::chat::clock::now_ms;
 use crate::chat::record::Subject;
 use crate::chat::{Call, Chat, ChatError, LinkState, Realm};
 use crate::config::Config;

@@ -9,11 +9,11 @@ use rand::distr::{Alphanumeric, SampleString as _};
 use serde_json::{Map, Value, json};
 
 use super::attributes::{check, check_all};
-use super::chats::now_ms;
 use super::context::Context;
 use super::error::{Code, Failure};
 use super::wire::{Reply, Request, kind};
 use crate::chat::Call;
+use crate::chat::clock::now_ms;
 use crate::chat::record::{Record, Subject};
 
 /// The note that says what a user is, and its value for a passenger.

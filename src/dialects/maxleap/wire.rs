@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::error::{Code, Failure};
 use crate::http::Outcome;
+pub use crate::http::json::kind;
 
 /// The type of every body that is sent.
 pub const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
@@ -130,18 +131,6 @@ fn gather(value: &Value, name: &str, limit: usize, found: &mut Vec<String>) -> R
             Ok(())
         }
         other => Err(Failure::parameter(format!("{name} must hold strings, not {}", kind(other)))),
-    }
-}
-
-/// What a JSON value is, for error texts.
-pub fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
     }
 }
 

@@ -1,7 +1,5 @@
 //! `send_message`: plain text to users, or to one room.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use futures::StreamExt;
 use futures::stream;
 use jid::BareJid;
@@ -12,6 +10,7 @@ use super::error::{Code, Failure, Part};
 use super::replies::Done;
 use super::wire::{Fields, text};
 use super::{CONCURRENT, MARKS};
+use crate::chat::clock::now_ms;
 use crate::chat::message::{Content, Message, Target};
 use crate::config::qtalk::Replies;
 
@@ -151,7 +150,7 @@ impl Text {
 
     /// The message for one recipient; its body has an id of its own.
     pub fn message(&self, scope: Scope<'_>, to: Target) -> Message {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+        let now = now_ms();
         let marks = [
             ("id", format!("http{}{now}", rand::random::<u32>())),
             ("msgType", self.msg_type.clone()),

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::error::{Code, Failure};
+pub use crate::http::json::kind;
 
 /// Integers above this cannot be told from their neighbours in a double.
 const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -85,18 +86,6 @@ pub fn text(value: &Value, name: &str) -> Result<String, Failure> {
             _ => Ok(number.to_string()),
         },
         other => Err(Failure::field(format!("{name} must be a string, not {}", kind(other)))),
-    }
-}
-
-/// What a JSON value is, for error texts.
-pub fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
     }
 }
 

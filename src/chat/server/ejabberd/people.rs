@@ -1,11 +1,10 @@
 //! ejabberd's way with contact lists and accounts: lists are changed in their owners' sessions, since a component may
 //! neither read them nor change a subscription. Facts measured on 23.01 and 24.12.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use futures::future::try_join;
 use jid::BareJid;
 
+use crate::chat::clock::now_ms;
 use crate::chat::core::Core;
 use crate::chat::server::Product;
 use crate::chat::server::admin::{Refusal, unreadable};
@@ -113,8 +112,4 @@ pub(in super::super) async fn announce(
         Some(bounce) => Err(ChatError::refused(StanzaError::read(&bounce))),
         None => Ok(()),
     }
-}
-
-fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
