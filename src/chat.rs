@@ -32,6 +32,7 @@ mod server;
 mod stored;
 mod stray;
 mod timeline;
+pub mod turns;
 pub mod user_id;
 mod waiters;
 

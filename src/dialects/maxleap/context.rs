@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use axum::http::StatusCode;
 use jid::BareJid;
 
-use super::error::Failure;
-use super::turns::{Turn, Turns};
+use super::error::{Code, Failure};
+use crate::chat::turns::{Turn, Turns};
 use crate::chat::{Call, Chat, Realm, user_id};
 use crate::config::Config;
 
@@ -57,7 +58,15 @@ impl Context<'_> {
     /// # Errors
     /// 5002 when that is not within the call's time.
     pub async fn turn(&self, address: &BareJid) -> Result<Turn, Failure> {
-        self.turns.take(address.to_string(), self.call.deadline).await
+        self.turn_of(address.to_string()).await
+    }
+
+    /// As [`Context::turn`], for what is no address.
+    pub async fn turn_of(&self, what: String) -> Result<Turn, Failure> {
+        self.turns.take(what, self.call.deadline).await.ok_or_else(|| {
+            let text = "other calls are changing the same thing: nothing was done";
+            Failure::new(Code::Server, text).with_status(StatusCode::SERVICE_UNAVAILABLE)
+        })
     }
 
     /// The id of a user, group or room.

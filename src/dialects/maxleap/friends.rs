@@ -9,10 +9,10 @@ use super::chats::{self, Kept};
 use super::context::Context;
 use super::error::Failure;
 use super::members::must_exist;
-use super::turns::Turn;
 use super::wire::{Reply, Request};
 use super::{CHILD, chats::shown};
 use crate::chat::friend::Friendship;
+use crate::chat::turns::Turn;
 
 /// POST `/ctx/{u}/friends/{f}`.
 pub async fn befriend(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Failure> {
@@ -97,7 +97,7 @@ pub async fn online(cx: &Context<'_>, users: &[BareJid]) -> Result<Vec<bool>, Fa
 /// Waits until no other call changes what is between two users.
 async fn turn(cx: &Context<'_>, one: &BareJid, other: &BareJid) -> Result<Turn, Failure> {
     let (first, second) = if one <= other { (one, other) } else { (other, one) };
-    cx.turns.take(format!("{first} {second}"), cx.call.deadline).await
+    cx.turn_of(format!("{first} {second}")).await
 }
 
 fn two(cx: &Context<'_>, request: &Request<'_>) -> Result<(BareJid, BareJid), Failure> {

@@ -1,8 +1,7 @@
 //! The MaxLeap IM API: users, groups, rooms, passengers, system messages and attachments.
 //!
 //! - [`routes`]: the table of endpoints, and the way of every call from bytes to reply. [`auth`]: which app calls.
-//! - [`context`]: what every endpoint is given. [`turns`]: changes of one thing, one after the other.
-//!   [`wire`]: reading requests, writing replies. [`error`]: refusals.
+//! - [`context`]: what every endpoint is given. [`wire`]: reading requests, writing replies. [`error`]: refusals.
 //! - [`ctx`], [`friends`], [`groups`], [`members`], [`chats`], [`attributes`], [`search`], [`passengers`],
 //!   [`system`], [`attachment`]: the endpoints, by family.
 
@@ -23,7 +22,6 @@ pub mod routes;
 pub mod search;
 pub mod strangers;
 pub mod system;
-pub mod turns;
 pub mod wire;
 
 pub use routes::router;

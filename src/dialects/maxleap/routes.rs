@@ -4,33 +4,29 @@ use std::collections::HashSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request as HttpRequest, State};
-use axum::http::{HeaderName, HeaderValue, Method};
+use axum::http::HeaderName;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, any, on};
-use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use super::cleanup::clean_up;
 use super::context::{App, Context};
 use super::error::{Failure, refusal};
-use super::turns::Turns;
 use super::wire::{Query, Reply, Request};
 use super::{
     attachment, attributes, auth, chats, ctx, friends, groups, members, passengers, search, strangers, system,
 };
+use crate::chat::turns::Turns;
 use crate::chat::{Call, Chat};
 use crate::config::Config;
 use crate::http::Web;
 use crate::http::access::{Access, Caller};
 use crate::http::call::{CallOf, REQUEST_ID};
+use crate::http::cors;
 use crate::http::dialect::Dialect;
-
-/// How long a browser may keep what it was told about calls from other origins.
-const PREFLIGHT: Duration = Duration::from_secs(3600);
 
 /// The headers that scripts in a browser may read, beside those that they always may.
 const EXPOSED: [HeaderName; 4] = [
@@ -92,7 +88,7 @@ pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> Router {
     let dialect = unknown(others(rooms(groups(users(people(objects(table))))))).dialect;
     let path = format!("{}/attachment", settings.prefix);
     let dialect = dialect.stream_route("attachment", &path, attachment::bounds(&config), on(POST, attach));
-    let cors = cors(&settings.cors_origins);
+    let cors = cors::layer(&settings.cors_origins, &EXPOSED);
     let router = dialect.finish(Maxleap { chat, config, apps, turns: Arc::default() });
     // Outside of all else: a browser asks beforehand without a key, and reads no refusal that does not name its origin.
     match cors {
@@ -210,23 +206,6 @@ impl Table<'_> {
         let path = format!("{}{path}", self.prefix);
         Self { dialect: self.dialect.route(name, &path, on(methods, call)), prefix: self.prefix }
     }
-}
-
-/// `None` when pages of no other origin may call.
-fn cors(origins: &[String]) -> Option<CorsLayer> {
-    let origin = match origins {
-        [] => return None,
-        all if all.iter().any(|origin| origin == "*") => AllowOrigin::any(),
-        some => AllowOrigin::list(some.iter().filter_map(|origin| origin.parse::<HeaderValue>().ok())),
-    };
-    let cors = CorsLayer::new()
-        .allow_origin(origin)
-        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
-        // Whatever a library adds to its own headers: the keys are what protects the API, and no cookie is.
-        .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers(EXPOSED)
-        .max_age(PREFLIGHT);
-    Some(cors)
 }
 
 async fn serve(

@@ -1,7 +1,7 @@
 //! `get_user_nick`, and the photos that are inside vCards, served under URLs of their own.
 
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jid::BareJid;
 use serde_json::{Value, json};
@@ -89,46 +89,9 @@ fn absent() -> Response {
     (StatusCode::NOT_FOUND, Outcome("not_found"), [(header::CACHE_CONTROL, "no-store")], ()).into_response()
 }
 
-/// The gateway's URL as the caller sees it: the configured one, else from the Host header, which must be a plain
-/// `host[:port]`. `secure` says that a trusted proxy received the request over TLS.
-pub fn origin(public_url: Option<&str>, headers: &HeaderMap, secure: bool, listen: std::net::SocketAddr) -> String {
-    if let Some(url) = public_url {
-        return url.trim_end_matches('/').to_owned();
-    }
-    let scheme = if secure { "https" } else { "http" };
-    match headers.get(header::HOST).and_then(|host| host.to_str().ok()).filter(|host| is_authority(host)) {
-        Some(host) => format!("{scheme}://{host}"),
-        None => format!("{scheme}://{listen}"),
-    }
-}
-
-fn is_authority(host: &str) -> bool {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']');
-    (1..=255).contains(&host.len()) && host.bytes().all(allowed) && host.parse::<axum::http::uri::Authority>().is_ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn seen(host: &str, secure: bool) -> String {
-        let mut headers = HeaderMap::new();
-        if let Ok(host) = host.parse() {
-            headers.insert(header::HOST, host);
-        }
-        origin(None, &headers, secure, ([127, 0, 0, 1], 10050).into())
-    }
-
-    #[test]
-    fn the_origin_comes_from_the_host_header_when_that_is_one() {
-        assert_eq!(seen("im.example.org:8031", false), "http://im.example.org:8031");
-        assert_eq!(seen("[::1]:10050", true), "https://[::1]:10050");
-        for hostile in ["user@evil.example", "a/b", "a?b", "a b", "\"><script>", ""] {
-            assert_eq!(seen(hostile, false), "http://127.0.0.1:10050", "{hostile}");
-        }
-        let configured = origin(Some("https://im.example.org/"), &HeaderMap::new(), false, ([0, 0, 0, 0], 1).into());
-        assert_eq!(configured, "https://im.example.org");
-    }
 
     #[test]
     fn an_avatars_url_is_one_segment_per_part() {

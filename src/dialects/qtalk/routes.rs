@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::config::qtalk::Replies;
 use crate::http::access::{Access, Caller};
 use crate::http::call::CallOf;
-use crate::http::client_addr::{Peer, is_in};
+use crate::http::origin::origin;
 use crate::http::{Outcome, Web, retry_after};
 
 /// After this the caller may try again what found the gateway busy or the XMPP server away.
@@ -110,7 +110,7 @@ impl Qtalk {
             Endpoint::AddMucUser => member::add_muc_user(context, &body).await,
             Endpoint::DelMucUser => member::del_muc_user(context, &body).await,
             Endpoint::DestroyMuc => room::destroy_muc(context, &body).await,
-            Endpoint::GetUserNick => profile::get_user_nick(context, &self.origin(parts), &body).await,
+            Endpoint::GetUserNick => profile::get_user_nick(context, &origin(self.web.config(), parts), &body).await,
             Endpoint::SendMessage => text::send_message(context, &body).await,
             Endpoint::MucUsers => member::muc_users(context, &body).await,
             Endpoint::ClearStaff => staff::clear_staff(context, &body).await,
@@ -127,18 +127,6 @@ impl Qtalk {
             Err(uk::Refusal::Failed(failure)) => self.reply(Endpoint::AuthUk, Err(failure)),
             Ok(done) => self.reply(Endpoint::AuthUk, Ok(done)),
         }
-    }
-
-    /// The gateway's URL as this caller sees it. X-Forwarded-Proto counts only from a trusted proxy.
-    fn origin(&self, parts: &Parts) -> String {
-        let http = self.web.config();
-        let trusted = parts
-            .extensions
-            .get::<Peer>()
-            .is_some_and(|Peer(peer)| is_in(&http.trusted_proxies, peer.ip().to_canonical()));
-        let proto = parts.headers.get("x-forwarded-proto").filter(|_| trusted);
-        let secure = proto.is_some_and(|proto| proto.as_bytes().eq_ignore_ascii_case(b"https"));
-        profile::origin(http.public_url.as_deref(), &parts.headers, secure, http.listen)
     }
 
     fn reply(&self, endpoint: Endpoint, result: Result<Done, Failure>) -> Response {

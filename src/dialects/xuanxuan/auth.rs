@@ -14,12 +14,12 @@ use ipnet::IpNet;
 use md5::{Digest as _, Md5};
 use subtle::{Choice, ConstantTimeEq};
 
-use super::language::{Both, Language};
 use super::query::Query;
 use crate::config::secret::Secret;
 use crate::config::xuanxuan::Xuanxuan;
 use crate::http::access::{OwnKeys, Refusal};
 use crate::http::client_addr::ClientAddr;
+use crate::http::language::{Both, Language};
 use crate::http::limiter::Attempts;
 
 /// Wrong calls in the name of one application from one address before that pair has to wait.
@@ -98,7 +98,7 @@ impl Entries {
     fn check_at(&self, from: ClientAddr, head: &Parts, now: Instant, clock: Duration) -> Result<Arc<str>, Refusal> {
         let refuse = |denial: Denial| {
             let (status, words) = denial.words();
-            Refusal::Own(status, Language::of(&head.headers).choose(words))
+            Refusal::Own(status, Language::of(&head.headers, Language::English).choose(words))
         };
         let query = Query::read(head.uri.query().unwrap_or_default());
         let code = query.value("code").ok_or_else(|| refuse(Denial::Code))?;

@@ -8,10 +8,10 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::language::{Both, Language};
 use super::wire::JSON;
 use crate::chat::ChatError;
 use crate::chat::error::Kind;
+use crate::http::language::{Both, Language};
 use crate::http::{Outcome, retry_after};
 
 /// After this the caller may try again what found the gateway busy or the XMPP server away.

@@ -8,7 +8,6 @@
 
 pub mod auth;
 pub mod error;
-pub mod language;
 pub mod lists;
 pub mod markdown;
 pub mod needs;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::error::{Failure, shown};
-use super::language::Both;
+use crate::http::language::Both;
 
 const NO_RECEIVER: Both =
     ("没有设置接收者类型，只能是用户或者是某个讨论组。", "Not set receiver type, it must be users or chat group.");

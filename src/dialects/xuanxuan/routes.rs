@@ -11,7 +11,6 @@ use jid::BareJid;
 
 use super::auth::Entries;
 use super::error::{Failure, refusal, shown};
-use super::language::Language;
 use super::query::Query;
 use super::wire::{self, Reply};
 use super::{lists, notify};
@@ -20,6 +19,7 @@ use crate::config::Config;
 use crate::http::Web;
 use crate::http::access::Access;
 use crate::http::call::CallOf;
+use crate::http::language::Language;
 
 /// The parameters that every call has, and those of the original's own pages. What is left is a method's argument.
 const COMMON: &[&str] = &["m", "f", "t", "code", "token", "time", "sid", "zentaosid", "rid"];
@@ -76,7 +76,7 @@ pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> Router {
 }
 
 async fn serve(State(xuanxuan): State<Xuanxuan>, CallOf(call): CallOf, request: Request) -> Response {
-    let language = Language::of(request.headers());
+    let language = Language::of(request.headers(), Language::English);
     match xuanxuan.answer(&call, request).await {
         Ok(reply) => reply.into_response(),
         Err(failure) => failure.answer(language),

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, header};
 pub enum Language {
     /// Simplified Chinese.
     Chinese,
-    /// English, where nothing is asked for that there is.
+    /// English.
     English,
 }
 
@@ -15,10 +15,11 @@ pub enum Language {
 pub type Both = (&'static str, &'static str);
 
 impl Language {
-    /// The language that is liked best of those there are; of two that are liked equally the first.
-    pub fn of(headers: &HeaderMap) -> Language {
+    /// The language that is liked best of those there are; of two that are liked equally the first; `otherwise` where
+    /// neither is asked for.
+    pub fn of(headers: &HeaderMap, otherwise: Language) -> Language {
         let given = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let mut best = (0.0, Language::English);
+        let mut best = (0.0, otherwise);
         for range in given.split(',') {
             let mut parts = range.split(';').map(str::trim);
             let tag = parts.next().unwrap_or_default().to_ascii_lowercase();
@@ -51,7 +52,8 @@ mod tests {
     #[test]
     fn the_language_that_is_liked_best_is_spoken() {
         let of = |text: &str| {
-            Language::of(&HeaderMap::from_iter([(header::ACCEPT_LANGUAGE, text.parse().unwrap())])) == Language::Chinese
+            let headers = HeaderMap::from_iter([(header::ACCEPT_LANGUAGE, text.parse().unwrap())]);
+            Language::of(&headers, Language::English) == Language::Chinese
         };
         for chinese in ["zh-CN", "zh", "zh-cn,en;q=0.8", "fr, zh_TW;q=0.3", "en;q=0.5, zh-Hans-CN;q=0.9", "ZH,en"] {
             assert!(of(chinese), "{chinese}");
@@ -59,6 +61,8 @@ mod tests {
         for english in ["", "en", "en-US,zh;q=0.9", "fr", "*", "zh;q=0", "zh;q=x", "zhx", "zh;q=NaN", ";;,,"] {
             assert!(!of(english), "{english}");
         }
-        assert_eq!(Language::of(&HeaderMap::new()), Language::English);
+        for otherwise in [Language::Chinese, Language::English] {
+            assert_eq!(Language::of(&HeaderMap::new(), otherwise), otherwise);
+        }
     }
 }

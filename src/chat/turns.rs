@@ -7,11 +7,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::http::StatusCode;
 use parking_lot::Mutex;
 use tokio::sync::OwnedMutexGuard;
-
-use super::error::{Code, Failure};
 
 /// Things that are remembered before those that nobody changes any more are forgotten.
 const REMEMBERED: usize = 1024;
@@ -27,11 +24,8 @@ pub struct Turns {
 pub struct Turn(#[expect(dead_code, reason = "it is held, not read")] OwnedMutexGuard<()>);
 
 impl Turns {
-    /// Waits until nobody else changes `what`.
-    ///
-    /// # Errors
-    /// 5002 with 503 when that is not before `deadline`.
-    pub async fn take(&self, what: String, deadline: Instant) -> Result<Turn, Failure> {
+    /// Waits until nobody else changes `what`; `None` when that is not before `deadline`.
+    pub async fn take(&self, what: String, deadline: Instant) -> Option<Turn> {
         let lock = {
             let mut open = self.open.lock();
             if open.len() >= REMEMBERED {
@@ -39,13 +33,7 @@ impl Turns {
             }
             Arc::clone(open.entry(what).or_default())
         };
-        match tokio::time::timeout_at(deadline.into(), lock.lock_owned()).await {
-            Ok(guard) => Ok(Turn(guard)),
-            Err(_) => {
-                let text = "other calls are changing the same thing: nothing was done";
-                Err(Failure::new(Code::Server, text).with_status(StatusCode::SERVICE_UNAVAILABLE))
-            }
-        }
+        tokio::time::timeout_at(deadline.into(), lock.lock_owned()).await.ok().map(Turn)
     }
 }
 
@@ -63,7 +51,7 @@ mod tests {
     async fn one_at_a_time_changes_a_thing_and_others_change_others() {
         let turns = Turns::default();
         let first = turns.take("a".to_owned(), soon()).await.unwrap();
-        assert_eq!(turns.take("a".to_owned(), soon()).await.unwrap_err().status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(turns.take("a".to_owned(), soon()).await.is_none());
         turns.take("b".to_owned(), soon()).await.unwrap();
         drop(first);
         turns.take("a".to_owned(), soon()).await.unwrap();
@@ -77,7 +65,7 @@ mod tests {
             turns.take(n.to_string(), soon()).await.unwrap();
         }
         assert!(turns.open.lock().len() <= REMEMBERED);
-        turns.take("held".to_owned(), soon()).await.unwrap_err();
+        assert!(turns.take("held".to_owned(), soon()).await.is_none());
         drop(held);
     }
 }
