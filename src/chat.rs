@@ -28,6 +28,7 @@ mod rooms_of;
 mod seating;
 mod seats;
 mod send;
+pub mod serial;
 mod server;
 mod stored;
 mod stray;
@@ -69,7 +70,8 @@ impl Chat {
     /// Connects the verbs to the server that `config` names; the link comes up in the background.
     pub fn start(config: Arc<Config>, metrics: crate::metrics::Metrics) -> Result<Chat, ChatError> {
         let apps = config.maxleap.apps.iter().filter(|_| config.maxleap.enabled).map(|app| app.hosts());
-        let mut tenants = apps.chain(config.xuanxuan.enabled.then(|| config.xuanxuan.hosts()));
+        let xuanxuan = config.xuanxuan.enabled.then(|| config.xuanxuan.hosts());
+        let mut tenants = apps.chain(xuanxuan).chain(config.rongcloud.enabled.then(|| config.rongcloud.hosts()));
         let addresses = tenants.try_fold(Addresses::new(&config.server)?, |all, hosts| all.and(&hosts))?;
         let services = addresses.services().map(str::to_owned).collect();
         let incoming = Arc::new(Incoming { services, ..Incoming::default() });

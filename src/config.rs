@@ -11,6 +11,7 @@ pub mod log;
 pub mod maxleap;
 mod position;
 pub mod qtalk;
+pub mod rongcloud;
 pub mod secret;
 pub mod server;
 pub mod sessions;
@@ -44,12 +45,15 @@ pub struct Config {
     pub maxleap: maxleap::Maxleap,
     /// The third-party API of Xuanxuan.
     pub xuanxuan: xuanxuan::Xuanxuan,
+    /// The API of RongCloud-backed groups.
+    pub rongcloud: rongcloud::Rongcloud,
 }
 
 impl Config {
     /// The names of the sections.
     pub fn sections() -> impl Iterator<Item = &'static str> {
-        ["server", "component", "c2s", "sessions", "http", "limits", "log", "qtalk", "maxleap", "xuanxuan"].into_iter()
+        ["server", "component", "c2s", "sessions", "http", "limits", "log", "qtalk", "maxleap", "xuanxuan", "rongcloud"]
+            .into_iter()
     }
 
     /// Refuses everything that cannot work, and an API that would be open to the world.
@@ -73,6 +77,7 @@ impl Config {
         self.qtalk.validate(&self.server, &self.http, &mut problems);
         self.maxleap.validate(&mut problems);
         self.xuanxuan.validate(&mut problems);
+        self.rongcloud.validate(&self.sessions, self.http.body_bytes, &mut problems);
         problems.into_result(place_of)
     }
 }

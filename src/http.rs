@@ -44,6 +44,7 @@ pub mod language;
 pub mod limiter;
 pub mod listener;
 pub mod origin;
+pub mod photo;
 mod rest;
 pub mod stream;
 mod surround;

@@ -46,6 +46,7 @@ fn new_group(owner: &Account, members: &[&Account], name: &str) -> NewGroup {
         owner: Some(jid(&owner.jid)),
         members: people(members),
         name: name.to_owned(),
+        note: None,
     }
 }
 
@@ -98,6 +99,7 @@ async fn makes_a_group_that_clients_show(server: Server) {
         owner: Some(jid(&owner.jid)),
         members: people(&[&owner, &member]),
         attributes: map(json!({"name": "家 & <more>"})),
+        notes: map(json!({"created": group.created_ms, "kind": "group"})),
         created_ms: group.created_ms,
         cleared_ms: None,
     };
@@ -286,7 +288,7 @@ async fn finds_each_of_many_rooms(server: Server) {
     for some in rooms.chunks(10) {
         let make = |room: &BareJid| {
             let (room, name) = (room.clone(), room.to_string());
-            let new = NewGroup { room, kind: GroupKind::Room, owner: None, members: Vec::new(), name };
+            let new = NewGroup { room, kind: GroupKind::Room, owner: None, members: Vec::new(), name, note: None };
             async move { verbs.make(&new).await }
         };
         for made in futures::future::join_all(some.iter().map(make)).await {

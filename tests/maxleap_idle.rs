@@ -74,6 +74,7 @@ async fn deletes_idle_passengers(server: Server) {
                 owner: Some(owner),
                 members,
                 name: String::new(),
+                note: None,
             };
             chat.make_group(&call(), realm, &group).await.expect("a group");
             // ejabberd counts the making of an account as its first use; both count in seconds.

@@ -4,6 +4,7 @@ mod change;
 mod left;
 mod look;
 mod names;
+mod owned;
 
 use jid::BareJid;
 use serde_json::{Map, Value};
@@ -59,6 +60,8 @@ pub struct NewGroup {
     pub members: Vec<BareJid>,
     /// Its name, in the room's configuration and as the attribute `name`; empty for none.
     pub name: String,
+    /// What an API notes of it from the start, by the API's name.
+    pub note: Option<(&'static str, Value)>,
 }
 
 /// A group or room, as it is.
@@ -74,6 +77,8 @@ pub struct Group {
     pub members: Vec<BareJid>,
     /// Its attributes. `name` is what the room's configuration says.
     pub attributes: Map<String, Value>,
+    /// What is noted of it, what APIs noted among it.
+    pub notes: Map<String, Value>,
     /// When it was made, in milliseconds since 1970; 0 when that is not known.
     pub created_ms: u64,
     /// Until when its history was cleared, in milliseconds since 1970; `None` when it never was.
@@ -162,6 +167,21 @@ impl Chat {
     /// An unknown user, a room or a service that does not answer.
     pub async fn groups_of(&self, call: &Call, realm: &Realm, user: &BareJid) -> Result<Vec<Group>, ChatError> {
         self.core.groups_of(call, realm, user).await
+    }
+
+    /// Those of the rooms to which a user belongs, as [`Chat::groups_of`] knows them, whose owner he is and whose localpart
+    /// `wanted` takes, in no order.
+    ///
+    /// # Errors
+    /// As [`Chat::groups_of`].
+    pub async fn owned_rooms(
+        &self,
+        call: &Call,
+        realm: &Realm,
+        user: &BareJid,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<BareJid>, ChatError> {
+        self.core.owned_rooms(call, realm, user, wanted).await
     }
 
     /// Gives a group another owner; the old ones become members.

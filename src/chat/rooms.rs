@@ -25,7 +25,7 @@ const FILE_NAME: usize = 251;
 
 /// The lists of those who belong to a room.
 pub(super) const LISTS: [(&str, Affiliation); 3] =
-    [("member", Affiliation::Member), ("admin", Affiliation::Admin), ("owner", Affiliation::Owner)];
+    [("owner", Affiliation::Owner), ("admin", Affiliation::Admin), ("member", Affiliation::Member)];
 
 static ENTRIES: AtomicU64 = AtomicU64::new(0);
 

@@ -44,7 +44,8 @@ impl Core {
         let subject = Subject::Room(new.room.clone());
         // Of a room of that name which ended without the gateway.
         self.forget(call, realm, &subject).await?;
-        let notes = [(KIND, new.kind.write()), (CREATED, Value::from(now_ms()))];
+        let mut notes = vec![(KIND, new.kind.write()), (CREATED, Value::from(now_ms()))];
+        notes.extend(new.note.clone());
         self.set_notes(call, realm, &subject, &notes).await?;
         if !new.name.is_empty() {
             let name = Map::from_iter([(NAME.to_owned(), Value::from(new.name.as_str()))]);

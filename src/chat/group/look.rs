@@ -95,6 +95,7 @@ impl Core {
             created_ms: look.record.notes.get(CREATED).and_then(Value::as_u64).unwrap_or(0),
             cleared_ms: cleared(&look.record),
             attributes: with_name(look.record.attributes, &look.info.name, room),
+            notes: look.record.notes,
         }
     }
 

@@ -1,19 +1,18 @@
 //! `get_user_nick`, and the photos that are inside vCards, served under URLs of their own.
 
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use jid::BareJid;
 use serde_json::{Value, json};
 
 use super::auth::{Context, Scope};
-use super::error::{Code, Failure};
+use super::error::Failure;
 use super::replies::Done;
 use super::room::fields;
 use super::routes::Qtalk;
 use crate::chat::profile::PhotoRef;
 use crate::http::call::CallOf;
-use crate::http::{Outcome, retry_after};
+use crate::http::photo;
 
 /// Reads a user's nick name and the URL of his photo. `origin` is the gateway's own URL as the caller sees it, without a
 /// trailing slash.
@@ -50,43 +49,14 @@ fn escaped(segment: &str) -> String {
     out
 }
 
-/// Serves a photo to whoever knows its hash. The hash stands for the right to see it, so that clients need no key; it
-/// is the content's own, so that an answer may be kept for ever.
+/// Serves a photo to whoever knows its hash.
 pub async fn avatar(
     State(qtalk): State<Qtalk>,
     CallOf(call): CallOf,
     Path((user, sha256)): Path<(String, String)>,
 ) -> Response {
-    let is_hash = sha256.len() == 64 && sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    let user = match qtalk.chat.addresses().user(&user) {
-        Ok(user) if is_hash => user,
-        _ => return absent(),
-    };
-    match qtalk.chat.photo(&call, &user).await {
-        Ok(Some(photo)) if photo.sha256 == sha256 => {
-            let headers = [
-                (header::CONTENT_TYPE, photo.media_type),
-                (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-                (header::CONTENT_DISPOSITION, "inline"),
-                (header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"),
-                (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
-            ];
-            (Outcome("ok"), headers, photo.bytes).into_response()
-        }
-        Ok(_) => absent(),
-        Err(error) => match Failure::from(error).code {
-            Code::Unavailable | Code::OutcomeUnknown => {
-                let response = (StatusCode::SERVICE_UNAVAILABLE, Outcome("unavailable"), ()).into_response();
-                retry_after(response, std::time::Duration::from_secs(1))
-            }
-            _ => absent(),
-        },
-    }
-}
-
-/// The same for a user who does not exist and for one with another photo: an answer tells nothing about accounts.
-fn absent() -> Response {
-    (StatusCode::NOT_FOUND, Outcome("not_found"), [(header::CACHE_CONTROL, "no-store")], ()).into_response()
+    let user = qtalk.chat.addresses().user(&user).ok();
+    photo::serve(&qtalk.chat, &call, user.as_ref(), &sha256).await
 }
 
 #[cfg(test)]
