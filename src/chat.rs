@@ -19,6 +19,7 @@ pub mod image;
 mod inbound;
 mod members;
 pub mod message;
+mod number;
 pub mod profile;
 mod reading;
 pub mod record;

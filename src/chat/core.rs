@@ -10,6 +10,7 @@ use tokio::sync::OnceCell;
 use super::archives::Archives;
 use super::cache::Cache;
 use super::file::Storage;
+use super::number::Known;
 use super::seats::Seats;
 use super::server::Product;
 use super::waiters::Waiters;
@@ -45,6 +46,7 @@ pub(super) struct Core {
     known: Cache<BareJid, ()>,
     pub(super) seats: Seats,
     pub(super) storage: Storage,
+    pub(super) numbers: Known,
 }
 
 /// Where what comes in finds who waits for it. Apart from [`Core`], since the link starts before the core exists.
@@ -82,6 +84,7 @@ impl Core {
             known: Cache::new(life, KNOWN_USERS),
             seats: Seats::new(life),
             storage: Storage::default(),
+            numbers: Known::default(),
             product: OnceCell::new(),
             config,
             addresses,

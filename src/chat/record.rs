@@ -1,6 +1,7 @@
 //! The gateway's own records: what XMPP has no place for, in pubsub nodes that the component owns.
 
 mod name;
+mod number;
 mod read;
 mod store;
 
@@ -9,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::core::Core;
 use super::{Call, Chat, ChatError, Realm};
+pub(super) use number::Holder;
 
 /// What an attribute's item id begins with.
 const ATTRIBUTE: &str = "a:";

@@ -8,6 +8,7 @@ use crate::xml::Element;
 use crate::xml::element::{Build, child_text, el};
 
 const NODE_CONFIG: &str = "http://jabber.org/protocol/pubsub#node_config";
+const DESCRIPTION: &str = "pubsub#description";
 /// Closed, kept whole, and silent.
 const FIELDS: [(&str, &str); 9] = [
     ("pubsub#access_model", "whitelist"),
@@ -23,7 +24,18 @@ const FIELDS: [(&str, &str); 9] = [
 
 /// Creates a closed node.
 pub fn create(node: &str) -> Element {
-    let form = data_form::submit(NODE_CONFIG, FIELDS);
+    create_with(node, &FIELDS)
+}
+
+/// Creates a closed node with a description: it is set in the same step, and by nobody who finds the node there.
+pub fn create_described(node: &str, description: &str) -> Element {
+    let mut fields = FIELDS.to_vec();
+    fields.push((DESCRIPTION, description));
+    create_with(node, &fields)
+}
+
+fn create_with(node: &str, fields: &[(&str, &str)]) -> Element {
+    let form = data_form::submit(NODE_CONFIG, fields.iter().copied());
     el("pubsub", NS).child(el("create", NS).with("node", node)).child(el("configure", NS).child(form))
 }
 
@@ -31,6 +43,17 @@ pub fn create(node: &str) -> Element {
 pub fn publish(node: &str, item: &str, json: &str) -> Element {
     let item = el("item", NS).with("id", item).child(el("json", JSON).text_of(json));
     el("pubsub", NS).child(el("publish", NS).with("node", node).child(item))
+}
+
+/// Asks for a node's configuration (section 8.2), which only its owner is told.
+pub fn config_query(node: &str) -> Element {
+    el("pubsub", OWNER).child(el("configure", OWNER).with("node", node))
+}
+
+/// The description of the node in an answer to [`config_query`]; none when it is empty.
+pub fn description(reply: &Element) -> Option<String> {
+    let form = data_form::inside(reply.get_child("pubsub", OWNER)?.get_child("configure", OWNER)?)?;
+    data_form::values(form, DESCRIPTION).into_iter().next().filter(|description| !description.is_empty())
 }
 
 /// Asks for items; for all when `ids` names none.

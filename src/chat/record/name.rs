@@ -32,6 +32,11 @@ pub(super) fn node(subject: &Subject) -> String {
     format!("{prefix}{digest}")
 }
 
+/// The node of a user's number.
+pub(super) fn number(number: u64) -> String {
+    format!("stanzagate/number/{number}")
+}
+
 /// What the name of a user's node says.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum UserNode {

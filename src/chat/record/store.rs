@@ -22,7 +22,7 @@ const LARGEST: usize = 245_000;
 const CHANGES: usize = 8;
 /// How long to wait before each further attempt. ejabberd loses some nodes and items that are made at the same moment
 /// (the transactions meet and one is given up).
-const PAUSES: [Duration; 4] =
+pub(super) const PAUSES: [Duration; 4] =
     [Duration::from_millis(20), Duration::from_millis(60), Duration::from_millis(200), Duration::from_millis(500)];
 
 /// The result of a question, or the refusal.
@@ -213,7 +213,7 @@ fn whole(outcomes: Vec<Result<(), ChatError>>, done: &str) -> Result<(), ChatErr
 }
 
 /// True for what a server answers that has lost a node or an item which it was just about to make.
-fn is_lost(error: &StanzaError) -> bool {
+pub(super) fn is_lost(error: &StanzaError) -> bool {
     error.is("item-not-found") || error.is("internal-server-error")
 }
 
