@@ -98,6 +98,32 @@ if module:get_host_type() == "component" then
 		return true;
 	end);
 
+	-- On a MUC component: pictures of rooms, which 13.0 keeps by itself and 0.12 by mod_vcard_muc. Both fail whenever they
+	-- look at one that is no base64, and from then on nobody can ask about the room or enter it; 13.0 goes on telling the
+	-- first picture's hash when there is another; and neither forgets the picture of a room that is destroyed.
+
+	local decode = require "util.encodings".base64.decode;
+	local pictures = module:open_store("vcard_muc");
+
+	module:hook("iq/bare/vcard-temp:vCard", function (event)
+		if event.stanza.attr.type ~= "set" then return; end
+		local photo = event.stanza.tags[1]:get_child("PHOTO");
+		local picture = photo and photo:get_child_text("BINVAL");
+		if photo and not (picture and decode(picture)) then
+			return refuse(event, "not-acceptable", "The picture of a room must be in its vCard, as base64");
+		end
+	end, 100);
+
+	module:hook("vcard-updated", function (event)
+		local room = get_room_from_jid(event.stanza.attr.to);
+		if room then room.avatar_hash = nil; end
+	end, 100);
+
+	module:hook("muc-room-destroyed", function (event)
+		local name = jid_split(event.room.jid);
+		if pictures:get(name) then pictures:set(name, nil); end
+	end);
+
 	return;
 end
 
