@@ -3,8 +3,8 @@
 -- It is a whole configuration, ready for a new server. For a server that already runs, copy the lines marked [gateway]
 -- into its prosody.cfg.lua; everything else here is what any chat server has. Replace example.org throughout.
 --
--- Packages: prosody and prosody-modules (mod_privilege, mod_firewall). Beside this file belong stanzagate.pfw and
--- mod_stanzagate.lua, the gateway's helper module.
+-- Packages: prosody and prosody-modules (mod_privilege, mod_firewall, mod_vcard_muc). Beside this file belong
+-- stanzagate.pfw and mod_stanzagate.lua, the gateway's helper module.
 
 -- All that differs between installations. `stanzagate dev` and the container images set the environment variables and
 -- change nothing else; without them the values on the right hold.
@@ -18,6 +18,8 @@ local upload_interface    = ENV_STANZAGATE_UPLOAD_INTERFACE    or "127.0.0.1"
 local upload_port         = ENV_STANZAGATE_UPLOAD_PORT         or "5280"
 -- The URL under which clients and the gateway reach the upload service; behind a proxy that has TLS, the proxy's.
 local upload_url          = ENV_STANZAGATE_UPLOAD_URL          or ("http://127.0.0.1:" .. upload_port .. "/")
+-- [gateway] Pictures of rooms (XEP-0486): 0.12 needs a module for them; 13.0, which alone knows the name `Lua`, none.
+local room_pictures       = not Lua and "vcard_muc" or nil
 -- [gateway] Where mod_stanzagate.lua lies.
 plugin_paths = { ENV_STANZAGATE_MODULES or "/etc/prosody" }
 
@@ -98,8 +100,9 @@ VirtualHost "example.org"
 
 Component "conference.example.org" "muc"
 	name = "Rooms"
-	-- [gateway] The archive is what tells the gateway that a message arrived.
-	modules_enabled = { "muc_mam"; "stanzagate" }
+	-- [gateway] The archive is what tells the gateway that a message arrived. The helper module also keeps the pictures of
+	-- rooms in order: owners set them, and whoever knows a room's address can look at them.
+	modules_enabled = { "muc_mam"; "stanzagate"; room_pictures }
 	stanzagate_component = "gw.example.org"
 	muc_log_by_default = true
 	muc_log_expires_after = "never"

@@ -24,6 +24,7 @@ pub mod profile;
 mod reading;
 pub mod record;
 pub mod room;
+mod room_avatar;
 mod rooms;
 mod rooms_of;
 mod seating;

@@ -170,7 +170,7 @@ const PROSODY_MAXLEAP: &[(&str, &str)] = &[
     ("\t\troster = \"both\";\n", ""),
     ("\t\"announce\";\n", ""),
     ("{ \"firewall\"; \"stanzagate\" }", "{ \"firewall\" }"),
-    ("{ \"muc_mam\"; \"stanzagate\" }", "{ \"muc_mam\" }"),
+    ("\"muc_mam\"; \"stanzagate\"; ", "\"muc_mam\"; "),
     ("\"pubsub\"\n\tadmins = { \"gw.example.org\" }\n", "\"pubsub\"\n"),
     ("http_file_share_access = { \"gw.example.org\"; ", "http_file_share_access = { "),
 ];

@@ -32,7 +32,8 @@ impl Verbs {
         VERBS[server as usize].get_or_init(|| Verbs::start(server.shared())).await
     }
 
-    async fn start(rig: &Rig) -> Verbs {
+    /// The verbs on a server of the caller's own.
+    pub async fn start(rig: &Rig) -> Verbs {
         let config = Arc::new(rig.gateway_config());
         let started = async move {
             let chat = Chat::start(config, Metrics::new()).expect("the verbs");
