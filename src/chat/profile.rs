@@ -1,18 +1,27 @@
-//! What a user says of himself: vCard nick name and photo.
+//! What users say of themselves: names, role and photo of their vCards.
 
 use jid::BareJid;
 use sha2::{Digest as _, Sha256};
 
-use super::core::Core;
-use super::{Call, ChatError};
+use super::core::{Core, WINDOW};
+use super::{Call, Chat, ChatError};
+use crate::xml::Element;
 use crate::xmpp::iq;
+use crate::xmpp::stanza_error::StanzaError;
 use crate::xmpp::vcard::{self, VCard};
+
+/// Longest name or role, in characters; what is longer is cut off.
+const LONGEST: usize = 256;
 
 /// From a user's vCard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
-    /// NICKNAME, else FN, else the localpart.
+    /// NICKNAME, else FN, else the localpart. This and the other texts have at most 256 characters.
     pub nick: String,
+    /// FN.
+    pub full_name: Option<String>,
+    /// ROLE.
+    pub role: Option<String>,
     /// The photo.
     pub photo: Option<PhotoRef>,
 }
@@ -65,20 +74,9 @@ fn image(bytes: Vec<u8>) -> Option<Photo> {
     Some(Photo { sha256, media_type, bytes })
 }
 
-impl Core {
-    /// Empty for an account that does not exist.
-    async fn vcard(&self, call: &Call, user: &BareJid) -> Result<VCard, ChatError> {
-        match self.ask(call, iq::get(&self.component, user.as_str(), vcard::query())).await? {
-            Ok(reply) => Ok(vcard::read(&reply)),
-            Err(error) if error.is("item-not-found") => Ok(VCard::default()),
-            Err(error) => Err(ChatError::refused(error)),
-        }
-    }
-
-    pub(super) async fn profile(&self, call: &Call, user: &BareJid) -> Result<Profile, ChatError> {
-        self.require_users(call, &[user]).await?;
-        let card = self.vcard(call, user).await?;
-        let nick = nick(user, Some(&card));
+impl Profile {
+    fn new(user: &BareJid, card: VCard) -> Profile {
+        let nick = short(nick(user, Some(&card)));
         let photo = match card.photo {
             Some(vcard::Photo::Url(url)) => Some(PhotoRef::Url(url)),
             Some(vcard::Photo::Binary(bytes)) => {
@@ -86,7 +84,53 @@ impl Core {
             }
             None => None,
         };
-        Ok(Profile { nick, photo })
+        Profile { nick, full_name: card.full_name.map(short), role: card.role.map(short), photo }
+    }
+}
+
+fn short(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+        text.truncate(end);
+    }
+    text
+}
+
+/// Empty for an account that does not exist, of which servers say one or the other (RFC 6121 section 8.5.1).
+fn card(answer: Result<Element, StanzaError>) -> Result<VCard, ChatError> {
+    match answer {
+        Ok(reply) => Ok(vcard::read(&reply)),
+        Err(error) if error.is("item-not-found") || error.is("service-unavailable") => Ok(VCard::default()),
+        Err(error) => Err(ChatError::refused(error)),
+    }
+}
+
+impl Chat {
+    /// The profiles of users, side by side, in their order. One whose vCard cannot be read for want of an account is an
+    /// empty profile: his localpart and nothing else.
+    pub async fn profiles(&self, call: &Call, users: &[BareJid]) -> Vec<Result<Profile, ChatError>> {
+        self.core.profiles(call, users).await
+    }
+}
+
+impl Core {
+    async fn vcard(&self, call: &Call, user: &BareJid) -> Result<VCard, ChatError> {
+        card(self.ask(call, iq::get(&self.component, user.as_str(), vcard::query())).await?)
+    }
+
+    pub(super) async fn profile(&self, call: &Call, user: &BareJid) -> Result<Profile, ChatError> {
+        self.require_users(call, &[user]).await?;
+        Ok(Profile::new(user, self.vcard(call, user).await?))
+    }
+
+    async fn profiles(&self, call: &Call, users: &[BareJid]) -> Vec<Result<Profile, ChatError>> {
+        let mut profiles = Vec::with_capacity(users.len());
+        // A part at a time: the photos of all together may be more than should be held at once.
+        for users in users.chunks(WINDOW) {
+            let questions = users.iter().map(|user| iq::get(&self.component, user.as_str(), vcard::query())).collect();
+            let answers = self.ask_all(call, questions, WINDOW).await;
+            profiles.extend(users.iter().zip(answers).map(|(user, answer)| Ok(Profile::new(user, card(answer?)?))));
+        }
+        profiles
     }
 
     pub(super) async fn photo(&self, call: &Call, user: &BareJid) -> Result<Option<Photo>, ChatError> {

@@ -9,8 +9,8 @@ use crate::xmpp::{iq, vcard};
 impl Chat {
     /// Sets the picture of a room: PHOTO of the room's vCard (XEP-0054), whose hash the server sends to the occupants,
     /// now and to those who enter later (XEP-0153, XEP-0486). What else the vCard says is kept. `image`, of type
-    /// `content_type` and at most some 180,000 bytes, should be a thumbnail: every client fetches it. An empty one takes
-    /// the picture away.
+    /// `content_type` and at most some 180,000 bytes, should be a thumbnail: every client fetches it. An empty one
+    /// takes the picture away.
     ///
     /// False where the server's rooms have no vCard.
     ///
