@@ -29,6 +29,12 @@ impl Checked {
     fn endpoints(&self, api: &str, says: &str) -> usize {
         self.output.lines().filter(|line| line.starts_with(api) && line.contains(says)).count()
     }
+
+    /// The methods of Xuanxuan of which this is said.
+    fn xuanxuan(&self, says: &str) -> BTreeSet<&str> {
+        let lines = self.output.lines().filter_map(|line| line.strip_prefix("xuanxuan/"));
+        lines.filter_map(|line| line.split_once(says)).map(|(method, _)| method.trim()).collect()
+    }
 }
 
 /// Runs `stanzagate check` with a configuration file for this rig, `edit`ed.
@@ -37,7 +43,8 @@ fn check(rig: &Rig, edit: impl FnOnce(String) -> String) -> Checked {
     let config = format!(
         "[server]\ndomain = \"{}\"\n[component]\naddress = \"{}\"\nname = \"{}\"\nsecret = \"{}\"\n[c2s]\naddress = \"{}\"\n\
          tls = \"none\"\n{}[qtalk]\nauth = \"none\"\n[log]\nlevel = \"off\"\n[maxleap]\nenabled = true\n\
-         [[maxleap.apps]]\nid = \"{}\"\nkeys = [\"{}\"]\n",
+         [[maxleap.apps]]\nid = \"{}\"\nkeys = [\"{}\"]\n[xuanxuan]\nenabled = true\n\
+         [[xuanxuan.entries]]\ncode = \"{}\"\nkey = \"{}\"\n",
         rig.domain(),
         rig.component_addr(),
         rig.component_name(),
@@ -45,7 +52,9 @@ fn check(rig: &Rig, edit: impl FnOnce(String) -> String) -> Checked {
         rig.c2s_addr(),
         grant.unwrap_or_default(),
         rig.maxleap().0,
-        rig.maxleap().1
+        rig.maxleap().1,
+        rig.xuanxuan().0,
+        rig.xuanxuan().1
     );
     let file = rig.dir().join("stanzagate.toml");
     std::fs::write(&file, edit(config)).expect("the configuration");
@@ -175,15 +184,41 @@ const PROSODY_MAXLEAP: &[(&str, &str)] = &[
     ("http_file_share_access = { \"gw.example.org\"; ", "http_file_share_access = { "),
 ];
 
-/// Endpoint lines of the two APIs.
+/// Endpoint lines of the APIs.
 const QTALK: usize = 11;
 const MAXLEAP: usize = 14;
+const XUANXUAN: usize = 5;
+
+/// What each right is to Xuanxuan's methods: those that cannot work without it, and those that do less.
+const XUANXUAN_NEEDS: &[(&str, &[&str], &[&str])] = &[
+    (
+        "be answered",
+        &["getChatGroups", "getChatUsers", "getChatUsers (all)", "notifyMSG (users)", "notifyMSG (group)"],
+        &[],
+    ),
+    ("manage rooms", &["getChatGroups", "getChatUsers", "getChatUsers (all)", "notifyMSG (group)"], &[]),
+    ("speak in rooms", &["notifyMSG (group)"], &[]),
+    ("archived rooms", &[], &["notifyMSG (group)"]),
+    ("send as users", &["notifyMSG (users)"], &[]),
+    ("find accounts", &["notifyMSG (users)"], &[]),
+    ("make accounts", &[], &["notifyMSG (users)"]),
+    ("list accounts", &[], &["getChatUsers (all)"]),
+];
+
+/// Xuanxuan's methods that cannot work without the rights, and those that do less.
+fn xuanxuan_without(missing: &[&str]) -> (BTreeSet<&'static str>, BTreeSet<&'static str>) {
+    let needs = || XUANXUAN_NEEDS.iter().filter(|(right, ..)| missing.contains(right));
+    let cannot: BTreeSet<_> = needs().flat_map(|(_, cannot, _)| cannot.iter().copied()).collect();
+    let less =
+        needs().flat_map(|(_, _, less)| less.iter().copied()).filter(|method| !cannot.contains(method)).collect();
+    (cannot, less)
+}
 
 async fn names_every_right_that_is_missing(server: Server) {
     let rig = server.start(Grant::Oauth);
     let whole = check(&rig, |config| config);
     assert_eq!((whole.code, whole.missing().len()), (Some(0), 0), "{}{}", whole.output, whole.errors);
-    for (api, lines) in [("qtalk/", QTALK), ("maxleap/", MAXLEAP)] {
+    for (api, lines) in [("qtalk/", QTALK), ("maxleap/", MAXLEAP), ("xuanxuan/", XUANXUAN)] {
         assert_eq!(whole.endpoints(api, " works"), lines, "{}", whole.output);
         assert_eq!(whole.endpoints(api, "without"), 0, "{}", whole.output);
     }
@@ -223,7 +258,9 @@ async fn names_every_right_that_is_missing(server: Server) {
         let seen = check(&rig, |config| config);
         let report = format!("without {lines}: {:?}\n{}{}", seen.code, seen.output, seen.errors);
         assert_eq!(seen.missing(), missing.iter().copied().collect(), "{report}");
-        assert_eq!(seen.code, Some(i32::from(!(qtalk && also_maxleap))), "{report}");
+        let (cannot, less) = xuanxuan_without(missing);
+        assert_eq!(seen.code, Some(i32::from(!(qtalk && also_maxleap && cannot.is_empty()))), "{report}");
+        assert_eq!((seen.xuanxuan(" CANNOT "), seen.xuanxuan(" works, without: ")), (cannot, less), "{report}");
         assert_eq!(seen.endpoints("qtalk/", "CANNOT") == 0, qtalk, "{report}");
         assert_eq!(seen.endpoints("maxleap/", "CANNOT") == 0, also_maxleap, "{report}");
         assert!(seen.output.contains(advice), "{report}");
@@ -232,9 +269,13 @@ async fn names_every_right_that_is_missing(server: Server) {
     }
 
     restart(maxleap);
-    let alone = check(&rig, |config| config.replace("[maxleap]\nenabled = true\n", "[maxleap]\n"));
+    let others = ["[maxleap]\n", "[xuanxuan]\n"];
+    let alone = check(&rig, |config| {
+        others.iter().fold(config, |config, api| config.replace(&format!("{api}enabled = true\n"), api))
+    });
     let report = format!("{:?}\n{}{}", alone.code, alone.output, alone.errors);
     assert_eq!((alone.code, alone.missing().len()), (Some(0), 0), "{report}");
-    assert_eq!((alone.endpoints("qtalk/", " works"), alone.endpoints("maxleap", "")), (QTALK, 0), "{report}");
+    assert_eq!(alone.endpoints("qtalk/", " works"), QTALK, "{report}");
+    assert_eq!((alone.endpoints("maxleap", ""), alone.endpoints("xuanxuan", "")), (0, 0), "{report}");
     assert!(!alone.output.contains("own records") && !alone.output.contains("without"), "{report}");
 }
