@@ -2,7 +2,8 @@
 //!
 //! To make a node is the one step of a pubsub service that of many who try it lets one succeed, and the description is
 //! part of that step. So a number has its holder from the moment its node is there, and never another: nobody writes
-//! to the node again.
+//! to the node again. Prosody 0.12 tells the description to whoever asks, as it does the names of all nodes; the others
+//! tell it to nobody.
 
 use std::time::Duration;
 
