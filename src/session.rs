@@ -17,6 +17,7 @@ mod error;
 mod gate;
 mod grant;
 mod inbound;
+mod login;
 mod negotiate;
 mod nonza;
 mod oauth;
@@ -36,6 +37,7 @@ use jid::BareJid;
 use self::error::OpenError;
 use self::gate::NEGOTIATION;
 pub use self::inbound::Stray;
+pub use self::login::LoginToken;
 use self::opener::Opener;
 use self::pool::Pool;
 use self::sasl::Credentials;
@@ -143,13 +145,17 @@ impl Sessions {
         if !sasl::sendable(localpart.as_str(), password) {
             return Ok(false);
         }
+        self.try_log_in(call, user, &Credentials::Password(password.to_owned().into())).await
+    }
+
+    /// True when the server takes the credentials. Nothing is bound.
+    async fn try_log_in(&self, call: &Call, user: &BareJid, credentials: &Credentials) -> Result<bool, SessionError> {
         let gate = &self.opener.gate;
         let late = |_| SessionError::Connect("too many password checks at once".into());
         let place = tokio::time::timeout_at(call.deadline.into(), gate.checks.acquire()).await.map_err(late)?;
         let _place = place.map_err(|e| SessionError::Connect(e.to_string()))?;
         let deadline = call.deadline.min(Instant::now() + NEGOTIATION);
-        let credentials = Credentials::Password(password.to_owned().into());
-        let valid = match gate.authenticate(user, &credentials, deadline).await {
+        let valid = match gate.authenticate(user, credentials, deadline).await {
             Ok(stream) => {
                 stream.quit(true).await;
                 true

@@ -4,15 +4,17 @@ use std::time::{Duration, Instant, SystemTime};
 
 use jid::BareJid;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use secrecy::SecretString;
 use serde::Serialize;
 
 use super::SessionError;
 use super::error::OpenError;
+use super::login::LoginToken;
 use super::oauth::OAuth;
 use super::sasl::Credentials;
 use crate::config::sessions::{Grant as Kind, Sessions};
 
-/// Life of a JWT: it is used at once, so this only has to cover clocks that differ.
+/// Life of a JWT of the gateway's own: it is used at once, so this only has to cover clocks that differ.
 const JWT_LIFE: Duration = Duration::from_secs(120);
 
 /// The configured grant.
@@ -63,9 +65,19 @@ impl Grant {
                 let (token, kept) = oauth.token(user, deadline).await?;
                 Ok((Credentials::Token(token), kept))
             }
+            Grant::Jwt(key) => Ok((Credentials::Jwt(sign(user, key, JWT_LIFE.as_secs())?), false)),
+        }
+    }
+
+    /// What a client of `user` logs in with for so many `seconds`: made anew, and not kept.
+    pub async fn login_token(&self, user: &BareJid, seconds: u64, deadline: Instant) -> Result<LoginToken, OpenError> {
+        match self {
+            Grant::OAuth(oauth) => {
+                let (key, expires_in) = oauth.fresh(user, seconds, deadline).await?;
+                Ok(LoginToken { key, mechanism: "X-OAUTH2", expires_in })
+            }
             Grant::Jwt(key) => {
-                let jwt = sign(user, key).map_err(|e| OpenError::Refused(format!("the JWT cannot be signed: {e}")))?;
-                Ok((Credentials::Jwt(jwt.into()), false))
+                Ok(LoginToken { key: sign(user, key, seconds)?, mechanism: "PLAIN", expires_in: seconds })
             }
         }
     }
@@ -92,8 +104,9 @@ impl Grant {
     }
 }
 
-fn sign(user: &BareJid, key: &EncodingKey) -> Result<String, jsonwebtoken::errors::Error> {
+fn sign(user: &BareJid, key: &EncodingKey, seconds: u64) -> Result<SecretString, OpenError> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map(|d| d.as_secs()).unwrap_or_default();
-    let claims = Claims { sub: user.as_str(), iat: now, exp: now + JWT_LIFE.as_secs() };
-    jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, key)
+    let claims = Claims { sub: user.as_str(), iat: now, exp: now.saturating_add(seconds) };
+    let signed = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, key);
+    signed.map(SecretString::from).map_err(|e| OpenError::Refused(format!("the JWT cannot be signed: {e}")))
 }

@@ -13,7 +13,7 @@ use super::breaker::Breaker;
 use super::error::OpenError;
 use super::tokens::Tokens;
 
-/// Life of a token, in seconds. A token logs in as its user: short enough to be of little use once it leaks.
+/// Life of the gateway's own tokens, in seconds. A token logs in as its user: short enough to be of little use once it leaks.
 const TTL: u64 = 3600;
 /// A token is not used in the last part of its life, so that a log-in in progress never meets its end.
 const MARGIN: u64 = 60;
@@ -55,19 +55,24 @@ impl OAuth {
         if let Some(token) = self.tokens.lock().get(user, Instant::now()) {
             return Ok((token, true));
         }
+        let (token, life) = self.fresh(user, TTL, deadline).await?;
+        let until = Instant::now() + Duration::from_secs(life.saturating_sub(MARGIN));
+        self.tokens.lock().put(user.clone(), token.clone(), until);
+        Ok((token, false))
+    }
+
+    /// A new token of `user` that is good for at most `ttl` seconds, and for how many. It is not kept.
+    pub async fn fresh(&self, user: &BareJid, ttl: u64, deadline: Instant) -> Result<(SecretString, u64), OpenError> {
         if let Some(cause) = self.breaker.cause() {
             return Err(OpenError::Unreachable(cause));
         }
-        let issued = self.issue(user, deadline).await;
+        let issued = self.issue(user, ttl, deadline).await;
         match &issued {
             Ok(_) => self.breaker.reset(),
             Err(OpenError::Unreachable(cause)) => self.breaker.trip(cause),
             Err(_) => {}
         }
-        let (token, life) = issued?;
-        let until = Instant::now() + Duration::from_secs(life.saturating_sub(MARGIN));
-        self.tokens.lock().put(user.clone(), token.clone(), until);
-        Ok((token, false))
+        issued
     }
 
     /// Drops the kept token of `user`.
@@ -75,24 +80,30 @@ impl OAuth {
         self.tokens.lock().remove(user);
     }
 
-    async fn issue(&self, user: &BareJid, deadline: Instant) -> Result<(SecretString, u64), OpenError> {
+    async fn issue(&self, user: &BareJid, ttl: u64, deadline: Instant) -> Result<(SecretString, u64), OpenError> {
         let as_text = self.scopes_as_text.load(Ordering::Relaxed);
-        let first = self.ask(user, as_text, deadline).await?;
+        let first = self.ask(user, ttl, as_text, deadline).await?;
         if first.0 != 400 {
-            return self.read(first);
+            return self.read(first, ttl);
         }
         // Any 400 may be about the form of `scopes`: the wording differs between versions, and asking again is harmless.
-        let second = self.ask(user, !as_text, deadline).await?;
+        let second = self.ask(user, ttl, !as_text, deadline).await?;
         if second.0 == 200 {
             self.scopes_as_text.store(!as_text, Ordering::Relaxed);
-            return self.read(second);
+            return self.read(second, ttl);
         }
-        self.read(first)
+        self.read(first, ttl)
     }
 
-    async fn ask(&self, user: &BareJid, as_text: bool, deadline: Instant) -> Result<(u16, String), OpenError> {
+    async fn ask(
+        &self,
+        user: &BareJid,
+        ttl: u64,
+        as_text: bool,
+        deadline: Instant,
+    ) -> Result<(u16, String), OpenError> {
         let scopes = if as_text { json!("sasl_auth") } else { json!(["sasl_auth"]) };
-        let body = json!({ "jid": user.as_str(), "ttl": TTL, "scopes": scopes });
+        let body = json!({ "jid": user.as_str(), "ttl": ttl, "scopes": scopes });
         let unreachable =
             |e: String| OpenError::Unreachable(format!("ejabberd's HTTP API ({}) cannot be reached: {e}", self.url));
         let exchange = async {
@@ -113,10 +124,10 @@ impl OAuth {
         }
     }
 
-    fn read(&self, (status, body): (u16, String)) -> Result<(SecretString, u64), OpenError> {
+    fn read(&self, (status, body): (u16, String), ttl: u64) -> Result<(SecretString, u64), OpenError> {
         let answer: Value = serde_json::from_str(&body).unwrap_or(Value::Null);
         if let (200, Some(token)) = (status, answer.get("token").and_then(Value::as_str)) {
-            return Ok((token.to_owned().into(), life(answer.get("expires_in"))));
+            return Ok((token.to_owned().into(), life(answer.get("expires_in"), ttl)));
         }
         let said = answer.get("message").and_then(Value::as_str).or(answer.as_str()).unwrap_or("no reason given");
         let said: String = said.chars().take(200).collect();
@@ -135,14 +146,14 @@ impl OAuth {
     }
 }
 
-/// Seconds of life: ejabberd writes `"3600 seconds"`.
-fn life(expires_in: Option<&Value>) -> u64 {
+/// Seconds of life: ejabberd writes `"3600 seconds"`. `ttl` were asked for.
+fn life(expires_in: Option<&Value>, ttl: u64) -> u64 {
     match expires_in {
         Some(Value::Number(n)) => n.as_u64(),
         Some(Value::String(text)) => text.split_whitespace().next().and_then(|n| n.parse().ok()),
         _ => None,
     }
-    .map_or(TTL, |seconds| seconds.min(TTL))
+    .map_or(ttl, |seconds| seconds.min(ttl))
 }
 
 /// The innermost cause: reqwest's own text says only that something failed.

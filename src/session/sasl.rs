@@ -9,8 +9,8 @@
 
 use sasl::client::mechanisms::{Plain, Scram};
 use sasl::client::{Mechanism, MechanismError};
-use sasl::common::ChannelBinding;
 use sasl::common::scram::{Sha1, Sha256};
+use sasl::common::{ChannelBinding, Password, Secret};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::error::OpenError;
@@ -19,6 +19,8 @@ use super::error::OpenError;
 pub(super) const MAX_SECRET: usize = 4096;
 /// Most PBKDF2 rounds a server may ask for; more is an attempt to keep us busy.
 const MAX_ITERATIONS: u32 = 1_000_000;
+
+const BEARER: &str = "OAUTHBEARER";
 
 /// What proves who we are.
 #[derive(Clone)]
@@ -29,6 +31,8 @@ pub(super) enum Credentials {
     Jwt(SecretString),
     /// An OAuth token of ejabberd's: X-OAUTH2.
     Token(SecretString),
+    /// A token of Prosody's: OAUTHBEARER (RFC 7628).
+    Bearer(SecretString),
 }
 
 /// False for what must not be sent: it is empty, too long, or holds the separator of PLAIN.
@@ -54,6 +58,26 @@ impl Mechanism for XOauth2 {
     }
 }
 
+/// OAUTHBEARER's one message, which names nobody: whose token it is, the server knows.
+struct Bearer(String);
+
+impl Mechanism for Bearer {
+    fn name(&self) -> &str {
+        BEARER
+    }
+
+    fn from_credentials(credentials: sasl::common::Credentials) -> Result<Self, MechanismError> {
+        match credentials.secret {
+            Secret::Password(Password::Plain(token)) => Ok(Bearer(token)),
+            _ => Err(MechanismError::PlainRequiresPlaintextPassword),
+        }
+    }
+
+    fn initial(&mut self) -> Vec<u8> {
+        format!("n,,\x01auth=Bearer {}\x01\x01", self.0).into_bytes()
+    }
+}
+
 /// One exchange in one mechanism.
 pub(super) struct Exchange {
     mechanism: Box<dyn Mechanism + Send>,
@@ -73,6 +97,7 @@ impl Exchange {
             Credentials::Password(secret) => (&["SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN"], secret),
             Credentials::Jwt(secret) => (&["PLAIN"], secret),
             Credentials::Token(secret) => (&["X-OAUTH2"], secret),
+            Credentials::Bearer(secret) => (&[BEARER], secret),
         };
         let secret = secret.expose_secret();
         if !sendable(user, secret) {
@@ -91,6 +116,7 @@ impl Exchange {
                 Scram::<Sha1>::new(saslname(user), prepared(secret), ChannelBinding::None).map_err(scram_failed)?,
             ),
             "X-OAUTH2" => Box::new(XOauth2(Plain::new(user, secret))),
+            BEARER => Box::new(Bearer(secret.to_owned())),
             _ => Box::new(Plain::new(user, secret)),
         };
         Ok(Exchange { mechanism, nonce: None, proof_sent: false, server_proven: false })
@@ -122,6 +148,10 @@ impl Exchange {
         if self.proof_sent {
             self.prove_server(&challenge)?;
             return Ok((self, Vec::new()));
+        }
+        if self.name() == BEARER {
+            // RFC 7628 section 3.2.3: the challenge is the refusal, and after this answer the server fails.
+            return Ok((self, b"\x01".to_vec()));
         }
         let nonce = self.nonce.as_deref().ok_or_else(|| format!("{} knows no challenge", self.name()))?;
         check_server_first(&challenge, nonce)?;
