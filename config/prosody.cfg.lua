@@ -4,7 +4,7 @@
 -- into its prosody.cfg.lua; everything else here is what any chat server has. Replace example.org throughout.
 --
 -- Packages: prosody and prosody-modules (mod_privilege, mod_firewall, mod_vcard_muc). Beside this file belong
--- stanzagate.pfw and mod_stanzagate.lua, the gateway's helper module.
+-- stanzagate.pfw, mod_stanzagate.lua and mod_stanzagate_tokens.lua, the gateway's helper modules.
 
 -- All that differs between installations. `stanzagate dev` and the container images set the environment variables and
 -- change nothing else; without them the values on the right hold.
@@ -20,7 +20,7 @@ local upload_port         = ENV_STANZAGATE_UPLOAD_PORT         or "5280"
 local upload_url          = ENV_STANZAGATE_UPLOAD_URL          or ("http://127.0.0.1:" .. upload_port .. "/")
 -- [gateway] Pictures of rooms (XEP-0486): 0.12 needs a module for them; 13.0, which alone knows the name `Lua`, none.
 local room_pictures       = not Lua and "vcard_muc" or nil
--- [gateway] Where mod_stanzagate.lua lies.
+-- [gateway] Where mod_stanzagate.lua and mod_stanzagate_tokens.lua lie.
 plugin_paths = { ENV_STANZAGATE_MODULES or "/etc/prosody" }
 
 interfaces = { client_interface }
@@ -55,6 +55,9 @@ modules_enabled = {
 	"announce";
 	-- [gateway] XMPP over WebSocket (RFC 7395), for clients in browsers. Only the MaxLeap API needs this.
 	"websocket";
+	-- [gateway] Widens: this helper module makes, for the gateway, tokens with which a client logs in as any user (SASL
+	-- OAUTHBEARER, which it adds to the mechanisms of 0.12). Only the RongCloud-backed API needs this.
+	"stanzagate_tokens";
 }
 modules_disabled = { "s2s" }
 

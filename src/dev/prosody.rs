@@ -12,6 +12,7 @@ pub(super) const USER: &str = "prosody";
 const CONFIG: &str = include_str!("../../config/prosody.cfg.lua");
 const FIREWALL: &str = include_str!("../../config/stanzagate.pfw");
 const HELPER: &str = include_str!("../../config/mod_stanzagate.lua");
+const TOKENS: &str = include_str!("../../config/mod_stanzagate_tokens.lua");
 const PACKAGES: &str = "prosody prosody-modules";
 
 /// Fails unless the packages are installed.
@@ -36,6 +37,7 @@ pub(super) fn configure(place: &Place) -> Result<(), DevError> {
     place.write("prosody.cfg.lua", CONFIG)?;
     place.write("stanzagate.pfw", FIREWALL)?;
     place.write("mod_stanzagate.lua", HELPER)?;
+    place.write("mod_stanzagate_tokens.lua", TOKENS)?;
     let rig = format!(
         "data_path = {data:?}\npidfile = {pid:?}\nadmin_socket = {socket:?}\n\
          log = {{ {{ levels = {{ min = \"info\" }}, to = \"file\", filename = {log:?} }} }}\n\
