@@ -17,6 +17,7 @@ pub mod group;
 pub mod history;
 pub mod image;
 mod inbound;
+pub mod login;
 mod members;
 pub mod message;
 mod number;

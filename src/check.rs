@@ -119,16 +119,12 @@ fn advice(missing: &[&Finding], product: Option<Product>, component: &Component,
     }
     let mut text = "\nAdd to the server's configuration (whole files are in config/):\n".to_owned();
     let component = component.name.as_str();
-    let pattern = component.replace('.', "[.]");
     let mut said = Vec::new();
     for finding in missing {
         let lines = finding.right.lines(product);
         if !said.contains(&lines) {
             said.push(lines);
-            text.push_str(&format!(
-                "\n{}\n",
-                lines.replace("COMPONENT_PATTERN", &pattern).replace("COMPONENT", component).replace("DOMAIN", domain)
-            ));
+            text.push_str(&format!("\n{}\n", finding.right.lines_for(product, component, domain)));
         }
     }
     text

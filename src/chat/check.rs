@@ -54,6 +54,8 @@ pub enum Right {
     Broadcast,
     /// To store files.
     Uploads,
+    /// To hand out what users' clients log in with.
+    LoginTokens,
 }
 
 impl Right {
@@ -78,6 +80,7 @@ impl Right {
             Self::Histories => "users' archives",
             Self::Broadcast => "send to everybody",
             Self::Uploads => "store files",
+            Self::LoginTokens => "log-in tokens",
         }
     }
 }

@@ -3,6 +3,7 @@
 mod admin;
 pub(super) mod archive;
 mod ejabberd;
+mod login;
 mod people;
 mod prosody;
 

@@ -1,4 +1,4 @@
-//! The gateway's own helper module for Prosody (`config/mod_stanzagate.lua`).
+//! The gateway's own helper modules for Prosody (`config/mod_stanzagate.lua`, `config/mod_stanzagate_tokens.lua`).
 
 use jid::BareJid;
 
@@ -19,6 +19,16 @@ pub fn affiliations<'a>(affiliation: &str, users: impl IntoIterator<Item = (&'a 
         el("item", NS).with("jid", user.to_string()).with("affiliation", affiliation).maybe("nick", nick)
     };
     el("affiliations", NS).children_from(users.into_iter().map(item))
+}
+
+/// Asks for a token with which a client of the user logs in for so many seconds.
+pub fn login_token(seconds: u64) -> Element {
+    el("token", NS).with("seconds", seconds.to_string())
+}
+
+/// The token of an answer.
+pub fn token(reply: &Element) -> Option<String> {
+    reply.get_child("token", NS).map(Element::text).filter(|token| !token.is_empty())
 }
 
 /// What became of each: `None` when it was done, else the condition of the refusal. In the order of the question.

@@ -4,6 +4,13 @@ use super::Right;
 use crate::chat::Product;
 
 impl Right {
+    /// The lines that grant it to the component `component` for the users of `domain`.
+    pub fn lines_for(self, product: Product, component: &str, domain: &str) -> String {
+        let pattern = component.replace('.', "[.]");
+        let lines = self.lines(product).replace("COMPONENT_PATTERN", &pattern);
+        lines.replace("COMPONENT", component).replace("DOMAIN", domain)
+    }
+
     /// The lines that grant it, for the server's configuration; whole files are in `config/`.
     pub fn lines(self, product: Product) -> &'static str {
         use Product::{Ejabberd, Prosody};
@@ -42,7 +49,7 @@ impl Right {
                 "-- prosody.cfg.lua, in the VirtualHost (the rule is config/stanzagate.pfw):\n    modules_enabled = { \"firewall\" }\n    \
                  firewall_scripts = { \"stanzagate.pfw\" }"
             }
-            (Self::SenderCopy | Self::Bookmarks | Self::Rosters | Self::Histories, Ejabberd) => {
+            (Self::SenderCopy | Self::Bookmarks | Self::Rosters | Self::Histories | Self::LoginTokens, Ejabberd) => {
                 "# ejabberd.yml (and sessions.grant = \"oauth\", sessions.oauth_url in the gateway's configuration):\n\
                  oauth_access: local\napi_permissions:\n  \"stanzagate\":\n    from: [mod_http_api]\n    who:\n      ip: 127.0.0.0/8\n    \
                  what: [oauth_issue_token]"
@@ -72,6 +79,10 @@ impl Right {
             (Self::AccountList | Self::Histories, Prosody) => {
                 "-- prosody.cfg.lua, globally (config/mod_stanzagate.lua lies there):\nplugin_paths = { \"/etc/prosody\" }\n\
                  -- and in the VirtualHost:\n    modules_enabled = { \"stanzagate\" }\n    stanzagate_component = \"COMPONENT\""
+            }
+            (Self::LoginTokens, Prosody) => {
+                "-- prosody.cfg.lua, globally (config/mod_stanzagate_tokens.lua lies there):\nplugin_paths = { \"/etc/prosody\" }\n\
+                 -- and in the VirtualHost:\n    modules_enabled = { \"stanzagate_tokens\" }\n    stanzagate_component = \"COMPONENT\""
             }
             (Self::Rosters, Prosody) => {
                 "-- prosody.cfg.lua, with \"privilege\" in modules_enabled globally and of the component:\n\

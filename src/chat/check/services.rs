@@ -1,17 +1,20 @@
-//! The rights beyond messages and rooms: records, accounts, contact lists, archives, announcements, files.
+//! The rights beyond messages and rooms: records, accounts, contact lists, archives, announcements, files, log-in tokens.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use jid::BareJid;
 use serde_json::json;
 
 use super::{Finding, Right, call};
 use crate::chat::record::Subject;
-use crate::chat::{Chat, Product, Realm};
+use crate::chat::{Chat, ChatError, Product, Realm};
 use crate::xmpp::{commands, iq, upload};
 
 /// The size of the file for which a place is asked; none is stored.
 const SLOT_BYTES: u64 = 5;
+/// Life of the token that is tried.
+const TOKEN: Duration = Duration::from_secs(30);
 
 impl Chat {
     /// Tries those of the rights that are `wanted`.
@@ -22,7 +25,7 @@ impl Chat {
         wanted: &HashSet<Right>,
         findings: &mut Vec<Finding>,
     ) {
-        const TRIED: [Right; 8] = [
+        const TRIED: [Right; 9] = [
             Right::Records,
             Right::MakeAccounts,
             Right::AccountList,
@@ -31,6 +34,7 @@ impl Chat {
             Right::Histories,
             Right::Broadcast,
             Right::Uploads,
+            Right::LoginTokens,
         ];
         for right in TRIED.into_iter().filter(|right| wanted.contains(right)) {
             let mut verdict = Ok(String::new());
@@ -61,9 +65,7 @@ impl Chat {
             Right::Presence => {
                 let nobody = [self.core.nobody()?];
                 match self.sessions(&call(), &nobody).await.pop() {
-                    Some(Err(error)) if !matches!(error, crate::chat::ChatError::UnknownUser(_)) => {
-                        Err(error.to_string())
-                    }
+                    Some(Err(error)) if !matches!(error, ChatError::UnknownUser(_)) => Err(error.to_string()),
                     _ => Ok("the command user-stats answers".to_owned()),
                 }
             }
@@ -76,6 +78,7 @@ impl Chat {
             Right::Rosters | Right::Histories => self.core.check_own_session(user).await,
             Right::Broadcast => self.check_broadcast(realm).await,
             Right::Uploads => self.check_uploads(realm).await,
+            Right::LoginTokens => self.check_login_tokens(product, user, realm).await,
             _ => Ok(String::new()),
         }
     }
@@ -139,6 +142,34 @@ impl Chat {
             // Not the whole URL: whoever has it may put a file there.
             Some(_) => Ok(format!("{} gives a place for a file", realm.upload)),
             None => Err(format!("{} gives no place for a file", realm.upload)),
+        }
+    }
+    /// A token of the user is made and tried. Of nobody there must be none: that shows whether they are made at all.
+    async fn check_login_tokens(
+        &self,
+        product: Product,
+        user: Option<&BareJid>,
+        realm: &Realm,
+    ) -> Result<String, String> {
+        let Some(user) = user.filter(|user| user.domain().as_str() == realm.domain) else {
+            if product == Product::Ejabberd {
+                return self.core.check_own_session(None).await;
+            }
+            let nobody = self.core.nobody()?;
+            let nobody = nobody.node().map_or("stanzagate-check", |node| node.as_str());
+            let nobody = self.addresses().user_at(nobody, &realm.domain).map_err(|error| error.to_string())?;
+            return match self.login_token(&call(), &nobody, TOKEN).await {
+                Err(ChatError::UnknownUser(_)) => Ok("tokens are made; `check --user NAME` tries one".to_owned()),
+                Err(error) => Err(error.to_string()),
+                Ok(_) => Err(format!("a token was made of {nobody}, who does not exist")),
+            };
+        };
+        let token = self.login_token(&call(), user, TOKEN).await.map_err(|error| error.to_string())?;
+        let mechanism = token.mechanism;
+        match self.core.sessions.accepts(&call(), user, &token).await {
+            Ok(true) => Ok(format!("{user} was logged in with a token ({mechanism})")),
+            Ok(false) => Err(format!("a token was made, and the server does not let {user} in with it ({mechanism})")),
+            Err(error) => Err(error.to_string()),
         }
     }
 }

@@ -1,0 +1,25 @@
+//! What a user's own XMPP client logs in with.
+
+use std::time::Duration;
+
+use jid::BareJid;
+
+pub use crate::session::LoginToken;
+
+use super::{Call, Chat, ChatError};
+
+impl Chat {
+    /// A fresh credential for a client of `user`, good for `life` in whole seconds and at least for one. It is his alone,
+    /// and good for any number of log-ins; a session opened with it outlasts it. Prosody's helper module keeps 20 of a
+    /// user: a further one ends the oldest.
+    ///
+    /// On ejabberd it outlives its account, to the end of its life. And ejabberd before 26.07 lets whoever logs in, by a
+    /// password or by a token for X-OAUTH2, name another user as the authorisation identity and be him; not so by a JWT.
+    ///
+    /// # Errors
+    /// [`ChatError::UnknownUser`]; [`ChatError::Right`] when the server makes none for the gateway, with the lines to add;
+    /// link and session errors.
+    pub async fn login_token(&self, call: &Call, user: &BareJid, life: Duration) -> Result<LoginToken, ChatError> {
+        self.core.login_token(call, user, life).await
+    }
+}
