@@ -2,6 +2,7 @@
 
 pub mod maxleap;
 pub mod qtalk;
+pub mod rongcloud;
 pub mod xuanxuan;
 
 use std::sync::Arc;
@@ -25,16 +26,20 @@ pub fn router(chat: &Chat, config: &Arc<Config>, web: &Web) -> Router {
     if config.xuanxuan.enabled {
         router = router.merge(xuanxuan::router(chat.clone(), Arc::clone(config), web.clone()));
     }
+    if config.rongcloud.enabled {
+        router = router.merge(rongcloud::router(chat.clone(), Arc::clone(config), web.clone()));
+    }
     router
 }
 
 /// Each enabled endpoint with the rights it cannot work without, and those it does less without.
 pub fn needs(config: &Config) -> Vec<(String, &'static [Right], &'static [Right])> {
     type Needs = &'static [(&'static str, &'static [Right], &'static [Right])];
-    let apis: [(bool, &str, Needs); 3] = [
+    let apis: [(bool, &str, Needs); 4] = [
         (config.qtalk.enabled, "qtalk", qtalk::needs::NEEDS),
         (config.maxleap.enabled, "maxleap", maxleap::needs::NEEDS),
         (config.xuanxuan.enabled, "xuanxuan", xuanxuan::needs::NEEDS),
+        (config.rongcloud.enabled, "rongcloud", rongcloud::needs::NEEDS),
     ];
     let enabled = apis.into_iter().filter(|(enabled, _, _)| *enabled);
     enabled

@@ -47,6 +47,7 @@ fn new_group(owner: &Account, members: &[&Account], name: &str) -> NewGroup {
         members: people(members),
         name: name.to_owned(),
         note: None,
+        avatar: None,
     }
 }
 
@@ -288,7 +289,15 @@ async fn finds_each_of_many_rooms(server: Server) {
     for some in rooms.chunks(10) {
         let make = |room: &BareJid| {
             let (room, name) = (room.clone(), room.to_string());
-            let new = NewGroup { room, kind: GroupKind::Room, owner: None, members: Vec::new(), name, note: None };
+            let new = NewGroup {
+                room,
+                kind: GroupKind::Room,
+                owner: None,
+                members: Vec::new(),
+                name,
+                note: None,
+                avatar: None,
+            };
             async move { verbs.make(&new).await }
         };
         for made in futures::future::join_all(some.iter().map(make)).await {

@@ -75,6 +75,7 @@ async fn deletes_idle_passengers(server: Server) {
                 members,
                 name: String::new(),
                 note: None,
+                avatar: None,
             };
             chat.make_group(&call(), realm, &group).await.expect("a group");
             // ejabberd counts the making of an account as its first use; both count in seconds.

@@ -6,6 +6,7 @@ mod look;
 mod names;
 mod owned;
 
+use bytes::Bytes;
 use jid::BareJid;
 use serde_json::{Map, Value};
 
@@ -62,6 +63,8 @@ pub struct NewGroup {
     pub name: String,
     /// What an API notes of it from the start, by the API's name.
     pub note: Option<(&'static str, Value)>,
+    /// Its picture, which is small: media type and content.
+    pub avatar: Option<(&'static str, Bytes)>,
 }
 
 /// A group or room, as it is.

@@ -28,7 +28,7 @@ impl Chat {
 }
 
 impl Core {
-    async fn set_room_avatar(
+    pub(super) async fn set_room_avatar(
         &self,
         call: &Call,
         room: &BareJid,

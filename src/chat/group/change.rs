@@ -51,6 +51,10 @@ impl Core {
             let name = Map::from_iter([(NAME.to_owned(), Value::from(new.name.as_str()))]);
             self.merge_attributes(call, realm, &subject, &name).await?;
         }
+        if let Some((content_type, image)) = &new.avatar {
+            // A server whose rooms have no vCards shows none: that is no reason to have no group.
+            self.set_room_avatar(call, &new.room, content_type, image).await?;
+        }
         let members: Vec<BareJid> =
             new.members.iter().filter(|member| Some(*member) != new.owner.as_ref()).cloned().collect();
         let outcomes = self.add_members(call, &new.room, new.owner.as_ref(), &members).await?;

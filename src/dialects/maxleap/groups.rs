@@ -40,7 +40,7 @@ async fn create(
     let everybody: Vec<BareJid> = owner.iter().chain(&members).cloned().collect();
     must_exist(cx, &everybody).await?;
     let id = format!("{:032x}", rand::random::<u128>());
-    let new = NewGroup { room: cx.room(&id)?, kind, owner, members, name, note: None };
+    let new = NewGroup { room: cx.room(&id)?, kind, owner, members, name, note: None, avatar: None };
     cx.chat.make_group(cx.call, &cx.app.realm, &new).await?;
     Ok(Reply::Json(StatusCode::CREATED, Value::String(id)))
 }

@@ -1,0 +1,145 @@
+//! What every endpoint is given: the verbs, the call, who calls; and its ids as addresses.
+
+use axum::http::{StatusCode, Uri};
+use jid::BareJid;
+use serde_json::{Map, Value, json};
+
+use super::error::{Failure, INACTIVE};
+use crate::chat::group::{Group, GroupKind};
+use crate::chat::turns::{Turn, Turns};
+use crate::chat::{Call, Chat, ChatError, Realm};
+use crate::config::rongcloud::Rongcloud;
+
+/// The note of a group that holds its code and the URL of its cover. A room without it is none of this API's.
+pub const NOTE: &str = "rongcloud";
+
+/// One call.
+pub struct Context<'a> {
+    /// The verbs.
+    pub chat: &'a Chat,
+    /// Request id and deadline.
+    pub call: &'a Call,
+    /// The section.
+    pub config: &'a Rongcloud,
+    /// The hosts.
+    pub realm: &'a Realm,
+    /// What is being changed.
+    pub turns: &'a Turns,
+    /// The gateway's URL as the caller sees it.
+    pub origin: &'a str,
+    /// What he asks for.
+    pub uri: &'a Uri,
+}
+
+/// A group of this API.
+pub struct Known {
+    /// Its id.
+    pub id: u64,
+    /// What it is.
+    pub group: Group,
+}
+
+impl Known {
+    /// The number with which people join face to face; empty where they cannot.
+    pub fn code(&self) -> &str {
+        self.noted("code")
+    }
+
+    /// As callers see it; the code only if they may.
+    pub fn shown(&self, config: &Rongcloud, with_code: bool) -> Value {
+        let name = self.group.attributes.get("name").and_then(Value::as_str).unwrap_or_default();
+        let code = if with_code { self.code() } else { "" };
+        card(config, self.id, name, code, self.noted("cover"))
+    }
+
+    fn noted(&self, key: &str) -> &str {
+        let note = self.group.notes.get(NOTE);
+        note.and_then(|note| note.get(key)).and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
+/// A group as callers see it.
+pub fn card(config: &Rongcloud, id: u64, name: &str, code: &str, cover: &str) -> Value {
+    let cover = if cover.is_empty() { &config.default_cover } else { cover };
+    json!({ "id": id, "name": name, "code": code, "cover": cover })
+}
+
+/// What is noted of a new group.
+pub fn note(code: &str, cover: &str) -> Value {
+    Value::Object(Map::from_iter([("code".to_owned(), code.into()), ("cover".to_owned(), cover.into())]))
+}
+
+/// The id that a localpart or a part of a path is; `None` for what is none.
+pub fn id(text: &str) -> Option<u64> {
+    let id: u64 = text.parse().ok()?;
+    // "+1" and "01" are no other names of 1.
+    (id.to_string() == text).then_some(id)
+}
+
+impl Context<'_> {
+    /// The address of the group with this id.
+    ///
+    /// # Errors
+    /// 404 for one that no group can have.
+    pub fn room(&self, id: u64) -> Result<BareJid, Failure> {
+        self.chat.addresses().room_at(&id.to_string(), &self.realm.rooms).map_err(|_| Failure::not_found())
+    }
+
+    /// The group with the id in a path.
+    ///
+    /// # Errors
+    /// 404 where there is none.
+    pub async fn group(&self, text: &str) -> Result<Known, Failure> {
+        let id = id(text).ok_or_else(Failure::not_found)?;
+        let room = self.room(id)?;
+        let group = self.chat.group(self.call, self.realm, &room, GroupKind::Group).await?;
+        if group.notes.contains_key(NOTE) { Ok(Known { id, group }) } else { Err(Failure::not_found()) }
+    }
+
+    /// Several groups, in their order, without those that have gone since they were listed.
+    ///
+    /// # Errors
+    /// What the server refuses.
+    pub async fn groups(&self, ids: &[u64]) -> Result<Vec<Known>, Failure> {
+        let rooms: Vec<BareJid> = ids.iter().map(|id| self.room(*id)).collect::<Result<_, _>>()?;
+        let groups = self.chat.groups(self.call, self.realm, &rooms, GroupKind::Group).await;
+        let mut known = Vec::with_capacity(groups.len());
+        for (id, group) in ids.iter().zip(groups) {
+            match group {
+                Ok(group) if group.notes.contains_key(NOTE) => known.push(Known { id: *id, group }),
+                Ok(_) | Err(ChatError::UnknownRoom(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(known)
+    }
+
+    /// Fails where the user has no account any more.
+    ///
+    /// # Errors
+    /// 403.
+    pub async fn must_exist(&self, user: &BareJid) -> Result<(), Failure> {
+        let exists = self.chat.accounts_exist(self.call, std::slice::from_ref(user)).await.pop();
+        match exists {
+            Some(Ok(true)) => Ok(()),
+            Some(Err(error)) => Err(error.into()),
+            Some(Ok(false)) | None => Err(Failure { outcome: "unknown_user", ..Failure::forbidden(INACTIVE) }),
+        }
+    }
+
+    /// Waits until no other call changes the group.
+    ///
+    /// # Errors
+    /// 503 when that is not within the call's time.
+    pub async fn turn(&self, room: &BareJid) -> Result<Turn, Failure> {
+        self.turns.take(room.to_string(), self.call.deadline).await.ok_or_else(|| {
+            let english = "Other calls are changing the same group: nothing was done.";
+            Failure::told(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "该群组正在被其他请求修改，未做任何更改。",
+                english,
+            )
+        })
+    }
+}

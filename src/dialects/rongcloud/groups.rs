@@ -1,0 +1,127 @@
+//! Groups: made, listed, looked at, dismissed.
+
+use std::io::Write;
+
+use axum::http::StatusCode;
+use jid::BareJid;
+
+use super::context::{Context, NOTE, card, id, note};
+use super::error::Failure;
+use super::page::Page;
+use super::routes::Asked;
+use super::wire::{Form, Reply, Upload};
+use crate::chat::ChatError;
+use crate::chat::file::{Content, NewFile};
+use crate::chat::group::{GroupKind, NewGroup};
+use crate::chat::image::{self, Image, ImageError, Thumbnail};
+use crate::chat::room::Affiliation;
+use crate::chat::serial::serial;
+
+/// Longest name, in characters, as in the original.
+const NAME: usize = 100;
+/// Longest code.
+const CODE: usize = 32;
+/// Ids that are tried for a new group: another gateway may have taken the same one in the same millisecond.
+const TRIES: usize = 4;
+
+/// POST `/group/`: the caller becomes owner and member.
+///
+/// # Errors
+/// 400 for a name, code or cover that is none.
+pub async fn create(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure> {
+    let form = Form::read(asked.request).await?;
+    let name = form.required("name", NAME)?;
+    let code = form.text("code", CODE)?.unwrap_or_default();
+    let (cover, avatar) = match form.file("cover", cx.config.cover_bytes)? {
+        Some(file) => {
+            let (url, small) = store(cx, file).await?;
+            (url, Some((small.content_type, small.bytes)))
+        }
+        None => (String::new(), None),
+    };
+    let mut tries = 1;
+    loop {
+        let id = serial();
+        let new = NewGroup {
+            room: cx.room(id)?,
+            kind: GroupKind::Group,
+            owner: Some(asked.user.clone()),
+            members: Vec::new(),
+            name: name.clone(),
+            note: Some((NOTE, note(&code, &cover))),
+            avatar: avatar.clone(),
+        };
+        match cx.chat.make_group(cx.call, cx.realm, &new).await {
+            Ok(()) => return Ok(Reply(StatusCode::CREATED, card(cx.config, id, &name, &code, &cover))),
+            Err(ChatError::RoomExists(_)) if tries < TRIES => tries += 1,
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Stores a cover, and makes it small.
+async fn store(cx: &Context<'_>, file: &Upload) -> Result<(String, Thumbnail), Failure> {
+    let content = file.content.clone();
+    let on_disk = tokio::task::spawn_blocking(move || {
+        let mut file = tempfile::tempfile()?;
+        file.write_all(&content).map(|()| file)
+    });
+    let on_disk = on_disk.await.map_err(std::io::Error::from).flatten().map_err(|error| {
+        tracing::error!(%error, "a cover cannot be held on disk");
+        ChatError::Storage("the gateway cannot hold the file".to_owned())
+    })?;
+    let looked = image::look(&on_disk, cx.config.cover_pixels, cx.call.deadline).await;
+    let Image { content_type, ending, thumbnail } = looked.map_err(unreadable)?;
+    let name = if file.name.contains('.') { file.name.clone() } else { format!("{}.{ending}", file.name) };
+    let new = NewFile { name, content_type: content_type.to_owned(), content: Content::Memory(file.content.clone()) };
+    Ok((cx.chat.upload(cx.call, cx.realm, &new).await?, thumbnail))
+}
+
+fn unreadable(error: ImageError) -> Failure {
+    if let ImageError::Failed(_) = error {
+        return Failure::told(StatusCode::SERVICE_UNAVAILABLE, "unavailable", error.to_string(), error.to_string());
+    }
+    let chinese = format!("请上传有效图片。您上传的该文件不是图片或者图片已经损坏（{error}）。");
+    let english =
+        format!("Upload a valid image. The file you uploaded was either not an image or a corrupted image ({error}).");
+    Failure::field("cover", (chinese, english))
+}
+
+/// GET `/group/`: those that the caller owns, in the order in which they were made.
+///
+/// # Errors
+/// 404 for a page that there is not.
+pub async fn list(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure> {
+    let owned = cx.chat.owned_rooms(cx.call, cx.realm, asked.user, |local| id(local).is_some()).await?;
+    let mut ids: Vec<u64> = owned.iter().filter_map(|room| id(room.node()?.as_str())).collect();
+    ids.sort_unstable();
+    let page = Page::of(cx.uri, ids.len())?;
+    let groups = cx.groups(ids.get(page.places()).unwrap_or_default()).await?;
+    let results = groups.iter().map(|group| group.shown(cx.config, true)).collect();
+    Ok(Reply::ok(page.body(cx.origin, cx.uri, results)))
+}
+
+/// GET `/retrieve/<id>/`, for anybody; the code, with which one joins, for members.
+///
+/// # Errors
+/// 404 where there is no such group.
+pub async fn retrieve(cx: &Context<'_>, user: Option<&BareJid>, id: &str) -> Result<Reply, Failure> {
+    let known = cx.group(id).await?;
+    let member = user.is_some_and(|user| known.group.members.contains(user));
+    Ok(Reply::ok(known.shown(cx.config, member)))
+}
+
+/// GET or POST `/group/<id>/dismiss/`, for owners.
+///
+/// # Errors
+/// 404, 403.
+pub async fn dismiss(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure> {
+    let known = cx.group(asked.id).await?;
+    let room = &known.group.room;
+    let _turn = cx.turn(room).await?;
+    if cx.chat.affiliation(cx.call, room, asked.user).await? != Affiliation::Owner {
+        return Err(Failure::denied());
+    }
+    cx.chat.destroy_group(cx.call, cx.realm, room).await?;
+    Ok(Reply::done())
+}

@@ -1,0 +1,118 @@
+//! Coming into a group: brought in by a member, or face to face by its code.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use jid::BareJid;
+use serde_json::json;
+use subtle::ConstantTimeEq;
+
+use super::context::{Context, Known};
+use super::error::Failure;
+use super::routes::Asked;
+use super::wire::{Form, Reply};
+use crate::http::limiter::Attempts;
+
+/// Wrong codes of one user for one group before he has to wait.
+const OF_USER: u32 = 5;
+/// Wrong codes for one group, whoever guesses.
+const OF_GROUP: u32 = 50;
+/// How long they count.
+const WINDOW: Duration = Duration::from_secs(300);
+/// Subjects whose guesses are remembered.
+const REMEMBERED: usize = 100_000;
+/// Longest code or id that is looked at, in characters.
+const LONGEST: usize = 64;
+
+/// The latest wrong codes.
+pub struct Guesses {
+    users: Attempts<(BareJid, u64)>,
+    groups: Attempts<u64>,
+}
+
+impl Default for Guesses {
+    fn default() -> Self {
+        Self { users: Attempts::new(OF_USER, WINDOW, REMEMBERED), groups: Attempts::new(OF_GROUP, WINDOW, REMEMBERED) }
+    }
+}
+
+/// POST `/group/<id>/join/`: a member brings in the user with the id `userid`.
+///
+/// # Errors
+/// 404, 403 for one who is no member, 400 for a `userid` that nobody has.
+pub async fn join(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure> {
+    let given = Form::read(asked.request).await?.required("userid", LONGEST)?;
+    let number: u64 = given
+        .parse()
+        .map_err(|_| Failure::field("userid", ("请填写合法的整数值。", "A valid integer is required.")))?;
+    let known = cx.group(asked.id).await?;
+    let _turn = cx.turn(&known.group.room).await?;
+    if !known.group.members.contains(asked.user) {
+        return Err(Failure::denied());
+    }
+    let friend = cx.chat.user_of_number(cx.call, cx.realm, number).await?;
+    let friend = friend.ok_or_else(|| nobody(&given))?;
+    let added = async {
+        let stranger = cx.config.friends_only
+            && friend != *asked.user
+            && cx.chat.friendship(cx.call, cx.realm, asked.user, &friend).await?.is_none();
+        if stranger {
+            let text = ("只能邀请您的好友。", "Only those on your contact list can be brought in.");
+            return Err(Failure::forbidden(text));
+        }
+        add(cx, &known, Some(asked.user), &friend).await
+    };
+    // Deleted since he was given his number.
+    let gone = |failure: Failure| if failure.outcome == "unknown_user" { nobody(&given) } else { failure };
+    added.await.map_err(gone)?;
+    Ok(Reply::ok(json!({ "userid": given })))
+}
+
+/// POST `/group/<id>/invite/`: the caller joins with the group's `code`.
+///
+/// # Errors
+/// 404, 403 where the group has no code, 400 for a wrong one, 429 after too many.
+pub async fn invite(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure> {
+    let code = Form::read(asked.request).await?.required("code", LONGEST)?;
+    let known = cx.group(asked.id).await?;
+    let _turn = cx.turn(&known.group.room).await?;
+    if known.group.members.contains(asked.user) {
+        return Ok(Reply::done());
+    }
+    if known.code().is_empty() {
+        let text = ("该群组不能面对面加入。", "This group cannot be joined face to face.");
+        return Err(Failure::forbidden(text));
+    }
+    let (subject, group) = ((asked.user.clone(), known.id), known.id);
+    asked.guesses.groups.begin(&group).map_err(Failure::throttled)?;
+    asked.guesses.users.begin(&subject).map_err(Failure::throttled)?;
+    if !bool::from(code.as_bytes().ct_eq(known.code().as_bytes())) {
+        return Err(Failure::field("code", ("号码错误。", "Wrong code.")));
+    }
+    asked.guesses.users.succeeded(&subject);
+    asked.guesses.groups.withdrawn(&group);
+    add(cx, &known, None, asked.user).await?;
+    Ok(Reply::done())
+}
+
+/// Adds a member, if he is none yet.
+async fn add(cx: &Context<'_>, known: &Known, by: Option<&BareJid>, user: &BareJid) -> Result<(), Failure> {
+    let members = &known.group.members;
+    if members.contains(user) {
+        return Ok(());
+    }
+    if members.len() >= cx.config.group_members {
+        let most = cx.config.group_members;
+        let (chinese, english) =
+            (format!("群组人数已达上限 {most}。"), format!("The group has {most} members, the most it may."));
+        return Err(Failure::told(StatusCode::FORBIDDEN, "full", chinese, english));
+    }
+    let outcomes = cx.chat.add_members(cx.call, &known.group.room, by, std::slice::from_ref(user)).await?;
+    Ok(outcomes.into_iter().try_for_each(|outcome| outcome.result)?)
+}
+
+fn nobody(given: &str) -> Failure {
+    let words =
+        (format!("无效的主键 “{given}” － 对象不存在。"), format!("Invalid pk \"{given}\" - object does not exist."));
+    Failure::field("userid", words)
+}

@@ -1,0 +1,108 @@
+//! `POST /api/auth/login/`: the XMPP name and password, for a token.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::http::StatusCode;
+use jid::BareJid;
+use serde_json::json;
+
+use super::context::Context;
+use super::error::{Failure, REQUIRED};
+use super::tokens::Tokens;
+use super::wire::{Form, Reply};
+use crate::chat::error::Kind;
+use crate::http::limiter::Attempts;
+
+/// Failed attempts for one user from one address before that pair has to wait.
+const OF_USER: u32 = 10;
+/// Failed attempts from one address, whatever the users.
+const OF_ADDRESS: u32 = 100;
+/// How long they count.
+const WINDOW: Duration = Duration::from_secs(60);
+/// Subjects whose failures are remembered.
+const REMEMBERED: usize = 100_000;
+/// Longest name, in characters.
+const NAME: usize = 1024;
+
+/// The latest failures.
+pub struct Login {
+    users: Attempts<(BareJid, IpAddr)>,
+    addresses: Attempts<IpAddr>,
+}
+
+impl Default for Login {
+    fn default() -> Self {
+        Self {
+            users: Attempts::new(OF_USER, WINDOW, REMEMBERED),
+            addresses: Attempts::new(OF_ADDRESS, WINDOW, REMEMBERED),
+        }
+    }
+}
+
+/// Answers `{"key": token}`. The name is a localpart, or a whole address of the domain.
+///
+/// # Errors
+/// 400 for a wrong name or password, 429 after too many.
+pub async fn log_in(
+    cx: &Context<'_>,
+    login: &Login,
+    tokens: &Tokens,
+    from: IpAddr,
+    request: Request,
+) -> Result<Reply, Failure> {
+    let form = Form::read(request).await?;
+    let name = form.required("username", NAME)?;
+    let password = form.secret("password").filter(|password| !password.is_empty());
+    let password = password.ok_or_else(|| Failure::field("password", REQUIRED))?;
+    let user = user(cx, &name).ok_or_else(refused)?;
+
+    let subject = (user, from);
+    login.addresses.begin(&from).map_err(Failure::throttled)?;
+    login.users.begin(&subject).map_err(Failure::throttled)?;
+    let proven = cx.chat.check_password(cx.call, &subject.0, password).await;
+    match proven {
+        Ok(true) => {
+            login.users.succeeded(&subject);
+            login.addresses.withdrawn(&from);
+            let key = tokens.sign(&subject.0).ok_or_else(|| {
+                let text = ("没有签名密钥。", "There is no key to sign with.");
+                Failure::told(StatusCode::INTERNAL_SERVER_ERROR, "missing_right", text.0, text.1)
+            })?;
+            Ok(Reply::ok(json!({ "key": key })))
+        }
+        Ok(false) => Err(refused()),
+        Err(error) => match error.kind() {
+            Kind::UnknownUser | Kind::Address | Kind::Xml => Err(refused()),
+            // Nothing has been judged.
+            kind => {
+                login.users.withdrawn(&subject);
+                login.addresses.withdrawn(&from);
+                let failure = Failure::from(error);
+                Err(match kind {
+                    Kind::ClientPort => {
+                        Failure { status: StatusCode::SERVICE_UNAVAILABLE, outcome: "unavailable", ..failure }
+                    }
+                    _ => failure,
+                })
+            }
+        },
+    }
+}
+
+fn user(cx: &Context<'_>, name: &str) -> Option<BareJid> {
+    let local = match name.split_once('@') {
+        Some((local, domain)) => BareJid::new(&format!("x@{domain}"))
+            .is_ok_and(|given| given.domain().as_str() == cx.realm.domain)
+            .then_some(local)?,
+        None => name,
+    };
+    cx.chat.addresses().user_at(local, &cx.realm.domain).ok()
+}
+
+/// The same for a name that nobody has and for a wrong password.
+fn refused() -> Failure {
+    let text = ("无法使用提供的认证信息登录。", "Unable to log in with provided credentials.");
+    Failure::told(StatusCode::BAD_REQUEST, "wrong_password", text.0, text.1)
+}

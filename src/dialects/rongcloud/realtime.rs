@@ -1,0 +1,30 @@
+//! `GET /api/im/token/`: what a realtime client logs in to XMPP with, and where.
+
+use std::time::Duration;
+
+use secrecy::ExposeSecret as _;
+use serde_json::json;
+
+use super::context::Context;
+use super::error::Failure;
+use super::routes::Asked;
+use super::wire::Reply;
+
+/// `key` is the credential. Beside it: the SASL mechanism that takes it, the user's JID, where his server is, as far as
+/// that is configured, and for how many seconds the key is good.
+///
+/// # Errors
+/// 502 that names what the XMPP server lacks.
+pub async fn token(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure> {
+    let life = Duration::from_secs(cx.config.realtime_seconds);
+    let token = cx.chat.login_token(cx.call, asked.user, life).await?;
+    Ok(Reply::ok(json!({
+        "key": token.key.expose_secret(),
+        "mechanism": token.mechanism,
+        "jid": asked.user.as_str(),
+        "domain": cx.realm.domain,
+        "address": cx.config.client_address,
+        "websocket": cx.config.websocket_url,
+        "expires_in": token.expires_in,
+    })))
+}

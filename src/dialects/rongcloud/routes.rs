@@ -1,0 +1,215 @@
+//! The table of endpoints, and the way of every call from bytes to reply.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{RawPathParams, Request, State};
+use axum::http::{HeaderName, StatusCode};
+use axum::middleware::from_fn;
+use axum::response::IntoResponse;
+use axum::routing::{MethodFilter, any, on};
+use jid::BareJid;
+
+use super::auth::{self, Users};
+use super::context::Context;
+use super::error::{Failure, refusal, speak};
+use super::joining::Guesses;
+use super::login::Login;
+use super::tokens::Tokens;
+use super::wire::Reply;
+use super::{groups, joining, login, members, realtime};
+use crate::chat::turns::Turns;
+use crate::chat::{Call, Chat, Realm};
+use crate::config::Config;
+use crate::http::access::{Access, Caller};
+use crate::http::call::{CallOf, REQUEST_ID};
+use crate::http::dialect::Dialect;
+use crate::http::origin::origin;
+use crate::http::{Web, cors};
+
+/// The headers that scripts in a browser may read, beside those that they always may.
+const EXPOSED: [HeaderName; 2] = [REQUEST_ID, HeaderName::from_static("retry-after")];
+
+const GET: MethodFilter = MethodFilter::GET;
+const POST: MethodFilter = MethodFilter::POST;
+
+/// What changes something and is a GET in the contract.
+const EITHER: MethodFilter = GET.or(POST);
+
+/// What the handlers share.
+#[derive(Clone)]
+pub struct Rongcloud {
+    pub(super) chat: Chat,
+    config: Arc<Config>,
+    web: Web,
+    /// `None` where the verbs would have refused to start.
+    realm: Option<Realm>,
+    tokens: Arc<Tokens>,
+    turns: Arc<Turns>,
+    login: Arc<Login>,
+    guesses: Arc<Guesses>,
+}
+
+/// What an endpoint for logged-in users is given beside its context.
+pub struct Asked<'a> {
+    /// Who calls. He has an account.
+    pub user: &'a BareJid,
+    /// The id in the path, empty where the route has none.
+    pub id: &'a str,
+    /// The request.
+    pub request: Request,
+    /// Codes that were guessed.
+    pub guesses: &'a Guesses,
+}
+
+/// What an endpoint will answer.
+type Answer<'a> = Pin<Box<dyn Future<Output = Result<Reply, Failure>> + Send + 'a>>;
+
+/// An endpoint for logged-in users.
+type Run = for<'a> fn(&'a Context<'a>, Asked<'a>) -> Answer<'a>;
+
+macro_rules! run {
+    ($endpoint:path) => {
+        |context, asked| Box::pin($endpoint(context, asked))
+    };
+}
+
+/// The routes under construction.
+struct Table<'a> {
+    dialect: Dialect<Rongcloud>,
+    prefix: &'a str,
+}
+
+/// The API's routes.
+pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> Router {
+    let settings = &config.rongcloud;
+    let realm = chat.addresses().realm(&settings.hosts()).ok();
+    let domain = realm.as_ref().map(|realm| realm.domain.clone()).unwrap_or_default();
+    let tokens = Arc::new(Tokens::new(settings, &domain));
+    let access = Access::own(Users::new(Arc::clone(&tokens)), &settings.allow);
+    let table = Table { dialect: web.dialect("rongcloud", refusal, access), prefix: &settings.prefix };
+    let table = table
+        .on("token", GET, "/api/im/token", run!(realtime::token))
+        .on("group_create", POST, "/api/im/group", run!(groups::create))
+        .on("groups", GET, "/api/im/group", run!(groups::list))
+        .on("group_join", POST, "/api/im/group/{id}/join", run!(joining::join))
+        .on("group_invite", POST, "/api/im/group/{id}/invite", run!(joining::invite))
+        .on("group_quit", EITHER, "/api/im/group/{id}/quit", run!(members::quit))
+        .on("group_users", GET, "/api/im/group/{id}/users", run!(members::users))
+        .on("group_dismiss", EITHER, "/api/im/group/{id}/dismiss", run!(groups::dismiss));
+    let Table { dialect, prefix } = table;
+    let path = |path: &str| format!("{prefix}{path}");
+    let nothing = || any(async || Failure::not_found());
+    let dialect = dialect
+        .open_route("group", &path("/api/im/retrieve/{id}"), on(GET, retrieve))
+        .open_route("avatar", &path("/api/im/avatar/{id}/{sha256}"), on(GET, members::avatar))
+        .open_route("login", &path("/api/auth/login"), on(POST, log_in))
+        .open_route("unknown", &path("/api/im/{*rest}"), nothing())
+        .open_route("unknown", &path("/api/auth/{*rest}"), nothing());
+    let cors = cors::layer(&settings.cors_origins, &EXPOSED);
+    let state = Rongcloud {
+        chat,
+        config,
+        web,
+        realm,
+        tokens,
+        turns: Arc::default(),
+        login: Arc::default(),
+        guesses: Arc::default(),
+    };
+    let router = dialect.finish(state).layer(from_fn(speak));
+    match cors {
+        Some(cors) => router.layer(cors),
+        None => router,
+    }
+}
+
+impl Table<'_> {
+    fn on(self, name: &'static str, methods: MethodFilter, path: &str, run: Run) -> Self {
+        let call = move |state: State<Rongcloud>, call, caller, path, request| async move {
+            state.0.answer(run, call, caller, path, request).await.into_response()
+        };
+        let path = format!("{}{path}", self.prefix);
+        // Who merely looks changes nothing.
+        let head = if methods == EITHER { MethodFilter::HEAD } else { MethodFilter::OPTIONS };
+        let handlers = on(methods, call).on(head, async || StatusCode::METHOD_NOT_ALLOWED);
+        Self { dialect: self.dialect.route(name, &path, handlers), prefix: self.prefix }
+    }
+}
+
+impl Rongcloud {
+    /// The hosts.
+    pub(super) fn realm(&self) -> Option<&Realm> {
+        self.realm.as_ref()
+    }
+
+    async fn answer(
+        &self,
+        run: Run,
+        CallOf(call): CallOf,
+        caller: Caller,
+        path: Result<RawPathParams, RawPathParamsRejection>,
+        request: Request,
+    ) -> Result<Reply, Failure> {
+        let user = caller.name.as_deref().and_then(|name| BareJid::new(name).ok());
+        let user = user.ok_or_else(Failure::denied)?;
+        let id = first(path);
+        let (request, (origin, uri)) = self.seen(request);
+        let context = self.context(&call, &origin, &uri)?;
+        context.must_exist(&user).await?;
+        run(&context, Asked { user: &user, id: &id, request, guesses: &self.guesses }).await
+    }
+
+    /// The gateway's URL as the caller sees it, and what he asks for.
+    fn seen(&self, request: Request) -> (Request, (String, axum::http::Uri)) {
+        let (parts, body) = request.into_parts();
+        let seen = (origin(self.web.config(), &parts), parts.uri.clone());
+        (Request::from_parts(parts, body), seen)
+    }
+
+    fn context<'a>(
+        &'a self,
+        call: &'a Call,
+        origin: &'a str,
+        uri: &'a axum::http::Uri,
+    ) -> Result<Context<'a>, Failure> {
+        let realm = self.realm.as_ref().ok_or_else(|| {
+            let text = ("网关的域名配置错误。", "The gateway's hosts are wrong.");
+            Failure::told(StatusCode::INTERNAL_SERVER_ERROR, "missing_right", text.0, text.1)
+        })?;
+        let config = &self.config.rongcloud;
+        Ok(Context { chat: &self.chat, call, config, realm, turns: &self.turns, origin, uri })
+    }
+}
+
+/// The one parameter of a path; one that is not UTF-8 is no id.
+fn first(path: Result<RawPathParams, RawPathParamsRejection>) -> String {
+    let path = path.ok();
+    path.and_then(|path| path.iter().next().map(|(_, part)| part.to_owned())).unwrap_or_default()
+}
+
+/// For anybody: a group, and its code for its members.
+async fn retrieve(
+    State(state): State<Rongcloud>,
+    CallOf(call): CallOf,
+    path: Result<RawPathParams, RawPathParamsRejection>,
+    request: Request,
+) -> Result<Reply, Failure> {
+    let user = auth::known(&state.tokens, request.headers())?;
+    let (_, (origin, uri)) = state.seen(request);
+    groups::retrieve(&state.context(&call, &origin, &uri)?, user.as_ref(), &first(path)).await
+}
+
+async fn log_in(
+    State(state): State<Rongcloud>,
+    CallOf(call): CallOf,
+    caller: Caller,
+    request: Request,
+) -> Result<Reply, Failure> {
+    let (request, (origin, uri)) = state.seen(request);
+    let context = state.context(&call, &origin, &uri)?;
+    login::log_in(&context, &state.login, &state.tokens, caller.addr, request).await
+}
