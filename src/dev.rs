@@ -3,6 +3,7 @@
 
 mod ejabberd;
 mod error;
+mod gateway;
 mod guard;
 mod logs;
 mod place;

@@ -123,7 +123,7 @@ fn the_calls_that_dev_prints_work_as_they_are_printed() {
         let mut text = BufReader::new(dev.stdout.take().unwrap()).lines().map_while(Result::ok);
         let lines: Vec<String> = text.by_ref().take_while(|line| !line.starts_with("Ctrl-C")).collect();
         let calls: Vec<&str> = lines.iter().filter_map(|line| line.trim_start().strip_prefix("curl ")).collect();
-        assert_eq!(calls.len(), 12, "{lines:#?}");
+        assert_eq!(calls.len(), 15, "{lines:#?}");
         let answers = calls.iter().map(|call| {
             let output = Command::new("sh").args(["-c", &format!("curl -fsS {call}")]).output().unwrap();
             (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
@@ -136,5 +136,6 @@ fn the_calls_that_dev_prints_work_as_they_are_printed() {
         }
         assert!(answers[3].1.contains("bob") && answers[7].1.contains(r#""friends":["bob"]"#), "{answers:?}");
         assert!(answers[9].1.contains("x-xmpp-password: "), "{answers:?}");
+        assert!(answers[12].1.starts_with(r#"{"key":"#) && answers[14].1.contains(r#""count":1"#), "{answers:?}");
     }
 }

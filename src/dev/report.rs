@@ -3,11 +3,13 @@
 use std::fmt::Write;
 use std::net::SocketAddr;
 
+use jid::BareJid;
 use md5::{Digest as _, Md5};
 use serde_json::{Value, json};
 
 use super::rig::Rig;
 use super::settings::{COMPONENT, DOMAIN, ROOMS};
+use crate::dialects::rongcloud::tokens::Tokens;
 
 /// One line. The sections of APIs that this gateway does not serve are empty.
 pub(super) fn json(rig: &Rig, http: SocketAddr) -> Value {
@@ -24,7 +26,7 @@ pub(super) fn json(rig: &Rig, http: SocketAddr) -> Value {
         "pid": rig.pid(),
         "maxleap": { "appId": rig.maxleap().0, "key": rig.maxleap().1 },
         "xuanxuan": { "code": rig.xuanxuan().0, "key": rig.xuanxuan().1 },
-        "rongcloud": {},
+        "rongcloud": { "kid": rig.rongcloud().0, "key": rig.rongcloud().1 },
     })
 }
 
@@ -76,9 +78,25 @@ pub(super) fn text(rig: &Rig, http: SocketAddr) -> String {
     for method in ["getChatGroups", "getChatUsers"] {
         line(signed(rig, http, method));
     }
+    line("\nalice's token for the API of RongCloud-backed groups, a group of hers by it, and her groups:\n".to_owned());
+    let login = rig.users().iter().find(|(user, _)| *user == "alice").map(|(user, password)| {
+        let body = json!({ "username": user, "password": password });
+        format!("    curl -H 'Content-Type: application/json' -d '{body}' http://{http}/api/auth/login/")
+    });
+    login.into_iter().for_each(&mut line);
+    for data in ["-d name=Lobby -d code=1234 ", ""] {
+        let token = token(rig).unwrap_or_default();
+        line(format!("    curl {data}-H 'Authorization: Token {token}' http://{http}/api/im/group/"));
+    }
     line(String::new());
     line("Ctrl-C stops everything.".to_owned());
     text
+}
+
+/// alice's token for the API of RongCloud-backed groups.
+fn token(rig: &Rig) -> Option<String> {
+    let config = rig.gateway_config().rongcloud;
+    Tokens::new(&config, DOMAIN).sign(&BareJid::new(&format!("alice@{DOMAIN}")).ok()?)
 }
 
 /// A curl line of Xuanxuan's API, with its signature.

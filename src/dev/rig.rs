@@ -14,15 +14,9 @@ use parking_lot::Mutex;
 use super::error::DevError;
 use super::guard::Guard;
 use super::place::Place;
-use super::settings::{COMPONENT, DOMAIN, MAXLEAP_APP, ROOMS, Settings, USERS, XUANXUAN_CODE, random};
+use super::settings::{COMPONENT, DOMAIN, ROOMS, Settings, USERS, random};
 use super::{ejabberd, logs, ports, prosody};
-use crate::config::Config;
-use crate::config::access::Auth;
-use crate::config::c2s::Tls;
-use crate::config::maxleap::App;
-use crate::config::secret::Secret;
 use crate::config::sessions::Grant;
-use crate::config::xuanxuan::Entry;
 
 /// Longest wait for a server to answer on its ports; a loaded machine needs several seconds.
 const START: Duration = Duration::from_secs(60);
@@ -70,7 +64,7 @@ pub struct RigOptions {
 pub struct Rig {
     product: Product,
     place: Place,
-    settings: Settings,
+    pub(super) settings: Settings,
     users: BTreeMap<String, String>,
     state: Mutex<State>,
 }
@@ -300,11 +294,6 @@ impl Rig {
         &self.users
     }
 
-    /// The app that may call the MaxLeap API: its id and its key.
-    pub fn maxleap(&self) -> (&'static str, &str) {
-        (MAXLEAP_APP, &self.settings.maxleap_key)
-    }
-
     /// Where clients log in over WebSocket (RFC 7395).
     pub fn websocket(&self) -> String {
         let path = match self.product {
@@ -312,11 +301,6 @@ impl Rig {
             Product::Prosody => "xmpp-websocket",
         };
         format!("ws://{}/{path}", self.settings.upload)
-    }
-
-    /// The application that may call the API of Xuanxuan: its code and its key.
-    pub fn xuanxuan(&self) -> (&'static str, &str) {
-        (XUANXUAN_CODE, &self.settings.xuanxuan_key)
     }
 
     /// Base URL of ejabberd's HTTP API.
@@ -332,36 +316,6 @@ impl Rig {
     /// The folder with data and logs.
     pub fn dir(&self) -> &Path {
         self.place.dir()
-    }
-
-    /// A gateway's configuration that fits this server: any free loopback port, the qtalk API open to loopback.
-    pub fn gateway_config(&self) -> Config {
-        let secret = |text: &str| Secret::new(text);
-        let mut config = Config::default();
-        config.server.domain = DOMAIN.to_owned();
-        config.component.address = self.settings.component.to_string();
-        config.component.name = COMPONENT.to_owned();
-        config.component.secret = Some(secret(&self.settings.component_secret));
-        config.c2s.address = self.settings.client.to_string();
-        config.c2s.tls = Tls::None;
-        if self.product == Product::Ejabberd {
-            config.sessions.grant = self.settings.grant;
-            config.sessions.oauth_url = self.http_api().filter(|_| self.settings.grant == Grant::Oauth);
-            config.sessions.jwt_key = (self.settings.grant == Grant::Jwt).then(|| secret(&self.settings.jwt_key));
-        }
-        config.http.listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        config.qtalk.enabled = true;
-        config.qtalk.auth = Auth::None;
-        config.maxleap.enabled = true;
-        config.maxleap.apps =
-            vec![App { id: MAXLEAP_APP.to_owned(), keys: vec![secret(&self.settings.maxleap_key)], ..App::default() }];
-        config.xuanxuan.enabled = true;
-        config.xuanxuan.entries = vec![Entry {
-            code: XUANXUAN_CODE.to_owned(),
-            key: Some(secret(&self.settings.xuanxuan_key)),
-            allow: Vec::new(),
-        }];
-        config
     }
 }
 

@@ -20,6 +20,8 @@ pub const COMPONENT: &str = "gw.example.org";
 pub const MAXLEAP_APP: &str = "56a86320e9db7300015438f7";
 /// The code of the application that may call the API of Xuanxuan.
 pub const XUANXUAN_CODE: &str = "myAppCode";
+/// The id of the key that signs tokens of the API of RongCloud-backed groups.
+pub const RONGCLOUD_KID: &str = "dev";
 /// The accounts that are registered.
 pub const USERS: [&str; 4] = ["alice", "bob", "carol", "dave"];
 
@@ -35,6 +37,7 @@ pub(super) struct Settings {
     pub(super) jwt_key: String,
     pub(super) maxleap_key: String,
     pub(super) xuanxuan_key: String,
+    pub(super) rongcloud_key: String,
 }
 
 impl Settings {
@@ -46,8 +49,18 @@ impl Settings {
             return Settings::new(grant);
         }
         let (component_secret, jwt_key, maxleap_key) = (random(24), random(48), random(30));
-        let xuanxuan_key = format!("{:032x}", rand::random::<u128>());
-        Ok(Settings { component, client, api, upload, component_secret, grant, jwt_key, maxleap_key, xuanxuan_key })
+        Ok(Settings {
+            component,
+            client,
+            api,
+            upload,
+            component_secret,
+            grant,
+            jwt_key,
+            maxleap_key,
+            xuanxuan_key: format!("{:032x}", rand::random::<u128>()),
+            rongcloud_key: random(48),
+        })
     }
 }
 

@@ -30,6 +30,7 @@ pub struct Gateway {
     http: reqwest::Client,
     maxleap: (String, String),
     xuanxuan: (String, String),
+    rongcloud: (String, String),
 }
 
 /// An answer of the gateway, whole.
@@ -97,7 +98,9 @@ impl Gateway {
                 let maxleap = (app.to_owned(), key.to_owned());
                 let (code, key) = rig.xuanxuan();
                 let xuanxuan = (code.to_owned(), key.to_owned());
-                Gateway { running: Some(running), url, http, maxleap, xuanxuan }
+                let (kid, key) = rig.rongcloud();
+                let rongcloud = (kid.to_owned(), key.to_owned());
+                Gateway { running: Some(running), url, http, maxleap, xuanxuan, rongcloud }
             }
             Ok(Err(error)) => panic!("the gateway does not start: {error}"),
             Err(error) => panic!("the gateway failed: {error}"),
@@ -117,6 +120,11 @@ impl Gateway {
     /// The rig's application of the API of Xuanxuan, and its key.
     pub fn xuanxuan_entry(&self) -> (&str, &str) {
         (&self.xuanxuan.0, &self.xuanxuan.1)
+    }
+
+    /// What signs the tokens of the API of RongCloud-backed groups: the key's id and the key.
+    pub fn rongcloud_key(&self) -> (&str, &str) {
+        (&self.rongcloud.0, &self.rongcloud.1)
     }
 
     /// Posts JSON to a path such as `/qtalk/send_message`.

@@ -17,6 +17,7 @@ pub mod gateway;
 pub mod libraries;
 pub mod maxleap;
 pub mod people;
+pub mod rongcloud;
 pub mod room;
 pub mod servers;
 pub mod verbs;
