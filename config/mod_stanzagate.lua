@@ -101,16 +101,26 @@ if module:get_host_type() == "component" then
 	-- On a MUC component: pictures of rooms, which 13.0 keeps by itself and 0.12 by mod_vcard_muc. Both fail whenever they
 	-- look at one that is no base64, and from then on nobody can ask about the room or enter it; 13.0 goes on telling the
 	-- first picture's hash when there is another; and neither forgets the picture of a room that is destroyed.
+	-- mod_vcard_muc reads the whole vCard anew for everybody who asks about the room or enters it: a picture of 100 kB
+	-- costs 10 ms, very many elements more.
 
 	local decode = require "util.encodings".base64.decode;
 	local pictures = module:open_store("vcard_muc");
+	-- Of base64, and of all else in the vCard.
+	local picture_bytes, other_bytes = 100000, 5000;
 
 	module:hook("iq/bare/vcard-temp:vCard", function (event)
 		if event.stanza.attr.type ~= "set" then return; end
-		local photo = event.stanza.tags[1]:get_child("PHOTO");
-		local picture = photo and photo:get_child_text("BINVAL");
-		if photo and not (picture and decode(picture)) then
+		local card = event.stanza.tags[1];
+		local photo = card:get_child("PHOTO");
+		-- Nil too where there are elements in it.
+		local picture = not photo and "" or photo:get_child_text("BINVAL");
+		if not (picture and decode(picture)) then
 			return refuse(event, "not-acceptable", "The picture of a room must be in its vCard, as base64");
+		elseif not prosody.hosts[module.host].modules.vcard_muc then
+			return;
+		elseif #picture > picture_bytes or #tostring(card) - #picture > other_bytes then
+			return refuse(event, "policy-violation", "The vCard of a room is small, and so is its picture");
 		end
 	end, 100);
 

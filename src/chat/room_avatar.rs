@@ -4,18 +4,23 @@ use jid::BareJid;
 
 use super::core::Core;
 use super::{Call, Chat, ChatError};
+use crate::link::LinkError;
+use crate::xml::encode::EncodeError;
 use crate::xmpp::{iq, vcard};
+
+/// Largest picture, in bytes: any thumbnail of 128 by 128 pixels is smaller. What the helper module for Prosody takes
+/// (100,000 characters of base64) is a little more.
+const LARGEST: usize = 72 << 10;
 
 impl Chat {
     /// Sets the picture of a room: PHOTO of the room's vCard (XEP-0054), whose hash the server sends to the occupants,
     /// now and to those who enter later (XEP-0153, XEP-0486). What else the vCard says is kept. `image`, of type
-    /// `content_type` and at most some 180,000 bytes, should be a thumbnail: every client fetches it. An empty one
-    /// takes the picture away.
+    /// `content_type`, is a thumbnail of at most 72 KiB: every client fetches it. An empty one takes the picture away.
     ///
     /// False where the server's rooms have no vCard.
     ///
     /// # Errors
-    /// An unknown room, an image that fits into no stanza, a right that is missing, a failure of the link.
+    /// An unknown room, an image over the bound, a right that is missing, a failure of the link.
     pub async fn set_room_avatar(
         &self,
         call: &Call,
@@ -35,6 +40,9 @@ impl Core {
         content_type: &str,
         image: &[u8],
     ) -> Result<bool, ChatError> {
+        if image.len() > LARGEST {
+            return Err(LinkError::Encode(EncodeError::TooLarge(image.len(), LARGEST)).into());
+        }
         let before = match self.ask(call, iq::get(&self.component, room.as_str(), vcard::query())).await? {
             Ok(reply) => Some(reply),
             // No vCard, or no room.
