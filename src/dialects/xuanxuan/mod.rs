@@ -1,8 +1,7 @@
 //! The third-party API of Xuanxuan (喧喧): lists of groups and users, and notifications to them.
 //!
 //! - [`routes`]: the two paths, and the way of every call from bytes to reply. [`auth`]: which application calls;
-//!   [`query`]: what it has signed. [`wire`]: reading requests, writing replies. [`error`]: refusals, and [`language`]:
-//!   in whose words.
+//!   [`query`]: what it has signed. [`wire`]: reading requests, writing replies. [`error`]: refusals.
 //! - [`lists`], [`notify`]: the methods. [`notification`]: what a caller wants to have said; [`text`] and [`markdown`]:
 //!   how a client without knowledge of this API shows it.
 
