@@ -133,9 +133,11 @@ impl Table<'_> {
             state.0.answer(run, call, caller, path, request).await.into_response()
         };
         let path = format!("{}{path}", self.prefix);
-        // Who merely looks changes nothing.
-        let head = if methods == EITHER { MethodFilter::HEAD } else { MethodFilter::OPTIONS };
-        let handlers = on(methods, call).on(head, async || StatusCode::METHOD_NOT_ALLOWED);
+        let mut handlers = on(methods, call);
+        if methods == EITHER {
+            // Who merely looks changes nothing.
+            handlers = handlers.on(MethodFilter::HEAD, async || StatusCode::METHOD_NOT_ALLOWED);
+        }
         Self { dialect: self.dialect.route(name, &path, handlers), prefix: self.prefix }
     }
 }
