@@ -39,7 +39,7 @@ pub fn needs(config: &Config) -> Vec<(String, &'static [Right], &'static [Right]
         (config.qtalk.enabled, "qtalk", qtalk::needs::NEEDS),
         (config.maxleap.enabled, "maxleap", maxleap::needs::NEEDS),
         (config.xuanxuan.enabled, "xuanxuan", xuanxuan::needs::NEEDS),
-        (config.rongcloud.enabled, "rongcloud", rongcloud::needs::NEEDS),
+        (config.rongcloud.enabled, "rongcloud", rongcloud::needs::needs(&config.rongcloud)),
     ];
     let enabled = apis.into_iter().filter(|(enabled, _, _)| *enabled);
     enabled

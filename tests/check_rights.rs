@@ -30,10 +30,15 @@ impl Checked {
         self.output.lines().filter(|line| line.starts_with(api) && line.contains(says)).count()
     }
 
-    /// The methods of Xuanxuan of which this is said.
-    fn xuanxuan(&self, says: &str) -> BTreeSet<&str> {
-        let lines = self.output.lines().filter_map(|line| line.strip_prefix("xuanxuan/"));
-        lines.filter_map(|line| line.split_once(says)).map(|(method, _)| method.trim()).collect()
+    /// The endpoints of an API of which this is said.
+    fn named(&self, api: &str, says: &str) -> BTreeSet<&str> {
+        let lines = self.output.lines().filter_map(|line| line.strip_prefix(api));
+        lines.filter_map(|line| line.split_once(says)).map(|(endpoint, _)| endpoint.trim()).collect()
+    }
+
+    /// Those that cannot work, and those that do less.
+    fn spoilt(&self, api: &str) -> (BTreeSet<&str>, BTreeSet<&str>) {
+        (self.named(api, " CANNOT "), self.named(api, " works, without: "))
     }
 }
 
@@ -44,7 +49,8 @@ fn check(rig: &Rig, edit: impl FnOnce(String) -> String) -> Checked {
         "[server]\ndomain = \"{}\"\n[component]\naddress = \"{}\"\nname = \"{}\"\nsecret = \"{}\"\n[c2s]\naddress = \"{}\"\n\
          tls = \"none\"\n{}[qtalk]\nauth = \"none\"\n[log]\nlevel = \"off\"\n[maxleap]\nenabled = true\n\
          [[maxleap.apps]]\nid = \"{}\"\nkeys = [\"{}\"]\n[xuanxuan]\nenabled = true\n\
-         [[xuanxuan.entries]]\ncode = \"{}\"\nkey = \"{}\"\n",
+         [[xuanxuan.entries]]\ncode = \"{}\"\nkey = \"{}\"\n[rongcloud]\nenabled = true\nfriends_only = true\n\
+         [[rongcloud.keys]]\nid = \"{}\"\nkey = \"{}\"\n",
         rig.domain(),
         rig.component_addr(),
         rig.component_name(),
@@ -54,7 +60,9 @@ fn check(rig: &Rig, edit: impl FnOnce(String) -> String) -> Checked {
         rig.maxleap().0,
         rig.maxleap().1,
         rig.xuanxuan().0,
-        rig.xuanxuan().1
+        rig.xuanxuan().1,
+        rig.rongcloud().0,
+        rig.rongcloud().1
     );
     let file = rig.dir().join("stanzagate.toml");
     std::fs::write(&file, edit(config)).expect("the configuration");
@@ -69,17 +77,14 @@ fn check(rig: &Rig, edit: impl FnOnce(String) -> String) -> Checked {
 /// qtalk and of MaxLeap still works somehow, and what the advice must hold.
 type Case = (&'static str, &'static str, &'static [&'static str], bool, bool, &'static str);
 
+/// What the gateway does in sessions of users (ejabberd).
+const SESSIONS: &[&str] =
+    &["sender's own copy", "members' bookmarks", "contact lists", "users' archives", "log-in tokens"];
+
 const EJABBERD: &[Case] = &[
     ("    access_admin: muc_admin\n", "", &["manage rooms"], false, false, "access_admin: muc_admin"),
     ("    check_from: false\n", "", &["send as users"], false, false, "check_from: false"),
-    (
-        "    what: [oauth_issue_token]\n",
-        "    what: []\n",
-        &["sender's own copy", "members' bookmarks", "contact lists", "users' archives"],
-        true,
-        false,
-        "what: [",
-    ),
+    ("    what: [oauth_issue_token]\n", "    what: []\n", SESSIONS, true, false, "what: ["),
     (
         "  pubsub_createnode:\n    - allow: gateway\n",
         "  pubsub_createnode:\n",
@@ -142,6 +147,14 @@ const PROSODY: &[Case] = &[
     ),
     ("\t\"announce\";\n", "", &["send to everybody"], true, false, "modules_enabled = { \"announce\" }"),
     (
+        "\t\"stanzagate_tokens\";\n",
+        "",
+        &["log-in tokens"],
+        true,
+        true,
+        "modules_enabled = { \"stanzagate_tokens\" }\n    stanzagate_component = \"gw.example.org\"",
+    ),
+    (
         "\"pubsub\"\n\tadmins = { \"gw.example.org\" }\n",
         "\"pubsub\"\n",
         &["own records"],
@@ -168,14 +181,15 @@ const PROSODY: &[Case] = &[
 ];
 
 /// What may be left out of the shipped files where only qtalk is served.
-const EJABBERD_MAXLEAP: &[(&str, &str)] = &[
+const EJABBERD_OTHERS: &[(&str, &str)] = &[
     ("  configure:\n    allow: gateway\n", ""),
     ("  announce:\n    allow: gateway\n", ""),
     ("  mod_announce:\n    access: announce\n", ""),
     ("  pubsub_createnode:\n    - allow: gateway\n", "  pubsub_createnode:\n"),
     ("  upload:\n    - allow: gateway\n", "  upload:\n"),
 ];
-const PROSODY_MAXLEAP: &[(&str, &str)] = &[
+const PROSODY_OTHERS: &[(&str, &str)] = &[
+    ("\t\"stanzagate_tokens\";\n", ""),
     ("\t\troster = \"both\";\n", ""),
     ("\t\"announce\";\n", ""),
     ("{ \"firewall\"; \"stanzagate\" }", "{ \"firewall\" }"),
@@ -188,9 +202,13 @@ const PROSODY_MAXLEAP: &[(&str, &str)] = &[
 const QTALK: usize = 11;
 const MAXLEAP: usize = 14;
 const XUANXUAN: usize = 5;
+const RONGCLOUD: usize = 10;
 
-/// What each right is to Xuanxuan's methods: those that cannot work without it, and those that do less.
-const XUANXUAN_NEEDS: &[(&str, &[&str], &[&str])] = &[
+/// A right, the endpoints that cannot work without it, and those that do less.
+type Cost = (&'static str, &'static [&'static str], &'static [&'static str]);
+
+/// What each right is to Xuanxuan's methods.
+const XUANXUAN_NEEDS: &[Cost] = &[
     (
         "be answered",
         &["getChatGroups", "getChatUsers", "getChatUsers (all)", "notifyMSG (users)", "notifyMSG (group)"],
@@ -205,12 +223,54 @@ const XUANXUAN_NEEDS: &[(&str, &[&str], &[&str])] = &[
     ("list accounts", &[], &["getChatUsers (all)"]),
 ];
 
-/// Xuanxuan's methods that cannot work without the rights, and those that do less.
-fn xuanxuan_without(missing: &[&str]) -> (BTreeSet<&'static str>, BTreeSet<&'static str>) {
-    let needs = || XUANXUAN_NEEDS.iter().filter(|(right, ..)| missing.contains(right));
-    let cannot: BTreeSet<_> = needs().flat_map(|(_, cannot, _)| cannot.iter().copied()).collect();
-    let less =
-        needs().flat_map(|(_, _, less)| less.iter().copied()).filter(|method| !cannot.contains(method)).collect();
+/// What looks at a group or changes one.
+const OF_GROUPS: &[&str] = &[
+    "im/group",
+    "im/group (list)",
+    "im/group/join",
+    "im/group/invite",
+    "im/group/quit",
+    "im/group/users",
+    "im/group/dismiss",
+    "im/retrieve",
+];
+
+/// What each right is to the endpoints of RongCloud-backed groups, where members bring in only their friends.
+const RONGCLOUD_NEEDS: &[Cost] = &[
+    ("be answered", OF_GROUPS, &[]),
+    // Nothing else is tried then.
+    ("be answered", &["auth/login", "im/token"], &[]),
+    ("manage rooms", OF_GROUPS, &[]),
+    ("own records", OF_GROUPS, &[]),
+    (
+        "find accounts",
+        &[
+            "im/token",
+            "im/group",
+            "im/group (list)",
+            "im/group/join",
+            "im/group/invite",
+            "im/group/quit",
+            "im/group/users",
+            "im/group/dismiss",
+        ],
+        &[],
+    ),
+    ("check passwords", &["auth/login"], &[]),
+    ("log-in tokens", &["im/token"], &[]),
+    ("send as users", &["im/group/join"], &[]),
+    ("contact lists", &["im/group/join"], &[]),
+    ("members' bookmarks", &[], &["im/group", "im/group/join", "im/group/invite", "im/group/quit", "im/group/dismiss"]),
+    ("archived rooms", &[], &["im/group"]),
+    ("store files", &[], &["im/group"]),
+];
+
+/// The endpoints that cannot work without the rights, and those that do less.
+fn without(needs: &[Cost], missing: &[&str]) -> (BTreeSet<&'static str>, BTreeSet<&'static str>) {
+    let lost = || needs.iter().filter(|(right, ..)| missing.contains(right));
+    let cannot: BTreeSet<_> = lost().flat_map(|(_, cannot, _)| cannot.iter().copied()).collect();
+    let less = lost().flat_map(|(_, _, less)| less.iter().copied()).filter(|endpoint| !cannot.contains(endpoint));
+    let less = less.collect();
     (cannot, less)
 }
 
@@ -218,7 +278,7 @@ async fn names_every_right_that_is_missing(server: Server) {
     let rig = server.start(Grant::Oauth);
     let whole = check(&rig, |config| config);
     assert_eq!((whole.code, whole.missing().len()), (Some(0), 0), "{}{}", whole.output, whole.errors);
-    for (api, lines) in [("qtalk/", QTALK), ("maxleap/", MAXLEAP), ("xuanxuan/", XUANXUAN)] {
+    for (api, lines) in [("qtalk/", QTALK), ("maxleap/", MAXLEAP), ("xuanxuan/", XUANXUAN), ("rongcloud/", RONGCLOUD)] {
         assert_eq!(whole.endpoints(api, " works"), lines, "{}", whole.output);
         assert_eq!(whole.endpoints(api, "without"), 0, "{}", whole.output);
     }
@@ -231,16 +291,25 @@ async fn names_every_right_that_is_missing(server: Server) {
 
     if server.is_ejabberd() {
         let bare = check(&rig, |config| config.replace("\"oauth\"", "\"none\"").replace("oauth_url", "# oauth_url"));
-        let sessions = ["members' bookmarks", "sender's own copy", "contact lists", "users' archives"];
-        assert_eq!(bare.missing(), sessions.into(), "{}", bare.output);
+        assert_eq!(bare.missing(), SESSIONS.iter().copied().collect(), "{}", bare.output);
+        assert_eq!(bare.spoilt("rongcloud/"), without(RONGCLOUD_NEEDS, SESSIONS), "{}", bare.output);
         assert_eq!((bare.code, bare.endpoints("qtalk/", "without")), (Some(1), 7), "{}{}", bare.output, bare.errors);
         assert!(bare.output.contains("sessions.grant"), "{}", bare.output);
     }
 
-    let (file, cases, maxleap) = match server {
-        Server::Ejabberd23 => ("ejabberd.yml", EJABBERD.to_vec(), EJABBERD_MAXLEAP),
-        Server::Ejabberd24 => ("ejabberd.yml", [EJABBERD, &[PRIVILEGE]].concat(), EJABBERD_MAXLEAP),
-        Server::Prosody012 | Server::Prosody13 => ("prosody.cfg.lua", PROSODY.to_vec(), PROSODY_MAXLEAP),
+    let port = rig.c2s_addr().to_string();
+    let unreachable = check(&rig, |config| config.replace(&port, "127.0.0.1:1"));
+    let gone: Vec<&str> = match server.is_ejabberd() {
+        true => [SESSIONS, &["check passwords"]].concat(),
+        false => vec!["check passwords", "log-in tokens"],
+    };
+    assert_eq!(unreachable.missing(), gone.iter().copied().collect(), "{}", unreachable.output);
+    assert_eq!(unreachable.spoilt("rongcloud/"), without(RONGCLOUD_NEEDS, &gone), "{}", unreachable.output);
+
+    let (file, cases, others) = match server {
+        Server::Ejabberd23 => ("ejabberd.yml", EJABBERD.to_vec(), EJABBERD_OTHERS),
+        Server::Ejabberd24 => ("ejabberd.yml", [EJABBERD, &[PRIVILEGE]].concat(), EJABBERD_OTHERS),
+        Server::Prosody012 | Server::Prosody13 => ("prosody.cfg.lua", PROSODY.to_vec(), PROSODY_OTHERS),
     };
     let path = rig.dir().join(file);
     let shipped = std::fs::read_to_string(&path).expect("the server's configuration");
@@ -258,24 +327,29 @@ async fn names_every_right_that_is_missing(server: Server) {
         let seen = check(&rig, |config| config);
         let report = format!("without {lines}: {:?}\n{}{}", seen.code, seen.output, seen.errors);
         assert_eq!(seen.missing(), missing.iter().copied().collect(), "{report}");
-        let (cannot, less) = xuanxuan_without(missing);
-        assert_eq!(seen.code, Some(i32::from(!(qtalk && also_maxleap && cannot.is_empty()))), "{report}");
-        assert_eq!((seen.xuanxuan(" CANNOT "), seen.xuanxuan(" works, without: ")), (cannot, less), "{report}");
+        let (xuanxuan, rongcloud) = (without(XUANXUAN_NEEDS, missing), without(RONGCLOUD_NEEDS, missing));
+        let all = qtalk && also_maxleap && xuanxuan.0.is_empty() && rongcloud.0.is_empty();
+        assert_eq!(seen.code, Some(i32::from(!all)), "{report}");
+        assert_eq!((seen.spoilt("xuanxuan/"), seen.spoilt("rongcloud/")), (xuanxuan, rongcloud), "{report}");
         assert_eq!(seen.endpoints("qtalk/", "CANNOT") == 0, qtalk, "{report}");
         assert_eq!(seen.endpoints("maxleap/", "CANNOT") == 0, also_maxleap, "{report}");
         assert!(seen.output.contains(advice), "{report}");
         // Nothing is left of the runs before.
         assert!(seen.output.contains(" 0 rooms") || missing.contains(&"be answered"), "{report}");
+        if missing.contains(&"contact lists") {
+            let anybody = check(&rig, |config| config.replace("friends_only = true", "friends_only = false"));
+            assert!(!anybody.named("rongcloud/", " CANNOT ").contains("im/group/join"), "{}", anybody.output);
+        }
     }
 
-    restart(maxleap);
-    let others = ["[maxleap]\n", "[xuanxuan]\n"];
+    restart(others);
+    let apis = ["[maxleap]\n", "[xuanxuan]\n", "[rongcloud]\n"];
     let alone = check(&rig, |config| {
-        others.iter().fold(config, |config, api| config.replace(&format!("{api}enabled = true\n"), api))
+        apis.iter().fold(config, |config, api| config.replace(&format!("{api}enabled = true\n"), api))
     });
     let report = format!("{:?}\n{}{}", alone.code, alone.output, alone.errors);
     assert_eq!((alone.code, alone.missing().len()), (Some(0), 0), "{report}");
     assert_eq!(alone.endpoints("qtalk/", " works"), QTALK, "{report}");
-    assert_eq!((alone.endpoints("maxleap", ""), alone.endpoints("xuanxuan", "")), (0, 0), "{report}");
+    assert!(["maxleap", "xuanxuan", "rongcloud"].iter().all(|api| alone.endpoints(api, "") == 0), "{report}");
     assert!(!alone.output.contains("own records") && !alone.output.contains("without"), "{report}");
 }

@@ -1,13 +1,35 @@
 //! Which rights on the XMPP server each endpoint needs, for `stanzagate check`.
 
-use crate::chat::check::Right::{self, Accounts, Answers, Bookmarks, LoginTokens, Passwords, Records, Rooms, Uploads};
+use crate::chat::check::Right::{
+    self, Accounts, Answers, Archive, Bookmarks, LoginTokens, Passwords, Records, Rooms, Rosters, SendAs, Uploads,
+};
+use crate::config::rongcloud::Rongcloud;
 
-/// Endpoints, what they cannot work without, and what they do less without.
-pub const NEEDS: &[(&str, &[Right], &[Right])] = &[
-    ("auth/login", &[Answers, Passwords], &[]),
-    ("im/token", &[Answers, Accounts, LoginTokens], &[]),
-    ("im/group", &[Answers, Accounts, Rooms, Records], &[Bookmarks, Uploads]),
-    ("im/group/join, invite, quit, dismiss", &[Answers, Accounts, Rooms, Records], &[Bookmarks]),
-    ("im/group/users", &[Answers, Accounts, Rooms, Records], &[]),
-    ("im/retrieve", &[Answers, Rooms, Records], &[]),
-];
+/// An endpoint, what it cannot work without, and what it does less without.
+type Row = (&'static str, &'static [Right], &'static [Right]);
+
+const NEEDS: &[Row] = &rows(&[Answers, SendAs, Accounts, Rooms, Records]);
+/// Where members bring in only those on their contact lists.
+const OF_FRIENDS: &[Row] = &rows(&[Answers, SendAs, Accounts, Rooms, Records, Rosters]);
+
+/// The endpoints, as they are configured.
+pub fn needs(config: &Rongcloud) -> &'static [Row] {
+    if config.friends_only { OF_FRIENDS } else { NEEDS }
+}
+
+const fn rows(join: &'static [Right]) -> [Row; 10] {
+    [
+        ("auth/login", &[Passwords], &[]),
+        ("im/token", &[Answers, Accounts, LoginTokens], &[]),
+        // Without uploads: groups without a cover.
+        ("im/group", &[Answers, Accounts, Rooms, Records], &[Bookmarks, Archive, Uploads]),
+        ("im/group (list)", &[Answers, Accounts, Rooms, Records], &[]),
+        // The invitation comes from the member who brings somebody in.
+        ("im/group/join", join, &[Bookmarks]),
+        ("im/group/invite", &[Answers, Accounts, Rooms, Records], &[Bookmarks]),
+        ("im/group/quit", &[Answers, Accounts, Rooms, Records], &[Bookmarks]),
+        ("im/group/users", &[Answers, Accounts, Rooms, Records], &[]),
+        ("im/group/dismiss", &[Answers, Accounts, Rooms, Records], &[Bookmarks]),
+        ("im/retrieve", &[Answers, Rooms, Records], &[]),
+    ]
+}
