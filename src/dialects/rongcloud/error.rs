@@ -23,10 +23,10 @@ const UNAVAILABLE_WAIT: Duration = Duration::from_secs(1);
 pub const NO_CREDENTIALS: Both = ("身份认证信息未提供。", "Authentication credentials were not provided.");
 /// A header with a scheme and nothing behind it.
 pub const NO_TOKEN: Both =
-    ("认证令牌无效。没有提供认证信息（认证令牌HTTP头无效）。", "Invalid token header. No credentials provided.");
+    ("没有提供认证信息（认证令牌HTTP头无效）。", "Invalid token header. No credentials provided.");
 /// A header with more than one token.
 pub const SPACES: Both = (
-    "认证令牌无效。认证令牌字符串不应该包含空格（无效的认证令牌HTTP头）。",
+    "认证令牌字符串不应该包含空格（无效的认证令牌HTTP头）。",
     "Invalid token header. Token string should not contain spaces.",
 );
 /// A token that is none of ours, or no more.
