@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
-use axum::http::{HeaderName, StatusCode};
+use axum::http::{HeaderName, StatusCode, header};
 use axum::middleware::from_fn;
 use axum::response::IntoResponse;
 use axum::routing::{MethodFilter, any, on};
@@ -133,11 +133,9 @@ impl Table<'_> {
             state.0.answer(run, call, caller, path, request).await.into_response()
         };
         let path = format!("{}{path}", self.prefix);
-        let mut handlers = on(methods, call);
-        if methods == EITHER {
-            // Who merely looks changes nothing.
-            handlers = handlers.on(MethodFilter::HEAD, async || StatusCode::METHOD_NOT_ALLOWED);
-        }
+        let handlers = on(methods, call);
+        // Who merely looks changes nothing.
+        let handlers = if methods == EITHER { handlers.head(looking).fallback(looking) } else { handlers };
         Self { dialect: self.dialect.route(name, &path, handlers), prefix: self.prefix }
     }
 }
@@ -191,6 +189,11 @@ impl Rongcloud {
 fn first(path: Result<RawPathParams, RawPathParamsRejection>) -> String {
     let path = path.ok();
     path.and_then(|path| path.iter().next().map(|(_, part)| part.to_owned())).unwrap_or_default()
+}
+
+/// The answer to any method but the two of [`EITHER`].
+async fn looking() -> impl IntoResponse {
+    (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET,POST")])
 }
 
 /// For anybody: a group, and its code for its members.
