@@ -20,7 +20,7 @@ pub fn needs(config: &Rongcloud) -> &'static [Row] {
 const fn rows(join: &'static [Right]) -> [Row; 10] {
     [
         ("auth/login", &[Passwords], &[]),
-        ("im/token", &[Answers, Accounts, LoginTokens], &[]),
+        ("im/token", &[Answers, Accounts, Records, LoginTokens], &[]),
         // Without uploads: groups without a cover.
         ("im/group", &[Answers, Accounts, Rooms, Records], &[Bookmarks, Archive, Uploads]),
         ("im/group (list)", &[Answers, Accounts, Rooms, Records], &[]),

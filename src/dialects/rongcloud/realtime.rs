@@ -10,17 +10,21 @@ use super::error::Failure;
 use super::routes::Asked;
 use super::wire::Reply;
 
-/// `key` is the credential. Beside it: the SASL mechanism that takes it, the user's JID, where his server is, as far as
-/// that is configured, and for how many seconds the key is good.
+/// `key` is the credential. Beside it: the SASL mechanism that takes it, the user's id and JID, where his server is, as far
+/// as that is configured, and for how many seconds the key is good. From here on others can bring him in by that id.
 ///
 /// # Errors
 /// 502 that names what the XMPP server lacks.
 pub async fn token(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure> {
     let life = Duration::from_secs(cx.config.realtime_seconds);
-    let token = cx.chat.login_token(cx.call, asked.user, life).await?;
+    let user = std::slice::from_ref(asked.user);
+    let (token, ids) =
+        tokio::join!(cx.chat.login_token(cx.call, asked.user, life), cx.chat.numbers(cx.call, cx.realm, user));
+    let (token, id) = (token?, ids.into_iter().next().transpose()?);
     Ok(Reply::ok(json!({
         "key": token.key.expose_secret(),
         "mechanism": token.mechanism,
+        "id": id,
         "jid": asked.user.as_str(),
         "domain": cx.realm.domain,
         "address": cx.config.client_address,
