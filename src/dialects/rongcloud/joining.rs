@@ -113,6 +113,6 @@ async fn add(cx: &Context<'_>, known: &Known, by: Option<&BareJid>, user: &BareJ
 
 fn nobody(given: &str) -> Failure {
     let words =
-        (format!("无效的主键 “{given}” － 对象不存在。"), format!("Invalid pk \"{given}\" - object does not exist."));
+        (format!("无效主键 “{given}” － 对象不存在。"), format!("Invalid pk \"{given}\" - object does not exist."));
     Failure::field("userid", words)
 }
