@@ -96,6 +96,16 @@ impl Context<'_> {
         if group.notes.contains_key(NOTE) { Ok(Known { id, group }) } else { Err(Failure::not_found()) }
     }
 
+    /// The group with the id in a path, which no other call changes as long as the turn is held.
+    ///
+    /// # Errors
+    /// 404 where there is none, 503 when others change it for longer than the call's time.
+    pub async fn in_turn(&self, text: &str) -> Result<(Known, Turn), Failure> {
+        let room = self.room(id(text).ok_or_else(Failure::not_found)?)?;
+        let turn = self.turn(&room).await?;
+        Ok((self.group(text).await?, turn))
+    }
+
     /// Several groups, in their order, without those that have gone since they were listed.
     ///
     /// # Errors
@@ -131,7 +141,7 @@ impl Context<'_> {
     ///
     /// # Errors
     /// 503 when that is not within the call's time.
-    pub async fn turn(&self, room: &BareJid) -> Result<Turn, Failure> {
+    async fn turn(&self, room: &BareJid) -> Result<Turn, Failure> {
         self.turns.take(room.to_string(), self.call.deadline).await.ok_or_else(|| {
             let english = "Other calls are changing the same group: nothing was done.";
             Failure::told(

@@ -116,9 +116,8 @@ pub async fn retrieve(cx: &Context<'_>, user: Option<&BareJid>, id: &str) -> Res
 /// # Errors
 /// 404, 403.
 pub async fn dismiss(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure> {
-    let known = cx.group(asked.id).await?;
+    let (known, _turn) = cx.in_turn(asked.id).await?;
     let room = &known.group.room;
-    let _turn = cx.turn(room).await?;
     if cx.chat.affiliation(cx.call, room, asked.user).await? != Affiliation::Owner {
         return Err(Failure::denied());
     }

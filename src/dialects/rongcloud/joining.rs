@@ -45,8 +45,7 @@ pub async fn join(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure> 
     let number: u64 = given
         .parse()
         .map_err(|_| Failure::field("userid", ("请填写合法的整数值。", "A valid integer is required.")))?;
-    let known = cx.group(asked.id).await?;
-    let _turn = cx.turn(&known.group.room).await?;
+    let (known, _turn) = cx.in_turn(asked.id).await?;
     if !known.group.members.contains(asked.user) {
         return Err(Failure::denied());
     }
@@ -74,8 +73,7 @@ pub async fn join(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure> 
 /// 404, 403 where the group has no code, 400 for a wrong one, 429 after too many.
 pub async fn invite(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure> {
     let code = Form::read(asked.request).await?.required("code", LONGEST)?;
-    let known = cx.group(asked.id).await?;
-    let _turn = cx.turn(&known.group.room).await?;
+    let (known, _turn) = cx.in_turn(asked.id).await?;
     if known.group.members.contains(asked.user) {
         return Ok(Reply::done());
     }

@@ -20,9 +20,8 @@ use crate::http::photo;
 /// # Errors
 /// 404; 403 for one who is no member, and for the only owner unless he hands over.
 pub async fn quit(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure> {
-    let known = cx.group(asked.id).await?;
+    let (known, _turn) = cx.in_turn(asked.id).await?;
     let room = &known.group.room;
-    let _turn = cx.turn(room).await?;
     let members = cx.chat.members(cx.call, room).await?;
     let mine = members.iter().find(|member| member.jid == *asked.user).map(|member| member.affiliation);
     let mine = mine.ok_or_else(Failure::denied)?;
