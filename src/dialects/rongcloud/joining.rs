@@ -82,8 +82,12 @@ pub async fn invite(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure
         return Err(Failure::forbidden(text));
     }
     let (subject, group) = ((asked.user.clone(), known.id), known.id);
-    asked.guesses.groups.begin(&group).map_err(Failure::throttled)?;
+    // One who has to wait uses up no guess of the others.
     asked.guesses.users.begin(&subject).map_err(Failure::throttled)?;
+    asked.guesses.groups.begin(&group).map_err(|wait| {
+        asked.guesses.users.withdrawn(&subject);
+        Failure::throttled(wait)
+    })?;
     if !bool::from(code.as_bytes().ct_eq(known.code().as_bytes())) {
         return Err(Failure::field("code", ("号码错误。", "Wrong code.")));
     }

@@ -59,8 +59,12 @@ pub async fn log_in(
     let user = user(cx, &name).ok_or_else(refused)?;
 
     let subject = (user, from);
-    login.addresses.begin(&from).map_err(Failure::throttled)?;
+    // One who has to wait uses up no attempt of the others.
     login.users.begin(&subject).map_err(Failure::throttled)?;
+    login.addresses.begin(&from).map_err(|wait| {
+        login.users.withdrawn(&subject);
+        Failure::throttled(wait)
+    })?;
     let proven = cx.chat.check_password(cx.call, &subject.0, password).await;
     match proven {
         Ok(true) => {
