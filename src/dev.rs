@@ -62,7 +62,7 @@ pub async fn run(args: Args) -> Result<(), DevError> {
         }
     };
     progress(format!("Starting {} ...", server.name()));
-    let options = RigOptions { server, root, dir, grant: Grant::Oauth };
+    let options = RigOptions { server, root, dir, grant: Grant::Oauth, ..RigOptions::default() };
     let rig = blocking(move || Rig::start(options)).await?;
     progress(format!(
         "{} is up after {:.1} s, with its data in {}.",

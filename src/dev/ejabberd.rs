@@ -10,7 +10,7 @@ use base64::Engine;
 
 use super::error::DevError;
 use super::place::Place;
-use super::settings::Settings;
+use super::settings::{self, Settings};
 use crate::config::sessions::Grant;
 
 /// The unix user of Debian's package.
@@ -73,7 +73,7 @@ pub(super) fn check(place: &Place) -> Result<(), DevError> {
 }
 
 /// Writes the configuration.
-pub(super) fn configure(place: &Place, settings: &Settings) -> Result<(), DevError> {
+pub(super) fn configure(place: &Place, settings: &Settings, changes: &[(String, String)]) -> Result<(), DevError> {
     for folder in ["spool", "log", "upload"] {
         place.make(folder)?;
     }
@@ -92,7 +92,7 @@ pub(super) fn configure(place: &Place, settings: &Settings) -> Result<(), DevErr
         ("UPLOAD_FILES", quoted(&place.inside("upload"))),
         ("AUTH_METHODS", if jwt { "[mnesia, jwt]" } else { "[mnesia]" }.to_owned()),
     ];
-    let mut config = TEMPLATE.to_owned();
+    let mut config = settings::changed("ejabberd.yml", TEMPLATE, changes)?;
     for (name, value) in values {
         config = with_macro(&config, name, &value)?;
     }

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use super::error::DevError;
 use super::place::Place;
-use super::settings::{DOMAIN, Settings};
+use super::settings::{self, DOMAIN, Settings};
 
 /// The unix user of Debian's package.
 pub(super) const USER: &str = "prosody";
@@ -30,11 +30,11 @@ pub(super) fn check(place: &Place) -> Result<(), DevError> {
 }
 
 /// Writes the configuration: what only a private rig needs, then the operator's file as it is.
-pub(super) fn configure(place: &Place) -> Result<(), DevError> {
+pub(super) fn configure(place: &Place, changes: &[(String, String)]) -> Result<(), DevError> {
     for folder in ["data", "log", "certs"] {
         place.make(folder)?;
     }
-    place.write("prosody.cfg.lua", CONFIG)?;
+    place.write("prosody.cfg.lua", &settings::changed("prosody.cfg.lua", CONFIG, changes)?)?;
     place.write("stanzagate.pfw", FIREWALL)?;
     place.write("mod_stanzagate.lua", HELPER)?;
     place.write("mod_stanzagate_tokens.lua", TOKENS)?;

@@ -57,6 +57,9 @@ pub struct RigOptions {
     pub dir: Option<PathBuf>,
     /// The session grant that the server gives and [`Rig::gateway_config`] uses. Prosody needs none.
     pub grant: Grant,
+    /// Changes of the server's shipped configuration (`ejabberd.yml`, `prosody.cfg.lua`): each text, which must be in it,
+    /// and what stands in its place wherever it occurs.
+    pub changes: Vec<(String, String)>,
 }
 
 /// The running server. Dropping it ends the server at once; [`Rig::stop`] does it in order. All calls block.
@@ -65,6 +68,7 @@ pub struct Rig {
     product: Product,
     place: Place,
     pub(super) settings: Settings,
+    changes: Vec<(String, String)>,
     users: BTreeMap<String, String>,
     state: Mutex<State>,
 }
@@ -87,6 +91,7 @@ impl Rig {
         let mut rig = Rig {
             product: options.server,
             settings: Settings::new(options.grant)?,
+            changes: options.changes,
             place,
             users: USERS.into_iter().map(|user| (user.to_owned(), random(16))).collect(),
             state: Mutex::new(State { guard, server: None }),
@@ -109,10 +114,8 @@ impl Rig {
 
     fn first_start(&self) -> Result<(), DevError> {
         match self.product {
-            Product::Ejabberd => ejabberd::configure(&self.place, &self.settings)?,
-            Product::Prosody => {
-                prosody::configure(&self.place)?;
-            }
+            Product::Ejabberd => ejabberd::configure(&self.place, &self.settings, &self.changes)?,
+            Product::Prosody => prosody::configure(&self.place, &self.changes)?,
         }
         self.start_server()?;
         self.users.iter().try_for_each(|(user, password)| self.set_password(user, password))

@@ -68,3 +68,13 @@ impl Settings {
 pub(super) fn random(length: usize) -> String {
     rand::rng().sample_iter(Alphanumeric).take(length).map(char::from).collect()
 }
+
+/// A shipped configuration with its changes; one that finds nothing to change is out of date.
+pub(super) fn changed(file: &'static str, config: &str, changes: &[(String, String)]) -> Result<String, DevError> {
+    changes.iter().try_fold(config.to_owned(), |config, (old, new)| {
+        if !config.contains(old.as_str()) {
+            return Err(DevError::Template { file, line: old.clone() });
+        }
+        Ok(config.replace(old.as_str(), new))
+    })
+}

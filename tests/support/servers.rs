@@ -32,7 +32,7 @@ impl Server {
                  prosody-modules"
             ),
         });
-        match Rig::start(RigOptions { server: self.product(), root, dir: None, grant }) {
+        match Rig::start(RigOptions { server: self.product(), root, grant, ..RigOptions::default() }) {
             Ok(rig) => rig,
             Err(error) => panic!("{self:?}: {error}"),
         }

@@ -1,0 +1,127 @@
+//! The gateway that is measured: the release binary in a process of its own.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::http::{call, require};
+use super::server::Server;
+use super::{Fallible, usage};
+
+const START: Duration = Duration::from_secs(20);
+
+/// A running gateway. Dropping it ends it.
+pub struct Gateway {
+    process: Child,
+    folder: tempfile::TempDir,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+impl Gateway {
+    /// Starts a gateway as the component `name` of a server, with `more` lines of configuration under `[qtalk]`.
+    pub fn on(binary: &Path, server: &Server, name: &str, more: &str) -> Fallible<Gateway> {
+        let rig = &server.rig;
+        let grant = match rig.http_api() {
+            Some(url) => format!("grant = \"oauth\"\noauth_url = \"{url}\""),
+            None => String::new(),
+        };
+        Gateway::start(
+            binary,
+            &format!(
+                "[server]\ndomain = \"{}\"\n[component]\naddress = \"{}\"\nname = \"{name}\"\nsecret = \"{}\"\n\
+                 [c2s]\naddress = \"{}\"\ntls = \"none\"\n[sessions]\n{grant}\n[qtalk]\nauth = \"none\"\n{more}\n",
+                rig.domain(),
+                rig.component_addr(),
+                rig.component_secret(),
+                rig.c2s_addr(),
+            ),
+        )
+    }
+
+    /// Starts a gateway on the fake server.
+    pub fn on_fake(binary: &Path, fake: SocketAddr) -> Fallible<Gateway> {
+        Gateway::start(
+            binary,
+            &format!(
+                "[server]\ndomain = \"example.org\"\nkind = \"ejabberd\"\ncache_seconds = 3600\n[component]\n\
+                 address = \"{fake}\"\nname = \"gw.example.org\"\nsecret = \"not looked at\"\n[qtalk]\n\
+                 auth = \"none\"\nsender_copy = false\n"
+            ),
+        )
+    }
+
+    fn start(binary: &Path, config: &str) -> Fallible<Gateway> {
+        let folder = tempfile::tempdir()?;
+        let (file, log) = (folder.path().join("stanzagate.toml"), folder.path().join("log"));
+        std::fs::write(&file, format!("{config}\n[http]\nlisten = \"127.0.0.1:0\"\nconnections = 8192\n"))?;
+        let process = Command::new(binary)
+            .arg("serve")
+            .arg("--config")
+            .arg(&file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(&log)?)
+            .spawn()
+            .map_err(|error| format!("{}: {error}", binary.display()))?;
+        let mut gateway = Gateway { process, folder, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        let deadline = Instant::now() + START;
+        while Instant::now() < deadline && gateway.process.try_wait()?.is_none() {
+            // The log says the port, with colours or without.
+            let said = std::fs::read_to_string(&log)?;
+            let port = said
+                .split_once("127.0.0.1:")
+                .and_then(|(_, rest)| rest.split(|digit: char| !digit.is_ascii_digit()).next()?.parse::<u16>().ok());
+            if let Some(port) = port {
+                gateway.address.set_port(port);
+                if call(gateway.address, "/health/ready", "").is_ok_and(|(status, _)| status == 200) {
+                    return Ok(gateway);
+                }
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Err(format!("the gateway is not ready:\n{}", std::fs::read_to_string(&log)?).into())
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Makes a call of the qtalk API that must succeed.
+    pub fn qtalk(&self, endpoint: &str, body: &serde_json::Value) -> Fallible<String> {
+        require(self.address, &format!("/qtalk/{endpoint}"), &body.to_string(), SUCCESS)
+    }
+
+    /// The sum of all values of a metric.
+    pub fn metric(&self, name: &str) -> Fallible<f64> {
+        let (_, text) = call(self.address, "/metrics", "")?;
+        let values = text.lines().filter_map(|line| {
+            let rest = line.strip_prefix(name)?;
+            (rest.starts_with(' ') || rest.starts_with('{')).then(|| rest.rsplit(' ').next()?.parse::<f64>().ok())?
+        });
+        Ok(values.sum())
+    }
+
+    /// Empties the log, which grows by a line for each request.
+    pub fn forget_log(&self) -> Fallible {
+        Ok(File::options().write(true).open(self.folder.path().join("log"))?.set_len(0)?)
+    }
+
+    /// Lets the peak of its memory begin anew.
+    pub fn forget_peak(&self) -> Fallible {
+        usage::forget_peak(self.pid())
+    }
+}
+
+/// What every successful answer of the qtalk API begins with.
+pub const SUCCESS: &str = "{\"ret\":true,\"errcode\":0,";
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

@@ -1,0 +1,51 @@
+//! What was measured on and with: the machine, the versions.
+
+use std::process::Command;
+
+use stanzagate::dev::Product;
+
+use super::args::Form;
+
+/// The machine, the versions and the form, as lines of Markdown.
+pub fn description(form: &Form, products: &[Product]) -> String {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let field = |text: &str, name: &str| {
+        let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_default();
+        line.split_once(':').map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
+    };
+    let (cpu, memory) = (read("/proc/cpuinfo"), read("/proc/meminfo"));
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let kilobytes: u64 = field(&memory, "MemTotal").trim_end_matches(" kB").parse().unwrap_or_default();
+    let kernel = read("/proc/sys/kernel/osrelease");
+    let servers: Vec<String> = products.iter().filter_map(|product| package(product.name())).collect();
+    format!(
+        "Machine: {cores} cores ({}), {} GB of memory, Linux {}; load, recipients, gateway and server share it.\n\
+         Versions: {}; stanzagate {}; {}.\n\
+         Form: {}, {} rounds of {} s each, in turn; medians.\n",
+        field(&cpu, "model name"),
+        kilobytes.div_ceil(1 << 20),
+        kernel.trim(),
+        servers.join(", "),
+        revision(),
+        said("rustc", &["--version"]),
+        form.name,
+        form.rounds,
+        form.round.as_secs_f64(),
+    )
+}
+
+fn package(name: &str) -> Option<String> {
+    let version = said("dpkg-query", &["-W", "-f", "${Version}", name]);
+    (!version.is_empty()).then(|| format!("{name} {version}"))
+}
+
+fn revision() -> String {
+    let revision = said("git", &["describe", "--always", "--dirty"]);
+    format!("{} ({revision})", env!("CARGO_PKG_VERSION"))
+}
+
+/// What a command prints; nothing when it cannot be run.
+fn said(program: &str, args: &[&str]) -> String {
+    let output = Command::new(program).args(args).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+    output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
+}

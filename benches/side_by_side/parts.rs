@@ -1,0 +1,82 @@
+//! What is compared, part by part.
+
+mod messages;
+
+use clap::ValueEnum;
+
+use stanzagate::dev::Product;
+
+use super::args::{Args, Form};
+use super::gateway::Gateway;
+use super::report::Table;
+use super::server::{Archive, COMPONENTS, Server, Variant};
+use super::{Fallible, machine};
+
+/// A part of the bench.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// Messages to users, against ejabberd's own HTTP API.
+    Messages,
+}
+
+impl Part {
+    /// All, in the order of the table.
+    pub const ALL: [Part; 1] = [Part::Messages];
+
+    /// Whether the smoke form runs it.
+    pub fn is_in_smoke(self) -> bool {
+        true
+    }
+}
+
+/// What the parts work with.
+pub struct Bench<'a> {
+    /// The command line.
+    pub args: &'a Args,
+    /// How much is measured.
+    pub form: Form,
+    /// The rows so far.
+    pub table: Table,
+}
+
+const EJABBERD: [Variant; 2] = [
+    Variant { product: Product::Ejabberd, archive: Archive::Off },
+    Variant { product: Product::Ejabberd, archive: Archive::Sqlite },
+];
+
+/// Runs the parts that were asked for, and prints the table.
+pub fn run(args: &Args) -> Fallible {
+    let mut bench = Bench { args, form: args.form(), table: Table::default() };
+    for part in args.parts() {
+        eprintln!("{part:?} ...");
+        match part {
+            Part::Messages => messages::run(&mut bench, &EJABBERD)?,
+        }
+    }
+    let description = machine::description(&bench.form, &[Product::Ejabberd, Product::Prosody]);
+    let text = format!("{description}\n{}", bench.table.markdown());
+    print!("{text}");
+    if args.write {
+        std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/RESULTS.md"), text)?;
+    }
+    Ok(())
+}
+
+/// The two gateways that are measured on a real server.
+pub struct Pair {
+    /// Sends as the component alone.
+    pub plain: Gateway,
+    /// Gives senders their own copies, as the server's own API does.
+    pub copying: Gateway,
+}
+
+impl Pair {
+    /// Starts both on a server, each under a name of its own.
+    pub fn start(bench: &Bench<'_>, server: &Server) -> Fallible<Pair> {
+        let [first, second, _] = COMPONENTS;
+        Ok(Pair {
+            plain: Gateway::on(&bench.args.gateway, server, second, "sender_copy = false")?,
+            copying: Gateway::on(&bench.args.gateway, server, first, "")?,
+        })
+    }
+}

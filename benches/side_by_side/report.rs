@@ -1,0 +1,75 @@
+//! The table: one row for each contender, the ratio to what it is compared with first.
+
+use super::contest::{Result, Sample};
+
+/// The rows of all parts.
+#[derive(Default)]
+pub struct Table {
+    rows: Vec<[String; 13]>,
+}
+
+const HEAD: [&str; 13] = [
+    "times",
+    "p99 is",
+    "part",
+    "what",
+    "connections",
+    "per second",
+    "p50 ms",
+    "p99 ms",
+    "p99.9 ms",
+    "gateway CPU s",
+    "server CPU s",
+    "peak MB",
+    "acknowledged, received",
+];
+
+impl Table {
+    /// Adds the results of one contest. With `against` each is compared with the result of this place.
+    pub fn add(&mut self, part: &str, connections: &str, results: &[Result], against: Option<usize>) {
+        let base = against.and_then(|index| results.get(index)).map(|result| result.sample);
+        for (index, Result { name, sample }) in results.iter().enumerate() {
+            let base = base.filter(|_| Some(index) != against);
+            self.rows.push(row(part, connections, name, sample, base));
+            eprintln!("{}", self.rows.last().map(|row| row.join(" | ")).unwrap_or_default());
+        }
+    }
+
+    /// The table in Markdown.
+    pub fn markdown(&self) -> String {
+        let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+        let head = line(&HEAD.map(str::to_owned));
+        let rule = format!("|{}\n", "---|".repeat(HEAD.len()));
+        let rows: String = self.rows.iter().map(|row| line(row)).collect();
+        format!("{head}{rule}{rows}")
+    }
+}
+
+fn row(part: &str, connections: &str, name: &str, sample: &Sample, base: Option<Sample>) -> [String; 13] {
+    let number =
+        |value: Option<f64>, digits: usize| value.map_or_else(String::new, |value| format!("{value:.digits$}"));
+    let times = base.map(|base| sample.rate / base.rate);
+    let p99 = |sample: &Sample| sample.latency.map(|[_, p99, _]| p99);
+    let slower = base.as_ref().and_then(p99).zip(p99(sample)).map(|(base, ours)| ours / base);
+    let milliseconds = |index: usize| number(sample.latency.and_then(|all| all.get(index).map(|s| s * 1e3)), 2);
+    let batch = sample.batch.map_or_else(String::new, |batch| format!(" ({batch:.1} in one acknowledgement)"));
+    let counted = match (sample.acknowledged, sample.received) {
+        (0, 0) => String::new(),
+        (acknowledged, received) => format!("{acknowledged}, {received}"),
+    };
+    [
+        number(times, 2),
+        number(slower, 3),
+        part.to_owned(),
+        format!("{name}{batch}"),
+        connections.to_owned(),
+        number(Some(sample.rate), if sample.rate < 100.0 { 1 } else { 0 }),
+        milliseconds(0),
+        milliseconds(1),
+        milliseconds(2),
+        number(sample.gateway_cpu, 3),
+        number(sample.server_cpu, 3),
+        number(sample.memory.map(|bytes| bytes / 1e6), 1),
+        counted,
+    ]
+}

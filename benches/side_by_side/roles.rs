@@ -1,0 +1,59 @@
+//! The helper processes.
+
+pub mod fake;
+pub mod load;
+pub mod push;
+pub mod sink;
+
+use clap::ValueEnum;
+
+use super::{Fallible, child};
+
+/// What a helper process is.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Role {
+    /// Makes HTTP requests and measures them.
+    Load,
+    /// Clients that are online and count what they receive.
+    Sink,
+    /// A component that sends as fast as the server takes it.
+    Push,
+    /// A server that answers at once.
+    Fake,
+}
+
+impl Role {
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Load => "load",
+            Role::Sink => "sink",
+            Role::Push => "push",
+            Role::Fake => "fake",
+        }
+    }
+}
+
+/// Runs the helper until its input ends.
+pub fn run(role: Role) -> Fallible {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let done = runtime.block_on(async {
+        match role {
+            Role::Load => load::run().await,
+            Role::Sink => sink::run().await,
+            Role::Push => push::run().await,
+            Role::Fake => fake::run().await,
+        }
+    });
+    if let Err(error) = &done {
+        child::fail(error);
+    }
+    // A thread may still wait for orders.
+    runtime.shutdown_background();
+    done
+}
+
+/// Reads the next order without holding up the other tasks.
+async fn order<Order: serde::de::DeserializeOwned + Send + 'static>() -> Fallible<Option<Order>> {
+    tokio::task::spawn_blocking(child::read).await?
+}

@@ -1,0 +1,74 @@
+//! The floor under any gateway: a component that writes the same stanzas as fast as the server takes them.
+
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::order;
+use crate::count::{Count, Template};
+use crate::xmpp::Component;
+use crate::{Fallible, child};
+
+/// Bytes of one write.
+const PIECE: usize = 64 * 1024;
+
+/// What is to be sent.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Plan {
+    /// As whom.
+    pub component: Component,
+    /// The server's domain, which answers the ping at the end.
+    pub domain: String,
+    /// Stanzas, taken in turn.
+    pub stanzas: Vec<String>,
+    /// How many.
+    pub messages: u64,
+}
+
+/// What was sent.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The messages.
+    pub sent: Count,
+    /// Until the ping behind the last one came back.
+    pub took: Duration,
+}
+
+/// Connects, waits for the word to begin (the first number), and answers with the outcome.
+pub async fn run() -> Fallible {
+    let Some(plan) = order::<Plan>().await? else { return Ok(()) };
+    let stanzas: Vec<Template> = plan.stanzas.iter().map(|stanza| Template::new(stanza)).collect();
+    let (mut read, mut write) = plan.component.connect().await?.into_split();
+    child::write(&())?;
+    let Some(first) = order::<u64>().await? else { return Ok(()) };
+    let started = Instant::now();
+    let mut sent = Count::default();
+    let writing = async {
+        let mut bytes = Vec::with_capacity(2 * PIECE);
+        for (number, stanza) in (first..first + plan.messages).zip(stanzas.iter().cycle()) {
+            stanza.fill(number, &mut bytes, &mut sent);
+            if bytes.len() >= PIECE {
+                write.write_all(&bytes).await?;
+                bytes.clear();
+            }
+        }
+        let (name, domain) = (&plan.component.name, &plan.domain);
+        let ping = format!("<iq type='get' id='last' from='{name}' to='{domain}'><ping xmlns='urn:xmpp:ping'/></iq>");
+        bytes.extend_from_slice(ping.as_bytes());
+        write.write_all(&bytes).await
+    };
+    let reading = async {
+        let (mut text, mut piece) = (String::new(), [0; 16 * 1024]);
+        while !(text.contains("id='last'") || text.contains("id=\"last\"")) {
+            let read = read.read(&mut piece).await?;
+            if read == 0 || text.contains("<message") {
+                return Err(std::io::Error::other(format!("the server took not everything: {text}")));
+            }
+            text.push_str(&String::from_utf8_lossy(piece.get(..read).unwrap_or_default()));
+        }
+        Ok(())
+    };
+    tokio::try_join!(writing, reading)?;
+    child::write(&Outcome { sent, took: started.elapsed() })
+}

@@ -1,0 +1,156 @@
+//! The private servers: the rig that `stanzagate dev` uses, in the variants that are compared.
+
+use std::net::SocketAddr;
+
+use stanzagate::config::sessions::Grant;
+use stanzagate::dev::{Product, ROOMS, Rig, RigOptions};
+
+use super::Fallible;
+use super::child::Helper;
+use super::roles::Role;
+use super::roles::sink::Plan;
+use super::xmpp::{Component, Login};
+
+/// Components that the variants know beside the shipped one, so that several gateways can be connected at once.
+pub const COMPONENTS: [&str; 3] = ["gw.example.org", "gw2.example.org", "gw3.example.org"];
+/// Who sends.
+pub const SENDERS: [&str; 4] = ["alice", "bob", "carol", "dave"];
+
+/// What is switched on for messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Archive {
+    /// Nothing is archived.
+    Off,
+    /// SQLite.
+    Sqlite,
+    /// Prosody's own files.
+    Internal,
+}
+
+/// A server and what it does with messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Variant {
+    /// The product.
+    pub product: Product,
+    /// Its archive.
+    pub archive: Archive,
+}
+
+impl Variant {
+    /// Its name in the table.
+    pub fn name(self) -> String {
+        let archive = match self.archive {
+            Archive::Off => "no archive",
+            Archive::Sqlite => "SQLite",
+            Archive::Internal => "internal storage",
+        };
+        format!("{}, {archive}", self.product.name())
+    }
+
+    fn changes(self) -> Vec<(String, String)> {
+        let mut changes = match self.product {
+            Product::Ejabberd => vec![
+                (
+                    "    hosts:\n      gw.example.org:\n        password: COMPONENT_SECRET",
+                    // Otherwise each connection takes what is sent to any of the names.
+                    "    global_routes: false\n    hosts:\n      gw.example.org:\n        password: COMPONENT_SECRET\n      gw2.example.org:\n        \
+                     password: COMPONENT_SECRET\n      gw3.example.org:\n        password: COMPONENT_SECRET",
+                ),
+                ("  mod_adhoc: {}\n", "  mod_adhoc: {}\n  mod_admin_extra: {}\n  mod_muc_admin: {}\n"),
+                ("^gw[.]example[.]org$", "^gw[0-9]?[.]example[.]org$"),
+                (
+                    "what: [oauth_issue_token]",
+                    "what: [oauth_issue_token, send_message, send_stanza, set_room_affiliation, \
+                     get_room_affiliations]",
+                ),
+            ],
+            Product::Prosody => vec![
+                ("admins = { \"gw.example.org\" }", "admins = { \"gw.example.org\", \"gw2.example.org\" }"),
+                (
+                    "Component \"gw.example.org\"\n",
+                    "Component \"gw2.example.org\"\n\tcomponent_secret = component_secret_\n\
+                     \tvalidate_from_addresses = false\nComponent \"gw.example.org\"\n",
+                ),
+            ],
+        };
+        match (self.product, self.archive) {
+            (Product::Ejabberd, Archive::Off) => changes.extend([
+                ("    default: always\n", "    default: never\n"),
+                ("      mam: true\n", "      mam: false\n"),
+            ]),
+            (Product::Prosody, Archive::Off) => changes.extend([
+                ("default_archive_policy = true", "default_archive_policy = false"),
+                ("muc_log_by_default = true", "muc_log_by_default = false"),
+            ]),
+            (Product::Prosody, Archive::Sqlite) => changes.push((
+                "storage = \"internal\"\n",
+                "storage = { archive = \"sql\"; muc_log = \"sql\" }\nsql = { driver = \"SQLite3\", database = \
+                 \"archive.sqlite\" }\n",
+            )),
+            _ => {}
+        }
+        changes.into_iter().map(|(old, new)| (old.to_owned(), new.to_owned())).collect()
+    }
+}
+
+/// A running server with its recipients online.
+pub struct Server {
+    /// The server.
+    pub rig: Rig,
+    /// What it is.
+    pub variant: Variant,
+    /// Localparts of those whose messages are counted.
+    pub recipients: Vec<String>,
+    /// The clients.
+    pub sink: Helper,
+}
+
+impl Server {
+    /// Starts it, registers `recipients` accounts and logs them in, and the senders too.
+    pub fn start(variant: Variant, recipients: usize) -> Fallible<Server> {
+        let changes = variant.changes();
+        let rig =
+            Rig::start(RigOptions { server: variant.product, grant: Grant::Oauth, changes, ..RigOptions::default() })?;
+        let login = |user: &str, password: &str| Login {
+            address: rig.c2s_addr(),
+            domain: rig.domain().to_owned(),
+            user: user.to_owned(),
+            password: password.to_owned(),
+        };
+        let mut logins = Vec::new();
+        for number in 0..recipients {
+            let user = format!("recipient{number}");
+            logins.push(login(&user, &rig.register(&user)?));
+        }
+        let recipients = logins.iter().map(|login| login.user.clone()).collect();
+        let bystanders = rig.users().iter().map(|(user, password)| login(user, password)).collect();
+        let (sink, ()) = Helper::start(Role::Sink, &Plan { recipients: logins, bystanders })?;
+        Ok(Server { rig, variant, recipients, sink })
+    }
+
+    /// A bare component connection under the last of [`COMPONENTS`].
+    pub fn component(&self) -> Component {
+        let [.., name] = COMPONENTS;
+        Component {
+            address: self.rig.component_addr(),
+            name: name.to_owned(),
+            secret: self.rig.component_secret().to_owned(),
+        }
+    }
+
+    /// The server's own HTTP API.
+    pub fn api(&self) -> Fallible<SocketAddr> {
+        let url = self.rig.http_api().ok_or("this server has no HTTP API of its own")?;
+        Ok(url.trim_start_matches("http://").trim_end_matches("/api").parse()?)
+    }
+
+    /// The server's process group.
+    pub fn group(&self) -> Fallible<u32> {
+        Ok(self.rig.pid().ok_or("the server does not run")?)
+    }
+
+    /// A room's address.
+    pub fn room(&self, name: &str) -> String {
+        format!("{name}@{ROOMS}")
+    }
+}

@@ -1,0 +1,57 @@
+//! What processes use: CPU time and peak memory, from /proc.
+
+use std::time::Duration;
+
+use super::Fallible;
+
+/// Clock ticks of one second in /proc (USER_HZ, the same on every Linux).
+const TICK: Duration = Duration::from_millis(10);
+
+/// CPU time that a process has used, all its threads together.
+pub fn cpu(pid: u32) -> Fallible<Duration> {
+    Ok(stat(pid).ok_or_else(|| format!("process {pid} is gone"))?.cpu)
+}
+
+/// CPU time of all processes of a group, epmd excluded, which only names Erlang nodes.
+pub fn cpu_of_group(group: u32) -> Fallible<Duration> {
+    let processes = std::fs::read_dir("/proc")?.flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    Ok(pids.filter_map(stat).filter(|stat| stat.group == group && stat.name != "epmd").map(|stat| stat.cpu).sum())
+}
+
+/// Greatest memory that a process has held since [`forget_peak`], in bytes.
+pub fn peak(pid: u32) -> Fallible<u64> {
+    status(pid, "VmHWM:")
+}
+
+/// Memory that a process holds now, in bytes.
+pub fn memory(pid: u32) -> Fallible<u64> {
+    status(pid, "VmRSS:")
+}
+
+/// Lets the peak begin anew with what is held now.
+pub fn forget_peak(pid: u32) -> Fallible {
+    Ok(std::fs::write(format!("/proc/{pid}/clear_refs"), "5")?)
+}
+
+fn status(pid: u32, field: &str) -> Fallible<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).ok_or("no such field")?;
+    Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
+}
+
+struct Stat {
+    name: String,
+    group: u32,
+    cpu: Duration,
+}
+
+fn stat(pid: u32) -> Option<Stat> {
+    let line = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name is in brackets and may hold anything.
+    let (start, rest) = line.rsplit_once(") ")?;
+    let fields: Vec<&str> = rest.split(' ').collect();
+    let number = |index: usize| fields.get(index)?.parse::<u32>().ok();
+    let ticks = number(11)?.checked_add(number(12)?)?;
+    Some(Stat { name: start.split_once('(')?.1.to_owned(), group: number(2)?, cpu: TICK * ticks })
+}
