@@ -1,20 +1,22 @@
 //! One contest: contenders in alternating rounds, each round counted at both ends, medians of the rounds.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::args::Form;
 use super::child::Helper;
 use super::count::Count;
 use super::gateway::Gateway;
+use super::parts::Bench;
 use super::roles::Role;
 use super::roles::load::{Outcome, Plan, Until};
-use super::roles::sink::Wait;
+use super::roles::sink::Order;
 use super::server::Server;
 use super::{Fallible, usage};
 
 /// Longest wait for messages that were acknowledged but have not come yet.
-const LAG: Duration = Duration::from_secs(120);
+pub const LAG: Duration = Duration::from_secs(120);
 
 /// What one round, or the median of several, has shown.
 #[derive(Debug, Clone, Copy, Default)]
@@ -83,23 +85,26 @@ pub struct Sending<'a> {
     pub plan: Plan,
     /// The gateways it goes through; none for the server's own API.
     pub gateways: &'a [&'a Gateway],
-    /// Recipients of each message.
+    /// Recipients of each message; none where nothing is sent.
     pub copies: u64,
+    /// Whether the rate is that of the recipients, until the last has received the last message.
+    pub at_recipients: bool,
 }
 
 impl Sending<'_> {
     /// One round.
     pub fn round(&self, server: &mut Server, first: u64) -> Fallible<Sample> {
         let (mut load, ()) = Helper::start(Role::Load, &self.plan)?;
-        let now = Wait { messages: 0, patience: Duration::ZERO };
-        let before: Count = server.sink.ask(&now)?;
+        let before: Count = server.sink.ask(&Order::NOW)?;
         let group = server.group()?;
         let server_cpu = usage::cpu_of_group(group)?;
         let watch = Watch::begin(self.gateways)?;
+        let started = Instant::now();
         let outcome: Outcome = load.ask(&first)?;
         accept(&outcome)?;
         let wanted = outcome.acknowledged.times(self.copies);
-        let after: Count = server.sink.ask(&Wait { messages: before.messages + wanted.messages, patience: LAG })?;
+        let after: Count = server.sink.ask(&Order::Wait(before.messages + wanted.messages, LAG))?;
+        let all_here = started.elapsed();
         let received = after.since(before);
         if received != wanted {
             return Err(format!("acknowledged {wanted:?}, received {received:?}").into());
@@ -108,8 +113,30 @@ impl Sending<'_> {
         let mut sample = watch.end(self.gateways, &outcome)?;
         sample.server_cpu = Some(per_10_000(served, units(&outcome)));
         sample.received = received.messages;
+        if self.at_recipients {
+            sample.rate = received.messages as f64 / all_here.as_secs_f64();
+        }
         Ok(sample)
     }
+}
+
+/// Lets loads take turns on one server, and adds what came of them to the table.
+pub fn compare(
+    bench: &mut Bench<'_>,
+    server: &mut Server,
+    (part, connections): (&str, usize),
+    sendings: Vec<(String, Sending<'_>)>,
+    against: Option<usize>,
+) -> Fallible {
+    let server = RefCell::new(server);
+    let contenders = sendings.into_iter().map(|(name, sending)| {
+        let server = &server;
+        let round = Box::new(move |first| sending.round(&mut server.borrow_mut(), first));
+        Contender { name, round }
+    });
+    let results = alternate(&bench.form, contenders.collect())?;
+    bench.table.add(part, &connections.to_string(), &results, against);
+    Ok(())
 }
 
 /// Fails when a request did, or none was made.

@@ -1,6 +1,9 @@
 //! What is compared, part by part.
 
+mod limit;
+mod members;
 mod messages;
+mod rooms;
 
 use clap::ValueEnum;
 
@@ -17,11 +20,17 @@ use super::{Fallible, machine};
 pub enum Part {
     /// Messages to users, against ejabberd's own HTTP API.
     Messages,
+    /// Messages to rooms, against the same.
+    Rooms,
+    /// Members added and listed, against the same.
+    Members,
+    /// Against a bare component connection.
+    Limit,
 }
 
 impl Part {
     /// All, in the order of the table.
-    pub const ALL: [Part; 1] = [Part::Messages];
+    pub const ALL: [Part; 4] = [Part::Messages, Part::Rooms, Part::Members, Part::Limit];
 
     /// Whether the smoke form runs it.
     pub fn is_in_smoke(self) -> bool {
@@ -51,6 +60,9 @@ pub fn run(args: &Args) -> Fallible {
         eprintln!("{part:?} ...");
         match part {
             Part::Messages => messages::run(&mut bench, &EJABBERD)?,
+            Part::Rooms => rooms::run(&mut bench, &EJABBERD)?,
+            Part::Members => members::run(&mut bench, &EJABBERD)?,
+            Part::Limit => limit::run(&mut bench, &EJABBERD)?,
         }
     }
     let description = machine::description(&bench.form, &[Product::Ejabberd, Product::Prosody]);

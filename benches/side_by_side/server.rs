@@ -53,8 +53,9 @@ impl Variant {
                 (
                     "    hosts:\n      gw.example.org:\n        password: COMPONENT_SECRET",
                     // Otherwise each connection takes what is sent to any of the names.
-                    "    global_routes: false\n    hosts:\n      gw.example.org:\n        password: COMPONENT_SECRET\n      gw2.example.org:\n        \
-                     password: COMPONENT_SECRET\n      gw3.example.org:\n        password: COMPONENT_SECRET",
+                    "    global_routes: false\n    hosts:\n      gw.example.org:\n        password: COMPONENT_SECRET\n      \
+                     gw2.example.org:\n        password: COMPONENT_SECRET\n      gw3.example.org:\n        \
+                     password: COMPONENT_SECRET",
                 ),
                 ("  mod_adhoc: {}\n", "  mod_adhoc: {}\n  mod_admin_extra: {}\n  mod_muc_admin: {}\n"),
                 ("^gw[.]example[.]org$", "^gw[0-9]?[.]example[.]org$"),
@@ -69,7 +70,8 @@ impl Variant {
                 (
                     "Component \"gw.example.org\"\n",
                     "Component \"gw2.example.org\"\n\tcomponent_secret = component_secret_\n\
-                     \tvalidate_from_addresses = false\nComponent \"gw.example.org\"\n",
+                     \tvalidate_from_addresses = false\nComponent \"gw3.example.org\"\n\tcomponent_secret = \
+                     component_secret_\n\tvalidate_from_addresses = false\nComponent \"gw.example.org\"\n",
                 ),
             ],
         };

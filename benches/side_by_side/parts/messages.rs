@@ -1,14 +1,12 @@
 //! Messages to users who are online, one for each request: the gateway against ejabberd's own HTTP API, side by side on
 //! one server.
 
-use std::cell::RefCell;
-
 use serde_json::json;
 use stanzagate::dev::{DOMAIN, Product};
 
 use super::{Bench, Pair};
 use crate::Fallible;
-use crate::contest::{Contender, Sending, alternate, for_a_round};
+use crate::contest::{Sending, compare, for_a_round};
 use crate::count::SLOT;
 use crate::gateway::{Gateway, SUCCESS};
 use crate::roles::load::Plan;
@@ -35,69 +33,48 @@ fn on(bench: &mut Bench<'_>, server: &mut Server, pair: &Pair, connections: usiz
     let (plain, copying) = ([&pair.plain], [&pair.copying]);
     let form = bench.form;
     let pairs = conversations(&server.recipients);
-    let plan = |path: &str, success: &str, bodies: Vec<String>| Plan {
-        bodies,
+    let plan = |path: &str, success: &str, body: fn(&str, &str) -> String| Plan {
+        bodies: pairs.iter().map(|(from, to)| body(from, to)).collect(),
         ..for_a_round(&form, connections, path, success)
     };
-    let ours = |gateways: &[&Gateway]| {
-        let bodies = pairs.iter().map(|(from, to)| send_message(from, to)).collect();
-        let targets = gateways.iter().map(|gateway| gateway.address).collect();
-        Plan { targets, ..plan("/qtalk/send_message", SUCCESS, bodies) }
-    };
-    let mut contenders = vec![
-        ("send_message".to_owned(), Sending { plan: ours(&plain), gateways: &plain, copies: 1 }),
-        (
-            "send_message, with the sender's copy".to_owned(),
-            Sending { plan: ours(&copying), gateways: &copying, copies: 1 },
-        ),
+    let ours = |gateways| sending(plan("/qtalk/send_message", SUCCESS, send_message), gateways);
+    let mut sendings = vec![
+        ("send_message".to_owned(), ours(&plain)),
+        ("send_message, with the sender's copy".to_owned(), ours(&copying)),
     ];
     if server.variant.product == Product::Ejabberd {
-        let api = vec![server.api()?];
         for (path, body) in
             [("/api/send_message", their_message as fn(&str, &str) -> String), ("/api/send_stanza", their_stanza)]
         {
-            let bodies = pairs.iter().map(|(from, to)| body(from, to)).collect();
-            let plan = Plan { targets: api.clone(), ..plan(path, "0", bodies) };
-            contenders.push((format!("ejabberd {path}"), Sending { plan, gateways: &[], copies: 1 }));
+            let plan = Plan { targets: vec![server.api()?], ..plan(path, "0", body) };
+            sendings.push((format!("ejabberd {path}"), sending(plan, &[])));
         }
     }
-    let against = contenders.iter().position(|(name, _)| name.ends_with("/api/send_message"));
+    let against = sendings.iter().position(|(name, _)| name.ends_with("/api/send_message"));
     let part = server.variant.name();
-    let server = RefCell::new(server);
-    let contenders = contenders.into_iter().map(|(name, sending)| Contender {
-        name,
-        round: Box::new({
-            let server = &server;
-            move |first| sending.round(&mut server.borrow_mut(), first)
-        }),
-    });
-    let results = alternate(&form, contenders.collect())?;
-    bench.table.add(&part, &connections.to_string(), &results, against);
-    Ok(())
+    compare(bench, server, (&part, connections), sendings, against)
 }
 
-/// Who writes to whom: every sender to every recipient, in turn.
+/// A load of messages to one recipient each; through `gateways`, where there are any.
+pub fn sending<'a>(plan: Plan, gateways: &'a [&'a Gateway]) -> Sending<'a> {
+    let mut targets: Vec<_> = gateways.iter().map(|gateway| gateway.address).collect();
+    targets.extend(plan.targets);
+    Sending { plan: Plan { targets, ..plan }, gateways, copies: 1, at_recipients: false }
+}
+
+/// Who writes to whom: every recipient gets messages of one sender.
 pub fn conversations(recipients: &[String]) -> Vec<(String, String)> {
-    let senders = SENDERS.iter().cycle();
-    recipients
-        .iter()
-        .cycle()
-        .zip(senders)
-        .take(recipients.len())
-        .map(|(to, from)| ((*from).to_owned(), to.clone()))
-        .collect()
+    recipients.iter().zip(SENDERS.iter().cycle()).map(|(to, from)| ((*from).to_owned(), to.clone())).collect()
 }
 
-fn send_message(from: &str, to: &str) -> String {
+/// The body of a call of ours.
+pub fn send_message(from: &str, to: &str) -> String {
     json!({ "From": from, "To": [{ "User": to }], "Body": format!("{TEXT} {SLOT}"), "Type": "chat" }).to_string()
 }
 
 fn their_message(from: &str, to: &str) -> String {
-    json!({
-        "type": "chat", "from": format!("{from}@{DOMAIN}"), "to": format!("{to}@{DOMAIN}"), "subject": "",
-        "body": format!("{TEXT} {SLOT}"),
-    })
-    .to_string()
+    let (from, to) = (format!("{from}@{DOMAIN}"), format!("{to}@{DOMAIN}"));
+    json!({ "type": "chat", "from": from, "to": to, "subject": "", "body": format!("{TEXT} {SLOT}") }).to_string()
 }
 
 fn their_stanza(from: &str, to: &str) -> String {
