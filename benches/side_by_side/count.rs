@@ -58,11 +58,6 @@ impl Template {
         self.slots.len() as u64
     }
 
-    /// Bytes of the text.
-    pub fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
     /// Appends the text with the numbers from `first` on in its slots, and counts them.
     pub fn fill(&self, first: u64, out: &mut Vec<u8>, count: &mut Count) {
         let start = out.len();

@@ -1,9 +1,12 @@
 //! What is compared, part by part.
 
+mod acknowledgements;
+mod alone;
 mod limit;
 mod members;
 mod messages;
 mod rooms;
+mod scale;
 
 use clap::ValueEnum;
 
@@ -26,15 +29,32 @@ pub enum Part {
     Members,
     /// Against a bare component connection.
     Limit,
+    /// The gateway alone, on a fake server.
+    Alone,
+    /// The levels of acknowledgement.
+    Acknowledgements,
+    /// Messages, rooms and the limit on Prosody.
+    Prosody,
+    /// Several gateways.
+    Scale,
 }
 
 impl Part {
     /// All, in the order of the table.
-    pub const ALL: [Part; 4] = [Part::Messages, Part::Rooms, Part::Members, Part::Limit];
+    pub const ALL: [Part; 8] = [
+        Part::Messages,
+        Part::Rooms,
+        Part::Members,
+        Part::Limit,
+        Part::Alone,
+        Part::Acknowledgements,
+        Part::Prosody,
+        Part::Scale,
+    ];
 
     /// Whether the smoke form runs it.
     pub fn is_in_smoke(self) -> bool {
-        true
+        matches!(self, Part::Messages | Part::Alone)
     }
 }
 
@@ -53,16 +73,32 @@ const EJABBERD: [Variant; 2] = [
     Variant { product: Product::Ejabberd, archive: Archive::Sqlite },
 ];
 
+const PROSODY: [Variant; 3] = [
+    Variant { product: Product::Prosody, archive: Archive::Off },
+    Variant { product: Product::Prosody, archive: Archive::Internal },
+    Variant { product: Product::Prosody, archive: Archive::Sqlite },
+];
+
 /// Runs the parts that were asked for, and prints the table.
 pub fn run(args: &Args) -> Fallible {
     let mut bench = Bench { args, form: args.form(), table: Table::default() };
     for part in args.parts() {
         eprintln!("{part:?} ...");
         match part {
+            // The smoke form has time for one server.
+            Part::Messages if bench.form.rounds == 1 => messages::run(&mut bench, &EJABBERD[1..])?,
             Part::Messages => messages::run(&mut bench, &EJABBERD)?,
             Part::Rooms => rooms::run(&mut bench, &EJABBERD)?,
             Part::Members => members::run(&mut bench, &EJABBERD)?,
             Part::Limit => limit::run(&mut bench, &EJABBERD)?,
+            Part::Alone => alone::run(&mut bench)?,
+            Part::Acknowledgements => acknowledgements::run(&mut bench, &EJABBERD)?,
+            Part::Prosody => {
+                messages::run(&mut bench, &PROSODY)?;
+                rooms::run(&mut bench, &PROSODY)?;
+                limit::run(&mut bench, &PROSODY)?;
+            }
+            Part::Scale => scale::run(&mut bench, &EJABBERD[..1])?,
         }
     }
     let description = machine::description(&bench.form, &[Product::Ejabberd, Product::Prosody]);

@@ -1,6 +1,7 @@
 //! The helper processes.
 
 pub mod fake;
+pub mod link;
 pub mod load;
 pub mod push;
 pub mod sink;
@@ -20,6 +21,8 @@ pub enum Role {
     Push,
     /// A server that answers at once.
     Fake,
+    /// Callers on the gateway's own link.
+    Link,
 }
 
 impl Role {
@@ -30,6 +33,7 @@ impl Role {
             Role::Sink => "sink",
             Role::Push => "push",
             Role::Fake => "fake",
+            Role::Link => "link",
         }
     }
 }
@@ -43,6 +47,7 @@ pub fn run(role: Role) -> Fallible {
             Role::Sink => sink::run().await,
             Role::Push => push::run().await,
             Role::Fake => fake::run().await,
+            Role::Link => link::run().await,
         }
     });
     if let Err(error) = &done {

@@ -1,0 +1,39 @@
+//! Scaling out: one, two and three gateways, each a component of its own, on the same server; callers are spread over
+//! them as a balancer would. No reply may reach the wrong one.
+
+use super::Bench;
+use super::messages::{conversations, send_message, sending};
+use crate::Fallible;
+use crate::contest::{compare, for_a_round};
+use crate::gateway::{Gateway, SUCCESS};
+use crate::roles::load::Plan;
+use crate::server::{COMPONENTS, Server, Variant};
+
+const RECIPIENTS: usize = 16;
+const CONNECTIONS: usize = 256;
+
+/// Measures on each of `variants`.
+pub fn run(bench: &mut Bench<'_>, variants: &[Variant]) -> Fallible {
+    for variant in variants {
+        let mut server = Server::start(*variant, RECIPIENTS)?;
+        let start = |name: &&str| Gateway::on(&bench.args.gateway, &server, name, "sender_copy = false");
+        let gateways: Vec<Gateway> = COMPONENTS.iter().map(start).collect::<Fallible<_>>()?;
+        let gateways: Vec<&Gateway> = gateways.iter().collect();
+        let bodies: Vec<String> =
+            conversations(&server.recipients).iter().map(|(from, to)| send_message(from, to)).collect();
+        let sendings = (1..=gateways.len()).filter_map(|count| {
+            let plan = for_a_round(&bench.form, CONNECTIONS, "/qtalk/send_message", SUCCESS);
+            let sending = sending(Plan { bodies: bodies.clone(), ..plan }, gateways.get(..count)?);
+            Some((format!("send_message through {count}"), sending))
+        });
+        let part = format!("{}, gateways", variant.name());
+        compare(bench, &mut server, (&part, CONNECTIONS), sendings.collect(), Some(0))?;
+        for gateway in gateways {
+            let strays = gateway.metric("stanzagate_link_dropped_total")?;
+            if strays > 0.0 {
+                return Err(format!("{strays} stanzas reached a gateway that nobody there waited for").into());
+            }
+        }
+    }
+    Ok(())
+}
