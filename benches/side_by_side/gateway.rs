@@ -69,10 +69,10 @@ impl Gateway {
         let mut gateway = Gateway { process, folder, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
         let deadline = Instant::now() + START;
         while Instant::now() < deadline && gateway.process.try_wait()?.is_none() {
-            // The log says the port, with colours or without.
+            // The log says the port.
             let said = std::fs::read_to_string(&log)?;
             let port = said
-                .split_once("127.0.0.1:")
+                .split_once(" addr=127.0.0.1:")
                 .and_then(|(_, rest)| rest.split(|digit: char| !digit.is_ascii_digit()).next()?.parse::<u16>().ok());
             if let Some(port) = port {
                 gateway.address.set_port(port);

@@ -47,6 +47,14 @@ impl Variant {
         format!("{}, {archive}", self.product.name())
     }
 
+    /// As many of `messages` as the server delivers in some seconds, since nothing holds a bare component back.
+    pub fn bearable(self, messages: u64) -> u64 {
+        match self.archive {
+            Archive::Off => messages,
+            Archive::Sqlite | Archive::Internal => messages.div_ceil(20),
+        }
+    }
+
     fn changes(self) -> Vec<(String, String)> {
         let mut changes = match self.product {
             Product::Ejabberd => vec![

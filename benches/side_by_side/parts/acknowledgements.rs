@@ -19,8 +19,9 @@ use crate::roles::load::Outcome;
 use crate::roles::sink::Order;
 use crate::server::{COMPONENTS, SENDERS, Server, Variant};
 
-/// A room has one member who is online, so that a message means the same work for the server at every level.
-const RECIPIENTS: usize = 4;
+/// A room has one member who is online, so that a message means the same work for the server at every level. Users are
+/// more, because ejabberd throws out a client for whom 10,000 messages wait, and nothing holds `written` back.
+const RECIPIENTS: usize = 64;
 const CALLERS: [usize; 2] = [1, 256];
 
 /// Measures on each of `variants`.
@@ -62,6 +63,7 @@ fn on(
         ("archived, or reflected by the room where nothing is", Level::Archived, rooms),
     ];
     let (part, time) = (format!("{}, acknowledgement", server.variant.name()), bench.form.round);
+    let most = server.variant.bearable(bench.form.messages) as usize;
     let component = server.component();
     let server = RefCell::new(server);
     let contenders = levels.into_iter().map(|(name, level, conversations)| {
@@ -73,6 +75,7 @@ fn on(
             text: format!("{TEXT} {SLOT}"),
             callers,
             time,
+            most,
         };
         let server = &server;
         let round = Box::new(move |first| round(&mut server.borrow_mut(), &plan, first));

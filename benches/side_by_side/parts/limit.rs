@@ -37,7 +37,7 @@ pub fn run(bench: &mut Bench<'_>, variants: &[Variant]) -> Fallible {
 }
 
 fn on(bench: &mut Bench<'_>, server: &mut Server, pair: &Pair) -> Fallible {
-    let messages = bench.form.messages;
+    let messages = server.variant.bearable(bench.form.messages);
     let conversations = conversations(&server.recipients);
     let full = |(from, to): &(String, String)| (format!("{from}@{DOMAIN}"), format!("{to}@{DOMAIN}"));
     let letters: Vec<String> = conversations.iter().map(full).map(|(from, to)| third_message(&from, &to)).collect();

@@ -50,8 +50,10 @@ pub struct Plan {
     pub text: String,
     /// Callers, each with one message at a time.
     pub callers: usize,
-    /// How long.
+    /// How long at most.
     pub time: Duration,
+    /// Messages at most.
+    pub most: usize,
 }
 
 enum Way {
@@ -146,7 +148,7 @@ impl Callers {
                 (Err(error), _) | (_, Err(error)) => return self.fail(&error),
             }
         }
-        while self.started.elapsed() < self.plan.time {
+        while self.started.elapsed() < self.plan.time && self.asked.get() < self.plan.most {
             let asked = self.asked.replace(self.asked.get() + 1);
             let Some((from, to)) = pairs.get(asked % pairs.len().max(1)) else { return };
             let number = self.number.replace(self.number.get() + 1);
