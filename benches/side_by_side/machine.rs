@@ -19,9 +19,11 @@ pub fn description(form: &Form, products: &[Product]) -> String {
     let kernel = read("/proc/sys/kernel/osrelease");
     let servers: Vec<String> = products.iter().filter_map(|product| package(product.name())).collect();
     format!(
-        "Machine: {cores} cores ({}), {} GB of memory, Linux {}; load, recipients, gateway and server share it.\n\
-         Versions: {}; stanzagate {}; {}.\n\
-         Form: {}, {} rounds of {} s each, in turn; medians.\n",
+        "- Command: `{}`.\n\
+         - Machine: {cores} cores ({}), {} GB of memory, Linux {}; load, recipients, gateway and server share it.\n\
+         - Versions: {}; stanzagate {}; {}.\n\
+         - Form: {}, {} rounds of {} s each, in turn; medians.\n",
+        command(),
         field(&cpu, "model name"),
         kilobytes.div_ceil(1 << 20),
         kernel.trim(),
@@ -32,6 +34,13 @@ pub fn description(form: &Form, products: &[Product]) -> String {
         form.rounds,
         form.round.as_secs_f64(),
     )
+}
+
+/// The command as it was given to scripts/bench.
+fn command() -> String {
+    let given = std::env::args().skip(1);
+    let given = given.filter(|argument| argument != "--bench" && argument != "--gateway" && !argument.contains('/'));
+    std::iter::once("scripts/bench".to_owned()).chain(given).collect::<Vec<_>>().join(" ")
 }
 
 fn package(name: &str) -> Option<String> {

@@ -6,6 +6,7 @@ use super::contest::{Result, Sample};
 #[derive(Default)]
 pub struct Table {
     rows: Vec<[String; 13]>,
+    notes: Vec<String>,
 }
 
 const HEAD: [&str; 13] = [
@@ -24,6 +25,12 @@ const HEAD: [&str; 13] = [
     "acknowledged, received",
 ];
 
+const LEGEND: &str = "\
+`times` is the rate over that of the row in the same part that has no `times`; `p99 is` the same of the latencies at 99 \
+percent. Rates are messages, or requests where nothing is sent. CPU seconds are those of 10,000 of them. Every message that \
+was acknowledged has been received, once by each of its recipients: the last column counts both ends.
+";
+
 impl Table {
     /// Adds the results of one contest. With `against` each is compared with the result of this place.
     pub fn add(&mut self, part: &str, connections: &str, results: &[Result], against: Option<usize>) {
@@ -35,13 +42,20 @@ impl Table {
         }
     }
 
+    /// Adds what has no place in the table.
+    pub fn note(&mut self, note: String) {
+        eprintln!("{note}");
+        self.notes.push(note);
+    }
+
     /// The table in Markdown.
     pub fn markdown(&self) -> String {
         let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
         let head = line(&HEAD.map(str::to_owned));
         let rule = format!("|{}\n", "---|".repeat(HEAD.len()));
         let rows: String = self.rows.iter().map(|row| line(row)).collect();
-        format!("{head}{rule}{rows}")
+        let notes: String = self.notes.iter().map(|note| format!("- {note}\n")).collect();
+        format!("{LEGEND}\n{head}{rule}{rows}\n{notes}")
     }
 }
 

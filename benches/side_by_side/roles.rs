@@ -1,5 +1,6 @@
 //! The helper processes.
 
+pub mod allocations;
 pub mod fake;
 pub mod link;
 pub mod load;
@@ -23,6 +24,8 @@ pub enum Role {
     Fake,
     /// Callers on the gateway's own link.
     Link,
+    /// A gateway that counts what it allocates.
+    Allocations,
 }
 
 impl Role {
@@ -34,6 +37,7 @@ impl Role {
             Role::Push => "push",
             Role::Fake => "fake",
             Role::Link => "link",
+            Role::Allocations => "allocations",
         }
     }
 }
@@ -48,6 +52,7 @@ pub fn run(role: Role) -> Fallible {
             Role::Push => push::run().await,
             Role::Fake => fake::run().await,
             Role::Link => link::run().await,
+            Role::Allocations => allocations::run().await,
         }
     });
     if let Err(error) = &done {

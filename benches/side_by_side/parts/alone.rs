@@ -1,6 +1,7 @@
 //! The gateway alone, on a fake server that answers at once: what a request costs, and how that grows with connections,
 //! with acknowledgements that are waited for and with users; and whether memory grows with messages.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::json;
@@ -15,6 +16,7 @@ use crate::contest::{Contender, Result, Sample, Watch, accept, alternate, for_a_
 use crate::count::Count;
 use crate::gateway::{Gateway, SUCCESS};
 use crate::roles::Role;
+use crate::roles::allocations::Allocated;
 use crate::roles::fake::Ask;
 use crate::roles::load::{Outcome, Plan, Until};
 use crate::usage;
@@ -24,6 +26,8 @@ const CONNECTIONS: usize = 64;
 const BATCH: usize = 64;
 /// How long the fake server holds its answers back, to see what waiting acknowledgements cost.
 const HOLDS: [Duration; 3] = [Duration::from_millis(1), Duration::from_millis(10), Duration::from_millis(100)];
+/// Requests whose allocations are counted.
+const COUNTED: u64 = 500;
 /// Users that are written to.
 const USERS: [usize; 3] = [1, 1000, 50_000];
 
@@ -49,6 +53,7 @@ pub fn run(bench: &mut Bench<'_>) -> Fallible {
         (format!("send_thirdmessage, {BATCH} in a call"), third(vec![batch.clone()])),
         ("health check, no message".to_owned(), health(plan("/health/live", CONNECTIONS, vec![String::new()]))),
     ];
+    allocations(bench, address, &kinds)?;
     compare(bench, &mut fake, &gateway, "alone", &CONNECTIONS.to_string(), kinds.into())?;
     for connections in form.crowd {
         let crowd = [("send_message".to_owned(), single(*connections, BATCH))];
@@ -65,6 +70,27 @@ pub fn run(bench: &mut Bench<'_>) -> Fallible {
     }
     let _: Count = fake.ask(&Ask::Hold(Duration::ZERO))?;
     endure(bench, &mut fake, &gateway, &third(vec![batch]))
+}
+
+/// What each kind of request allocates; the first requests, which fill caches and buffers, do not count.
+fn allocations(bench: &mut Bench<'_>, fake: SocketAddr, kinds: &[(String, Plan)]) -> Fallible {
+    let (mut gateway, address): (_, SocketAddr) = Helper::start(Role::Allocations, &fake)?;
+    for (name, plan) in kinds {
+        let plan = Plan { targets: vec![address], connections: 1, until: Until::Requests(COUNTED), ..plan.clone() };
+        let mut per_request = (0.0, 0.0);
+        for _ in 0..2 {
+            let (mut load, ()) = Helper::start(Role::Load, &plan)?;
+            let before: Allocated = gateway.ask(&())?;
+            let outcome: Outcome = load.ask(&fresh())?;
+            accept(&outcome)?;
+            let after: Allocated = gateway.ask(&())?;
+            let share = |after: u64, before: u64| (after - before) as f64 / outcome.requests as f64;
+            per_request = (share(after.blocks, before.blocks), share(after.bytes, before.bytes));
+        }
+        let (blocks, bytes) = per_request;
+        bench.table.note(format!("{name}: {bytes:.0} bytes in {blocks:.0} allocations for each request"));
+    }
+    Ok(())
 }
 
 fn to_users(users: usize, body: impl Fn(&str) -> String) -> Vec<String> {
