@@ -242,6 +242,7 @@ const RONGCLOUD_NEEDS: &[Cost] = &[
     ("be answered", &["auth/login", "im/token"], &[]),
     ("manage rooms", OF_GROUPS, &[]),
     ("own records", OF_GROUPS, &[]),
+    ("own records", &["im/token"], &[]),
     (
         "find accounts",
         &[
