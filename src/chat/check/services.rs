@@ -144,6 +144,7 @@ impl Chat {
             None => Err(format!("{} gives no place for a file", realm.upload)),
         }
     }
+
     /// A token of the user is made and tried. Of nobody there must be none: that shows whether they are made at all.
     async fn check_login_tokens(
         &self,
@@ -160,11 +161,11 @@ impl Chat {
             let nobody = self.addresses().user_at(nobody, &realm.domain).map_err(|error| error.to_string())?;
             return match self.login_token(&call(), &nobody, TOKEN).await {
                 Err(ChatError::UnknownUser(_)) => Ok("tokens are made; `check --user NAME` tries one".to_owned()),
-                Err(error) => Err(error.to_string()),
+                Err(error) => Err(refusal(&error)),
                 Ok(_) => Err(format!("a token was made of {nobody}, who does not exist")),
             };
         };
-        let token = self.login_token(&call(), user, TOKEN).await.map_err(|error| error.to_string())?;
+        let token = self.login_token(&call(), user, TOKEN).await.map_err(|error| refusal(&error))?;
         let mechanism = token.mechanism;
         match self.core.sessions.accepts(&call(), user, &token).await {
             Ok(true) => Ok(format!("{user} was logged in with a token ({mechanism})")),
@@ -172,4 +173,10 @@ impl Chat {
             Err(error) => Err(error.to_string()),
         }
     }
+}
+
+/// Why there is no token, without the lines to add: the report ends with them.
+fn refusal(error: &ChatError) -> String {
+    let text = error.to_string();
+    text.split_once("; add to ").map_or(text.as_str(), |(why, _)| why).to_owned()
 }
