@@ -53,7 +53,7 @@ modules_enabled = {
 	"privilege";
 	-- [gateway] Messages to everybody who is online, by an admin of the host. Only the MaxLeap API needs this.
 	"announce";
-	-- [gateway] XMPP over WebSocket (RFC 7395), for clients in browsers. Only the MaxLeap API needs this.
+	-- [gateway] XMPP over WebSocket (RFC 7395), for clients in browsers of the MaxLeap and the RongCloud-backed API.
 	"websocket";
 	-- [gateway] Widens: this helper module makes, for the gateway, tokens with which a client logs in as any user (SASL
 	-- OAUTHBEARER, which it adds to the mechanisms of 0.12). Only the RongCloud-backed API needs this.
@@ -76,7 +76,8 @@ privileged_entities = {
 	["gw.example.org"] = {
 		-- Widens: the sender of a message gets his own copy, in his archive and on his devices.
 		message = "outgoing";
-		-- Widens: it reads and changes contact lists, for friendships. Only the MaxLeap API needs this.
+		-- Widens: it reads and changes contact lists, for friendships. The MaxLeap API needs this, and the
+		-- RongCloud-backed one where only friends bring each other in.
 		roster = "both";
 		iq = {
 			-- Widens: it reads and writes the user's PEP nodes. It uses this for bookmarks (XEP-0402) and nothing else;
@@ -123,13 +124,13 @@ Component "conference.example.org" "muc"
 	muc_room_cache_size = 10000
 	max_history_messages = 50
 
--- [gateway] The gateway's own records: attributes, indexes. Each node is closed to everybody else. Only the MaxLeap API
--- needs this.
+-- [gateway] The gateway's own records: attributes, indexes. Each node is closed to everybody else. The MaxLeap and
+-- the RongCloud-backed API need this.
 Component "pubsub.example.org" "pubsub"
 	admins = { "gw.example.org" }
 	pubsub_max_items = 10000
 
--- [gateway] The upload service (XEP-0363): attachments. Only the MaxLeap API needs this.
+-- [gateway] The upload service (XEP-0363): attachments and covers. The MaxLeap and the RongCloud-backed API need this.
 Component "upload.example.org" "http_file_share"
 	http_external_url = upload_url
 	http_file_share_access = { "gw.example.org"; "example.org" }
