@@ -13,7 +13,7 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     ("dialects", &["chat", "http"]),
     ("app", &["dialects", "http", "chat"]),
     ("check", &["app", "dialects", "http", "chat", "xmpp", "session", "link", "xml"]),
-    ("dev", &["app", "http", "chat"]),
+    ("dev", &["app", "dialects", "http", "chat"]),
     ("config", &[]),
     ("metrics", &[]),
 ];
