@@ -12,6 +12,9 @@ const RANDOM: u32 = 12;
 /// The largest whole number that every JSON reader takes exactly.
 const LARGEST: u64 = (1 << 53) - 1;
 
+/// No smaller number was ever given out by a clock that was right: that of 2026-01-01, when this began.
+const FIRST: u64 = (1_767_225_600_000 - EPOCH_MS) << RANDOM;
+
 /// The last number given out in this process.
 static LAST: AtomicU64 = AtomicU64::new(0);
 
@@ -20,6 +23,11 @@ pub fn serial() -> u64 {
     let random = u64::from(rand::random::<u16>()) >> (u16::BITS - RANDOM);
     let time = now_ms().saturating_sub(EPOCH_MS) << RANDOM;
     next(&LAST, (time | random) & LARGEST)
+}
+
+/// Whether a number may be one of these by its size: those that people think of, or have as a telephone number, are not.
+pub fn is_likely(number: u64) -> bool {
+    (FIRST..=LARGEST).contains(&number)
 }
 
 fn next(last: &AtomicU64, wanted: u64) -> u64 {
@@ -41,7 +49,8 @@ mod tests {
         assert!(numbers.iter().all(|numbers| numbers.is_sorted_by(|one, next| one < next)));
         let all: HashSet<u64> = numbers.into_iter().flatten().collect();
         assert_eq!(all.len(), 40_000);
-        assert!(all.iter().all(|number| *number <= LARGEST));
+        assert!(all.iter().all(|number| is_likely(*number)));
+        assert!(![0, 1, 13_800_138_000, 86_138_001_380_000, LARGEST + 1].into_iter().any(is_likely));
     }
 
     #[test]

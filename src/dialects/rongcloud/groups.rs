@@ -15,7 +15,7 @@ use crate::chat::file::{Content, NewFile};
 use crate::chat::group::{GroupKind, NewGroup};
 use crate::chat::image::{self, Image, ImageError, Thumbnail};
 use crate::chat::room::Affiliation;
-use crate::chat::serial::serial;
+use crate::chat::serial;
 
 /// Longest name, in characters, as in the original.
 const NAME: usize = 100;
@@ -41,7 +41,7 @@ pub async fn create(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure
     };
     let mut tries = 1;
     loop {
-        let id = serial();
+        let id = serial::serial();
         let new = NewGroup {
             room: cx.room(id)?,
             kind: GroupKind::Group,
@@ -93,7 +93,10 @@ fn unreadable(error: ImageError) -> Failure {
 /// 404 for a page that there is not.
 pub async fn list(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure> {
     let owned = cx.chat.owned_rooms(cx.call, cx.realm, asked.user, |local| id(local).is_some()).await?;
-    let mut ids: Vec<u64> = owned.iter().filter_map(|room| id(room.node()?.as_str())).collect();
+    let numbers = owned.iter().filter_map(|room| id(room.node()?.as_str()));
+    let (mut ids, odd): (Vec<u64>, Vec<u64>) = numbers.partition(|id| serial::is_likely(*id));
+    // Rooms that a client called by a number are none of this API's. Only those that look like it are asked about.
+    ids.extend(cx.groups(&odd).await?.iter().map(|group| group.id));
     ids.sort_unstable();
     let page = Page::of(cx.uri, ids.len())?;
     let groups = cx.groups(ids.get(page.places()).unwrap_or_default()).await?;
