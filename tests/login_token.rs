@@ -20,9 +20,8 @@ use stanzagate::metrics::Metrics;
 use support::element::says;
 use support::people::until;
 use support::verbs::call;
+use support::wire::Wire;
 use support::{Account, Client, Server, Verbs, account, fresh};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 on_all_servers!(a_token_logs_in_its_user_and_nobody_else, a_missing_right_is_named);
 
@@ -30,7 +29,7 @@ on_all_servers!(a_token_logs_in_its_user_and_nobody_else, a_missing_right_is_nam
 const LIFE: Duration = Duration::from_secs(600);
 /// Life of the one that is to expire. Servers count whole seconds: it is good for two at least.
 const SHORT: Duration = Duration::from_secs(3);
-/// Longest wait for one answer.
+/// Longest wait for the link, and for its end.
 const WAIT: Duration = Duration::from_secs(20);
 /// Tokens of one user that Prosody's helper module keeps.
 const KEPT: usize = 20;
@@ -69,7 +68,7 @@ async fn logs_in_its_user_and_nobody_else(chat: &Chat, rig: &Rig, server: Server
 
     let asked = Instant::now();
     let short = token(SHORT).await;
-    let at_once = Wire::log_in(rig, &short, &alice).await;
+    let at_once = log_in(rig, &short, &alice).await;
     if asked.elapsed() < SHORT - Duration::from_secs(1) {
         at_once.expect("the short life has not ended");
     }
@@ -78,14 +77,14 @@ async fn logs_in_its_user_and_nobody_else(chat: &Chat, rig: &Rig, server: Server
     assert_eq!((long.mechanism, long.expires_in, short.expires_in), (mechanism, LIFE.as_secs(), SHORT.as_secs()));
     assert!(!format!("{long:?}").contains(long.key.expose_secret()), "nothing secret in logs");
     for text in ["first", "again"] {
-        let mut wire = Wire::log_in(rig, &long, &alice).await.expect("a log-in");
+        let mut wire = log_in(rig, &long, &alice).await.expect("a log-in");
         assert_eq!(wire.bind().await.split('/').next(), Some(alice.jid.as_str()));
         wire.say(&format!("<message to='{}' type='chat'><body>{text}</body></message>", bob.jid)).await;
         let message = listener.wait_for(text, says(text)).await;
         assert!(message.attr("from").is_some_and(|from| from.starts_with(&format!("{}/", alice.jid))));
     }
 
-    match Wire::log_in(rig, &long, &bob).await {
+    match log_in(rig, &long, &bob).await {
         // Prosody 13 looks at the token only, and not at the name beside it.
         Ok(mut wire) if server == Server::Prosody13 => assert!(wire.bind().await.starts_with(&alice.jid)),
         other => assert!(other.is_err(), "alice's token logged in as bob"),
@@ -93,14 +92,10 @@ async fn logs_in_its_user_and_nobody_else(chat: &Chat, rig: &Rig, server: Server
     for key in altered(long.key.expose_secret(), &alice.name, &bob.name) {
         let refused = LoginToken { key: key.clone().into(), ..long.clone() };
         for user in [&alice, &bob] {
-            assert!(
-                Wire::log_in(rig, &refused, user).await.is_err(),
-                "{key} in place of {:?}",
-                long.key.expose_secret()
-            );
+            assert!(log_in(rig, &refused, user).await.is_err(), "{key} in place of {:?}", long.key.expose_secret());
         }
     }
-    until("the end of the short life", || async { Wire::log_in(rig, &short, &alice).await.err() }).await;
+    until("the end of the short life", || async { log_in(rig, &short, &alice).await.err() }).await;
 
     let nobody = jid(&format!("{}@{}", fresh("nobody"), rig.domain()));
     let unknown = chat.login_token(&call(), &nobody, LIFE).await.expect_err("no account");
@@ -114,8 +109,8 @@ async fn logs_in_its_user_and_nobody_else(chat: &Chat, rig: &Rig, server: Server
         keys.push(next.key.expose_secret().to_owned());
     }
     let key = |n: usize| LoginToken { key: keys[n].clone().into(), ..long.clone() };
-    assert_eq!(Wire::log_in(rig, &key(0), &alice).await.is_ok(), server.is_ejabberd(), "the oldest");
-    Wire::log_in(rig, &key(KEPT), &alice).await.expect("the newest").bind().await;
+    assert_eq!(log_in(rig, &key(0), &alice).await.is_ok(), server.is_ejabberd(), "the oldest");
+    log_in(rig, &key(KEPT), &alice).await.expect("the newest").bind().await;
 
     let before = Client::login(rig, &alice).await;
     before.tell(&bob.jid, "by password", "");
@@ -128,7 +123,7 @@ async fn logs_in_its_user_and_nobody_else(chat: &Chat, rig: &Rig, server: Server
         let user = jid(&alice.jid);
         chat.delete_account(&call(), &user).await.expect("deleted");
         assert!(chat.create_account(&call(), &user, "anew").await.expect("an account"));
-        assert!(Wire::log_in(rig, &key(KEPT), &alice).await.is_err(), "the token of an account that is gone");
+        assert!(log_in(rig, &key(KEPT), &alice).await.is_err(), "the token of an account that is gone");
     }
 }
 
@@ -228,80 +223,6 @@ fn jid(text: &str) -> BareJid {
     BareJid::new(text).expect("a JID")
 }
 
-/// A client that writes and reads text, and so speaks any SASL mechanism.
-struct Wire {
-    tcp: TcpStream,
-    domain: &'static str,
-    heard: String,
-}
-
-impl Wire {
-    /// A stream, and what the server offers on it.
-    async fn open(rig: &Rig) -> (Wire, String) {
-        let tcp = TcpStream::connect(rig.c2s_addr()).await.expect("c2s");
-        let mut wire = Wire { tcp, domain: rig.domain(), heard: String::new() };
-        let offered = wire.begin().await;
-        (wire, offered)
-    }
-
-    async fn begin(&mut self) -> String {
-        let streams = "xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'";
-        self.say(&format!("<?xml version='1.0'?><stream:stream {streams} to='{}' version='1.0'>", self.domain)).await;
-        self.hear(&["</stream:features>"]).await
-    }
-
-    /// Logs in as `user` with the token; the server's refusal is the error.
-    async fn log_in(rig: &Rig, token: &LoginToken, user: &Account) -> Result<Wire, String> {
-        let key = token.key.expose_secret();
-        let data = match token.mechanism {
-            "OAUTHBEARER" => format!("n,a={},\x01auth=Bearer {key}\x01\x01", user.jid),
-            _ => format!("\0{}\0{key}", user.name),
-        };
-        Wire::authenticate(rig, token.mechanism, &data).await
-    }
-
-    async fn authenticate(rig: &Rig, mechanism: &str, data: &str) -> Result<Wire, String> {
-        let sasl = "xmlns='urn:ietf:params:xml:ns:xmpp-sasl'";
-        let (mut wire, offered) = Wire::open(rig).await;
-        assert!(offered.contains(&format!(">{mechanism}<")), "{offered}");
-        wire.say(&format!("<auth {sasl} mechanism='{mechanism}'>{}</auth>", STANDARD.encode(data))).await;
-        let mut answer = wire.hear(&["<success", "</failure>", "</challenge>"]).await;
-        if answer.contains("<challenge") {
-            // RFC 7628 section 3.2.3.
-            wire.say(&format!("<response {sasl}>AQ==</response>")).await;
-            answer = wire.hear(&["<success", "</failure>"]).await;
-        }
-        if answer.contains("<success") { Ok(wire) } else { Err(answer) }
-    }
-
-    /// Binds a resource, becomes available, and returns the full JID.
-    async fn bind(&mut self) -> String {
-        self.begin().await;
-        self.say("<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>").await;
-        let bound = self.hear(&["</jid>"]).await;
-        let (_, jid) = bound.split_once("<jid>").expect("a full JID");
-        self.say("<presence/>").await;
-        jid.trim_end_matches("</jid>").to_owned()
-    }
-
-    async fn say(&mut self, text: &str) {
-        self.tcp.write_all(text.as_bytes()).await.expect("an open stream");
-    }
-
-    /// All up to the first of these.
-    async fn hear(&mut self, ends: &[&str]) -> String {
-        let next = async {
-            loop {
-                if let Some(end) = ends.iter().filter_map(|end| Some(self.heard.find(end)? + end.len())).min() {
-                    let rest = self.heard.split_off(end);
-                    return std::mem::replace(&mut self.heard, rest);
-                }
-                let mut bytes = [0; 4096];
-                let read = self.tcp.read(&mut bytes).await.expect("an open stream");
-                assert_ne!(read, 0, "the server closed the stream after {}", self.heard);
-                self.heard.push_str(&String::from_utf8_lossy(&bytes[..read]));
-            }
-        };
-        tokio::time::timeout(WAIT, next).await.unwrap_or_else(|_| panic!("the server never said any of {ends:?}"))
-    }
+async fn log_in(rig: &Rig, token: &LoginToken, user: &Account) -> Result<Wire, String> {
+    Wire::log_in(rig, token.mechanism, token.key.expose_secret(), user).await
 }

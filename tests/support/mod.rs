@@ -21,6 +21,7 @@ pub mod rongcloud;
 pub mod room;
 pub mod servers;
 pub mod verbs;
+pub mod wire;
 pub mod xuanxuan;
 
 pub use client::{Bookmark, Client, LoginError};
