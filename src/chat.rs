@@ -159,6 +159,11 @@ impl Chat {
         Ok(self.core.lists(call, room).await?.of(user))
     }
 
+    /// Whether a user is banned from a room, alone or with his whole domain (XEP-0045 section 9.1).
+    pub async fn is_banned(&self, call: &Call, room: &BareJid, user: &BareJid) -> Result<bool, ChatError> {
+        self.core.is_banned(call, room, user).await
+    }
+
     /// Removes `users` from every room of the MUC service `rooms`, rooms made by ordinary clients included. One outcome
     /// per user; a user's error names the rooms that failed.
     pub async fn remove_from_all_rooms(

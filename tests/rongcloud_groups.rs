@@ -18,6 +18,7 @@ on_all_servers!(
     a_member_brings_in_a_friend,
     people_join_face_to_face,
     guesses_are_counted,
+    who_is_banned_stays_out,
     members_quit_and_the_owner_does_not,
     the_owner_dismisses,
 );
@@ -173,6 +174,25 @@ async fn guesses_are_counted(server: Server) {
     assert_eq!(invite(gateway, &three.jid, id, "7").await.expect_json(200), json!({"detail": DONE}));
     assert_eq!(invite(gateway, &two.jid, other, "8").await.expect_json(200), json!({"detail": DONE}));
     assert_eq!(get(gateway, &one.jid, &of(id, "users")).await.expect_json(200)["count"], 2);
+}
+
+async fn who_is_banned_stays_out(server: Server) {
+    let (rig, gateway) = (server.shared(), Gateway::shared(server).await);
+    let [one, two, three] = ["alice", "bob", "carol"].map(|name| account(rig, name));
+    let (alice, carol) = (Client::login(rig, &one).await, Client::login(rig, &three).await);
+    let id = gateway.rongcloud_group(&one.jid, "群", "7").await;
+    for user in [&two, &three] {
+        invite(gateway, &user.jid, id, "7").await.expect_json(200);
+    }
+    alice.affiliate(&room(id), &three.jid, "outcast").await;
+    assert_eq!(invite(gateway, &three.jid, id, "7").await.expect_detail(403), DENIED);
+    let body = json!({"userid": gateway.rongcloud_id(&three.jid).await});
+    assert_eq!(post(gateway, &two.jid, &of(id, "join"), &body).await.expect_detail(403), DENIED);
+    carol.join(&room(id), "Carol").await.expect_err("one who is banned gets in");
+    assert_eq!(get(gateway, &one.jid, &of(id, "users")).await.expect_json(200)["count"], 2);
+    alice.affiliate(&room(id), &three.jid, "none").await;
+    invite(gateway, &three.jid, id, "7").await.expect_json(200);
+    Client::login(rig, &three).await.join(&room(id), "Carol").await.expect("a member gets in");
 }
 
 async fn members_quit_and_the_owner_does_not(server: Server) {

@@ -207,19 +207,7 @@ impl Core {
     ) -> Result<RoomLists, ChatError> {
         let mut lists = RoomLists::default();
         for ((_, affiliation), answer) in LISTS.iter().zip(answers) {
-            let reply = match answer? {
-                Ok(reply) => reply,
-                Err(error) if error.is("item-not-found") => return Err(ChatError::UnknownRoom(room.clone())),
-                Err(error) if error.is("forbidden") || error.is("not-allowed") => {
-                    return Err(ChatError::Right(format!(
-                        "the members of {room} were refused ({error}): {:?} must be an administrator of the MUC service \
-                         (ejabberd: access_admin; Prosody: admins and component_admins_as_room_owners)",
-                        self.component
-                    )));
-                }
-                Err(error) => return Err(ChatError::refused(error)),
-            };
-            for item in muc_admin::items(&reply) {
+            for item in self.read_list(room, answer?)? {
                 if let Some(nick) = item.nick {
                     lists.set_nick(item.jid.clone(), nick);
                 }
@@ -227,6 +215,30 @@ impl Core {
             }
         }
         Ok(lists)
+    }
+
+    fn read_list(
+        &self,
+        room: &BareJid,
+        answer: Result<Element, StanzaError>,
+    ) -> Result<Vec<muc_admin::Item>, ChatError> {
+        match answer {
+            Ok(reply) => Ok(muc_admin::items(&reply)),
+            Err(error) if error.is("item-not-found") => Err(ChatError::UnknownRoom(room.clone())),
+            Err(error) if error.is("forbidden") || error.is("not-allowed") => Err(ChatError::Right(format!(
+                "the members of {room} were refused ({error}): {:?} must be an administrator of the MUC service \
+                 (ejabberd: access_admin; Prosody: admins and component_admins_as_room_owners)",
+                self.component
+            ))),
+            Err(error) => Err(ChatError::refused(error)),
+        }
+    }
+
+    pub(super) async fn is_banned(&self, call: &Call, room: &BareJid, user: &BareJid) -> Result<bool, ChatError> {
+        let question = iq::get(&self.component, room.as_str(), muc_admin::list("outcast"));
+        let banned = self.read_list(room, self.ask(call, question).await?)?;
+        let domain = BareJid::from_parts(None, user.domain());
+        Ok(banned.into_iter().any(|item| item.jid == *user || item.jid == domain))
     }
 
     /// True for an address of the gateway's own domain.

@@ -109,6 +109,10 @@ async fn add(cx: &Context<'_>, known: &Known, by: Option<&BareJid>, user: &BareJ
             (format!("群组人数已达上限 {most}。"), format!("The group has {most} members, the most it may."));
         return Err(Failure::told(StatusCode::FORBIDDEN, "full", chinese, english));
     }
+    // Whom the owner has banned in his client, no member brings back.
+    if cx.chat.is_banned(cx.call, &known.group.room, user).await? {
+        return Err(Failure::denied());
+    }
     let outcomes = cx.chat.add_members(cx.call, &known.group.room, by, std::slice::from_ref(user)).await?;
     Ok(outcomes.into_iter().try_for_each(|outcome| outcome.result)?)
 }
