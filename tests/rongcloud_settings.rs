@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use stanzagate::dev::Rig;
 use support::people::until;
 use support::room::is_out;
-use support::{Account, Client, Gateway, Reply, Server, account};
+use support::{Account, Client, Gateway, Reply, Server, account, fresh};
 use tokio::sync::OnceCell;
 
 on_all_servers!(
@@ -91,6 +91,8 @@ async fn an_owner_hands_over_and_the_last_one_dissolves(server: Server) {
     invite(gateway, &two, id, "7").await.expect_json(200);
     alice.join(&room, "Alice").await.expect("the owner gets in");
     bob.join(&room, "Bob").await.expect("a member gets in");
+    // It would be his turn, but he has no account any more.
+    alice.affiliate(&room, &format!("{}@{}", fresh("aaa"), rig.domain()), "member").await;
 
     get(gateway, &one, id, "quit").await.expect_json(200);
     alice.wait_for("the end of her stay", is_out(&room)).await;

@@ -32,16 +32,30 @@ pub async fn quit(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure> 
             let text = ("群主不能退出群组，只能解散群组。", "The owner cannot quit, but can dismiss the group.");
             return Err(Failure::forbidden(text));
         }
-        let served = others().filter(|other| other.jid.domain().as_str() == cx.realm.domain);
-        let Some(next) = served.map(|other| &other.jid).min() else {
-            cx.chat.destroy_group(cx.call, cx.realm, room).await?;
-            return Ok(Reply::done());
-        };
-        cx.chat.set_owner(cx.call, room, next).await?;
+        match heir(cx, others().map(|other| &other.jid)).await? {
+            Some(next) => cx.chat.set_owner(cx.call, room, next).await?,
+            None => {
+                cx.chat.destroy_group(cx.call, cx.realm, room).await?;
+                return Ok(Reply::done());
+            }
+        }
     }
     let outcomes = cx.chat.remove_members(cx.call, room, std::slice::from_ref(asked.user)).await?;
     outcomes.into_iter().try_for_each(|outcome| outcome.result)?;
     Ok(Reply::done())
+}
+
+/// The first of this API's users who has an account.
+async fn heir<'a>(
+    cx: &Context<'_>,
+    members: impl Iterator<Item = &'a BareJid>,
+) -> Result<Option<&'a BareJid>, Failure> {
+    for member in members.filter(|member| member.domain().as_str() == cx.realm.domain) {
+        if cx.chat.account_exists(cx.call, member).await? {
+            return Ok(Some(member));
+        }
+    }
+    Ok(None)
 }
 
 /// GET `/group/<id>/users/`, for members.
