@@ -89,7 +89,8 @@ impl Failure {
     pub fn throttled(wait: Duration) -> Failure {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         let chinese = format!("请求超过了限速。请在 {seconds} 秒后重试。");
-        let english = format!("Request was throttled. Expected available in {seconds} seconds.");
+        let unit = if seconds == 1 { "second" } else { "seconds" };
+        let english = format!("Request was throttled. Expected available in {seconds} {unit}.");
         let failure = Failure::told(StatusCode::TOO_MANY_REQUESTS, "rate_limited", chinese, english);
         Failure { wait: Some(wait), ..failure }
     }
