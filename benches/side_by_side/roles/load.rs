@@ -122,26 +122,29 @@ impl Shared {
                 Ok(Err(error)) => Some(error.to_string()),
                 Err(_) => Some("no answer".to_owned()),
             };
-            let mut outcome = self.outcome.borrow_mut();
-            match failure {
-                None => {
-                    outcome.requests += 1;
-                    outcome.acknowledged.merge(count);
-                    self.latency.borrow_mut().saturating_record(took.as_nanos() as u64);
-                }
-                Some(failure) => {
-                    outcome.failed += 1;
-                    outcome.failure.get_or_insert(failure);
-                    drop(outcome);
-                    // What is left on the old connection belongs to nobody.
-                    answer.clear();
-                    match connect(target).await {
-                        Ok(again) => stream = again,
-                        Err(_) => return,
-                    }
-                }
+            if self.file(failure, count, took) {
+                continue;
+            }
+            // What is left on the old connection belongs to nobody.
+            match connect(target).await {
+                Ok(again) => stream = again,
+                Err(_) => return,
             }
         }
+    }
+
+    /// Keeps what came of a request; false when it failed.
+    fn file(&self, failure: Option<String>, count: Count, took: Duration) -> bool {
+        let mut outcome = self.outcome.borrow_mut();
+        if let Some(failure) = failure {
+            outcome.failed += 1;
+            outcome.failure.get_or_insert(failure);
+            return false;
+        }
+        outcome.requests += 1;
+        outcome.acknowledged.merge(count);
+        self.latency.borrow_mut().saturating_record(took.as_nanos() as u64);
+        true
     }
 
     /// Writes the next request, unless it is over.
