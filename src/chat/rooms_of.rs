@@ -66,7 +66,8 @@ impl Core {
 
     /// Where members of `room` are noted; `None` when there is nothing to note, or no API that asks.
     fn indexed(&self, room: &BareJid, users: &[BareJid]) -> Option<&Realm> {
-        self.addresses.realm_of_room(room).filter(|_| self.config.maxleap.enabled && !users.is_empty())
+        let asked = self.config.maxleap.enabled || self.config.rongcloud.enabled;
+        self.addresses.realm_of_room(room).filter(|_| asked && !users.is_empty())
     }
 }
 
