@@ -164,7 +164,14 @@ impl Core {
         self.room_info(call, room).await?;
         let members: Vec<BareJid> = self.lists(call, room).await?.affiliations.into_keys().collect();
         let members: Vec<BareJid> = members.into_iter().filter(|member| !self.is_own(member)).collect();
-        self.require(call, iq::set(&self.component, room.as_str(), muc::destroy(reason))).await?;
+        if let Err(error) = self.require(call, iq::set(&self.component, room.as_str(), muc::destroy(reason))).await {
+            match self.unless_gone(call, room, &error).await {
+                // It was done, by whomever, and this is what is left to do.
+                Err(ChatError::UnknownRoom(_)) if matches!(error, ChatError::Link(LinkError::Timeout)) => {}
+                Err(gone @ ChatError::UnknownRoom(_)) => return Err(gone),
+                Ok(()) | Err(_) => return Err(error),
+            }
+        }
         self.seats.clear(room);
         let (outcomes, ()) =
             tokio::join!(self.withdraw(call, room, &members, true), self.forget_room(call, room, &members));
@@ -178,6 +185,18 @@ impl Core {
             return Ok(());
         }
         Err(ChatError::Partial(format!("the room is destroyed, but stays on the lists of {}", summary(&failed))))
+    }
+
+    /// Fails with [`ChatError::UnknownRoom`] when it may be the end of a room why a question to it has failed: it may have
+    /// ended since it was looked at, and ejabberd answers nothing for a room that is ending.
+    pub(super) async fn unless_gone(&self, call: &Call, room: &BareJid, error: &ChatError) -> Result<(), ChatError> {
+        match error {
+            ChatError::Link(LinkError::Timeout) | ChatError::Refused { .. } => {
+                let last = Call { request: call.request.clone(), deadline: Instant::now() + UNDO };
+                self.room_info(&last, room).await.map(drop)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The three lists of those who belong to a room, and before them one more question of the caller's, asked at once.
@@ -196,7 +215,13 @@ impl Core {
             .collect();
         let mut answers = self.ask_all(call, questions, LISTS.len() + 1).await.into_iter();
         let more = if asked { answers.next() } else { None };
-        Ok((self.read_lists(room, answers)?, more.and_then(|answer| answer.ok()?.ok())))
+        match self.read_lists(room, answers) {
+            Ok(lists) => Ok((lists, more.and_then(|answer| answer.ok()?.ok()))),
+            Err(error) => match self.unless_gone(call, room, &error).await {
+                Err(gone @ ChatError::UnknownRoom(_)) => Err(gone),
+                Ok(()) | Err(_) => Err(error),
+            },
+        }
     }
 
     /// The lists in the answers to the questions of [`LISTS`], in their order.

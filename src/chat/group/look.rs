@@ -61,6 +61,13 @@ impl Core {
                 (None, _) => Err(ChatError::UnknownRoom(room.clone())),
             });
         }
+        for (room, look) in rooms.iter().zip(&mut looks) {
+            if let Err(error) = look
+                && let Err(gone @ ChatError::UnknownRoom(_)) = self.unless_gone(call, room, error).await
+            {
+                *look = Err(gone);
+            }
+        }
         self.part_with_those_who_left(call, realm, rooms, &mut looks).await;
         looks
     }
