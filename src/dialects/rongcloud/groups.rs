@@ -72,7 +72,10 @@ async fn store(cx: &Context<'_>, file: &Upload) -> Result<(String, Thumbnail), F
     })?;
     let looked = image::look(&on_disk, cx.config.cover_pixels, cx.call.deadline).await;
     let Image { content_type, ending, thumbnail } = looked.map_err(unreadable)?;
-    let name = if file.name.contains('.') { file.name.clone() } else { format!("{}.{ending}", file.name) };
+    // Servers and browsers go by the ending, so it says what was found and not what was claimed.
+    let last = file.name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let stem = last.rsplit_once('.').map_or(last, |(stem, _)| stem).trim_matches([' ', '.']);
+    let name = format!("{}.{ending}", if stem.is_empty() { "cover" } else { stem });
     let new = NewFile { name, content_type: content_type.to_owned(), content: Content::Memory(file.content.clone()) };
     Ok((cx.chat.upload(cx.call, cx.realm, &new).await?, thumbnail))
 }

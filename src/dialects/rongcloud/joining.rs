@@ -7,7 +7,7 @@ use jid::BareJid;
 use serde_json::json;
 use subtle::ConstantTimeEq;
 
-use super::context::{Context, Known};
+use super::context::{Context, Known, id};
 use super::error::Failure;
 use super::routes::Asked;
 use super::wire::{Form, Reply};
@@ -42,9 +42,8 @@ impl Default for Guesses {
 /// 404, 403 for one who is no member, 400 for a `userid` that nobody has.
 pub async fn join(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure> {
     let given = Form::read(asked.request).await?.required("userid", LONGEST)?;
-    let number: u64 = given
-        .parse()
-        .map_err(|_| Failure::field("userid", ("请填写合法的整数值。", "A valid integer is required.")))?;
+    let number =
+        id(&given).ok_or_else(|| Failure::field("userid", ("请填写合法的整数值。", "A valid integer is required.")))?;
     let (known, _turn) = cx.in_turn(asked.id).await?;
     if !known.group.members.contains(asked.user) {
         return Err(Failure::denied());

@@ -107,7 +107,9 @@ pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> Router {
         .open_route("group", &path("/api/im/retrieve/{id}"), on(GET, retrieve))
         .open_route("avatar", &path("/api/im/avatar/{id}/{sha256}"), on(GET, members::avatar))
         .open_route("login", &path("/api/auth/login"), on(POST, log_in))
+        .open_route("unknown", &path("/api/im"), nothing())
         .open_route("unknown", &path("/api/im/{*rest}"), nothing())
+        .open_route("unknown", &path("/api/auth"), nothing())
         .open_route("unknown", &path("/api/auth/{*rest}"), nothing());
     let cors = cors::layer(&settings.cors_origins, &EXPOSED);
     let state = Rongcloud {
@@ -205,7 +207,11 @@ async fn retrieve(
 ) -> Result<Reply, Failure> {
     let user = auth::known(&state.tokens, request.headers())?;
     let (_, (origin, uri)) = state.seen(request);
-    groups::retrieve(&state.context(&call, &origin, &uri)?, user.as_ref(), &first(path)).await
+    let context = state.context(&call, &origin, &uri)?;
+    if let Some(user) = &user {
+        context.must_exist(user).await?;
+    }
+    groups::retrieve(&context, user.as_ref(), &first(path)).await
 }
 
 async fn log_in(

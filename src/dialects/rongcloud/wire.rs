@@ -72,7 +72,7 @@ impl Form {
     /// Numbers are their digits.
     ///
     /// # Errors
-    /// 400 for what is no text, or too long.
+    /// 400 for what is no text, is too long, or holds what XMPP cannot carry.
     pub fn text(&self, name: &str, longest: usize) -> Result<Option<String>, Failure> {
         let text = match self.0.get(name) {
             None | Some(Field::Json(Value::Null)) => return Ok(None),
@@ -82,6 +82,9 @@ impl Form {
                 return Err(Failure::field(name, ("不是有效的字符串。", "Not a valid string.")));
             }
         };
+        if !text.chars().all(in_xml) {
+            return Err(Failure::field(name, ("含有不允许的字符。", "Characters that are not allowed.")));
+        }
         if text.chars().count() > longest {
             let chinese = format!("请确保这个字段不能超过 {longest} 个字符。");
             let english = format!("Ensure this field has no more than {longest} characters.");
@@ -200,6 +203,11 @@ fn json(body: &[u8]) -> Result<Form, Failure> {
         Ok(_) => Err(broken("a JSON object is expected")),
         Err(error) => Err(broken(&format!("JSON parse error - {error}"))),
     }
+}
+
+/// Whether XML can carry it (XML 1.0 section 2.2).
+fn in_xml(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
 }
 
 fn text(bytes: &[u8], name: &str) -> Result<String, Failure> {
