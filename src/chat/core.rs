@@ -10,6 +10,7 @@ use tokio::sync::OnceCell;
 use super::archives::Archives;
 use super::cache::Cache;
 use super::file::Storage;
+use super::group::Owners;
 use super::number::Known;
 use super::seats::Seats;
 use super::server::Product;
@@ -44,6 +45,7 @@ pub(super) struct Core {
     pub(super) product: OnceCell<Product>,
     pub(super) incoming: Arc<Incoming>,
     known: Cache<BareJid, ()>,
+    pub(super) owners: Owners,
     pub(super) seats: Seats,
     pub(super) storage: Storage,
     pub(super) numbers: Known,
@@ -82,6 +84,7 @@ impl Core {
             component: BareJid::new(&config.component.name)
                 .map_or_else(|_| config.component.name.clone(), |name| name.to_string()),
             known: Cache::new(life, KNOWN_USERS),
+            owners: Owners::new(life),
             seats: Seats::new(life),
             storage: Storage::default(),
             numbers: Known::default(),

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use jid::BareJid;
 use serde_json::{Map, Value};
 
+pub(super) use self::owned::Owners;
 use super::room::MemberOutcome;
 use super::{Call, Chat, ChatError, Realm};
 

@@ -173,6 +173,7 @@ impl Core {
             }
         }
         self.seats.clear(room);
+        self.owners.forget(room);
         let (outcomes, ()) =
             tokio::join!(self.withdraw(call, room, &members, true), self.forget_room(call, room, &members));
         let outcomes = outcomes?;

@@ -102,6 +102,7 @@ impl Core {
             Product::Ejabberd => ejabberd::set_affiliations(self, call, room, affiliation, users).await,
             Product::Prosody => prosody::set_affiliations(self, call, room, affiliation, users).await,
         };
+        self.owners.forget(room);
         Ok(done)
     }
 

@@ -67,6 +67,10 @@ impl Core {
             {
                 *look = Err(gone);
             }
+            match look {
+                Ok(look) => self.owners.learn(room, &look.lists),
+                Err(_) => self.owners.forget(room),
+            }
         }
         self.part_with_those_who_left(call, realm, rooms, &mut looks).await;
         looks

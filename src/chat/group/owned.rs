@@ -1,14 +1,46 @@
-//! Which rooms are a user's own: one question for each.
+//! Which rooms are a user's own: one question for each whose owners are not known. A list in pages would ask them all for
+//! every page.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
 
 use jid::BareJid;
 
+use super::super::cache::Cache;
 use super::super::core::{Core, WINDOW};
-use super::super::room::Affiliation;
+use super::super::room::{Affiliation, RoomLists};
 use super::super::rooms::LISTS;
 use super::super::{Call, ChatError, Realm};
 use crate::xmpp::{iq, muc_admin};
+
+/// Rooms whose owners are remembered.
+const REMEMBERED: usize = 100_000;
+
+/// Who owns rooms, as the gateway has last seen it or changed it itself. What others change is seen a cache's life later.
+pub(in super::super) struct Owners(Cache<BareJid, Arc<HashSet<BareJid>>>);
+
+impl Owners {
+    pub(in super::super) fn new(life: Duration) -> Owners {
+        Owners(Cache::new(life, REMEMBERED))
+    }
+
+    /// Learns who is an owner by the lists of a room.
+    pub(super) fn learn(&self, room: &BareJid, lists: &RoomLists) {
+        let owners = lists.affiliations.iter().filter(|(_, affiliation)| **affiliation == Affiliation::Owner);
+        self.0.insert(room.clone(), Arc::new(owners.map(|(user, _)| user.clone()).collect()));
+    }
+
+    /// The room is gone, or its owners have been changed.
+    pub(in super::super) fn forget(&self, room: &BareJid) {
+        self.0.remove(room);
+    }
+
+    /// Whether `user` is an owner; `None` when that is not known.
+    fn holds(&self, room: &BareJid, user: &BareJid) -> Option<bool> {
+        self.0.get(room).map(|owners| owners.contains(user))
+    }
+}
 
 impl Core {
     pub(super) async fn owned_rooms(
@@ -26,12 +58,19 @@ impl Core {
             known.into_iter().filter(|room| room.node().is_some_and(|node| wanted(node.as_str()))).collect();
         let [(owner, _), ..] = LISTS;
         let owners = |room: &BareJid| iq::get(&self.component, room.as_str(), muc_admin::list(owner));
-        let answers = self.ask_all(call, rooms.iter().map(owners).collect(), WINDOW).await;
-        let mut owned = Vec::new();
-        for (room, answer) in rooms.into_iter().zip(answers) {
+        // That he is none is asked anew: a group that he was just given must not be missing.
+        let (mut owned, open): (Vec<BareJid>, Vec<BareJid>) =
+            rooms.into_iter().partition(|room| self.owners.holds(room, user) == Some(true));
+        let answers = self.ask_all(call, open.iter().map(owners).collect(), WINDOW).await;
+        for (room, answer) in open.into_iter().zip(answers) {
             match self.read_lists(&room, std::iter::once(answer)) {
-                Ok(lists) if lists.of(user) == Affiliation::Owner => owned.push(room),
-                Ok(_) | Err(ChatError::UnknownRoom(_)) => {}
+                Ok(lists) => {
+                    self.owners.learn(&room, &lists);
+                    if lists.of(user) == Affiliation::Owner {
+                        owned.push(room);
+                    }
+                }
+                Err(ChatError::UnknownRoom(_)) => {}
                 Err(error) => return Err(error),
             }
         }

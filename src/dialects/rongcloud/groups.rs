@@ -95,16 +95,24 @@ fn unreadable(error: ImageError) -> Failure {
 /// # Errors
 /// 404 for a page that there is not.
 pub async fn list(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure> {
-    let owned = cx.chat.owned_rooms(cx.call, cx.realm, asked.user, |local| id(local).is_some()).await?;
-    let numbers = owned.iter().filter_map(|room| id(room.node()?.as_str()));
-    let (mut ids, odd): (Vec<u64>, Vec<u64>) = numbers.partition(|id| serial::is_likely(*id));
-    // Rooms that a client called by a number are none of this API's. Only those that look like it are asked about.
-    ids.extend(cx.groups(&odd).await?.iter().map(|group| group.id));
-    ids.sort_unstable();
-    let page = Page::of(cx.uri, ids.len())?;
-    let groups = cx.groups(ids.get(page.places()).unwrap_or_default()).await?;
-    let results = groups.iter().map(|group| group.shown(cx.config, true)).collect();
-    Ok(Reply::ok(page.body(cx.origin, cx.uri, results)))
+    let mut again = false;
+    loop {
+        let owned = cx.chat.owned_rooms(cx.call, cx.realm, asked.user, |local| id(local).is_some()).await?;
+        let numbers = owned.iter().filter_map(|room| id(room.node()?.as_str()));
+        let (mut ids, odd): (Vec<u64>, Vec<u64>) = numbers.partition(|id| serial::is_likely(*id));
+        // Rooms that a client called by a number are none of this API's. Only those that look like it are asked about.
+        ids.extend(cx.groups(&odd).await?.iter().map(|group| group.id));
+        ids.sort_unstable();
+        let page = Page::of(cx.uri, ids.len())?;
+        let wanted = ids.get(page.places()).unwrap_or_default();
+        let groups = cx.groups(wanted).await?;
+        // Some have gone without the gateway: it knows now.
+        if groups.len() == wanted.len() || again {
+            let results = groups.iter().map(|group| group.shown(cx.config, true)).collect();
+            return Ok(Reply::ok(page.body(cx.origin, cx.uri, results)));
+        }
+        again = true;
+    }
 }
 
 /// GET `/retrieve/<id>/`, for anybody; the code, with which one joins, for members.
