@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use stanzagate::chat::{Call, Chat, LinkState, Realm};
+use stanzagate::config::component::Component;
 use stanzagate::config::secret::Secret;
 use stanzagate::link::frame::Frame;
 use stanzagate::link::{Link, LinkConfig};
@@ -27,6 +29,14 @@ use super::support::Server;
 const BOUNDS: Bounds = Bounds { depth: 64, bytes: 8 << 20, elements: 131_072 };
 const LINK: Duration = Duration::from_secs(20);
 const CALL: Duration = Duration::from_secs(60);
+
+/// What is done about a stanza of a gateway before the server sees it.
+pub type Before = Arc<dyn Fn(&Element) -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// Nothing.
+pub fn nothing() -> Before {
+    Arc::new(|_| Box::pin(std::future::ready(())))
+}
 
 /// The connection to a server, and the gateways behind it.
 pub struct Gateways {
@@ -73,16 +83,25 @@ impl Gateways {
         Gateways { server, link, seats, asked: Arc::default() }
     }
 
+    /// Where one more gateway may connect. What it sends is passed on when `before` is done with it.
+    pub async fn seat(&'static self, before: Before) -> Component {
+        run(async move {
+            let fake = FakeServer::start().await;
+            let mut component = self.server.shared().gateway_config().component;
+            component.address = fake.address();
+            component.secret = Some(Secret::new(SECRET));
+            tokio::spawn(async move { self.serve(fake.accept().await, before).await });
+            component
+        })
+        .await
+    }
+
     /// One more gateway, which remembers nothing.
     pub async fn gateway(&'static self) -> (Chat, Realm) {
         run(async move {
-            let fake = FakeServer::start().await;
             let mut config = self.server.shared().gateway_config();
-            config.component.address = fake.address();
-            config.component.secret = Some(Secret::new(SECRET));
+            config.component = self.seat(nothing()).await;
             let chat = Chat::start(Arc::new(config), Metrics::new()).expect("the verbs");
-            let peer = fake.accept().await;
-            tokio::spawn(self.serve(peer));
             up(chat.link_state()).await;
             let realm = chat.addresses().realm(&Default::default()).expect("the default hosts");
             (chat, realm)
@@ -90,7 +109,7 @@ impl Gateways {
         .await
     }
 
-    async fn serve(&self, peer: Peer) {
+    async fn serve(&self, peer: Peer, before: Before) {
         let Peer { mut frames, mut out } = peer;
         let (seat, mut written): (_, UnboundedReceiver<Bytes>) = unbounded_channel();
         self.seats.lock().expect("not poisoned").push(seat.clone());
@@ -102,6 +121,7 @@ impl Gateways {
             }
         });
         while let Ok(Frame::Element(stanza)) = frames.next().await {
+            before(&stanza).await;
             if !matches!((stanza.name(), stanza.attr("type")), ("iq", Some("get" | "set"))) {
                 self.link.send(&call(), &stanza).await.expect("a stanza that is passed on");
                 continue;
