@@ -1,7 +1,7 @@
 -- Stanzagate's helper module for Prosody 0.12 and 13.0: what a component may ask of no packaged module.
 --
--- It answers one component only, the one that `stanzagate_component` names. Load it on the VirtualHost and on the MUC
--- component.
+-- It answers no component but those that `stanzagate_component` names, one or a list. Load it on the VirtualHost, on the MUC
+-- component and on the pubsub component.
 
 local jid_split = require "util.jid".split;
 local st = require "util.stanza";
@@ -9,23 +9,41 @@ local user_exists = require "core.usermanager".user_exists;
 
 local xmlns_mam = "urn:xmpp:mam:2";
 local xmlns_helper = "urn:stanzagate:helper:0";
+local xmlns_info = "http://jabber.org/protocol/disco#info";
+local xmlns_items = "http://jabber.org/protocol/disco#items";
 
-local component = module:get_option_string("stanzagate_component");
-if not component then
+local components = module:get_option_set("stanzagate_component", {});
+if components:empty() then
 	module:log("error", "stanzagate_component is not set: nobody is answered");
 	return;
 end
 
--- True for what the component itself sent. Its connection is looked at too: another component that may send from any
--- address must not pass for it.
+-- True for what one of the components itself sent. Its connection is looked at too: another component that may send from
+-- any address must not pass for it.
 local function asked_by_component(event)
-	local origin = event.origin;
-	return origin.type == "component" and origin.host == component and event.stanza.attr.from == component;
+	local origin, from = event.origin, event.stanza.attr.from;
+	return origin.type == "component" and origin.host == from and components:contains(from);
 end
 
 local function refuse(event, condition, text)
 	event.origin.send(st.error_reply(event.stanza, "cancel", condition, text));
 	return true;
+end
+
+-- On a pubsub component: the names and descriptions of the nodes, which hold addresses of users, are not for everybody.
+-- 0.12 tells them to anybody who asks.
+
+if module:get_option_string("component_module") == "pubsub" then
+	local function keep(event)
+		local query = event.stanza.tags[1];
+		if asked_by_component(event) or (query.attr.xmlns == xmlns_info and not query.attr.node) then
+			return;
+		end
+		return refuse(event, "forbidden");
+	end
+	module:hook("iq-get/host/"..xmlns_items..":query", keep, 100);
+	module:hook("iq-get/host/"..xmlns_info..":query", keep, 100);
+	return;
 end
 
 -- On a MUC component: emptying the archive of a room.
@@ -61,7 +79,7 @@ if module:get_host_type() == "component" then
 	--       <item jid='…' affiliation='…' nick='…'/>…</affiliations></iq>
 	--     -> <affiliations><item jid='…' condition='ERROR'/>…</affiliations>    no `condition` for what was done
 
-	local function set_each(room, items, reply)
+	local function set_each(room, component, items, reply)
 		for n, item in ipairs(items) do
 			local condition;
 			local request = st.iq({ type = "set", id = tostring(n), from = component, to = room.jid })
@@ -87,7 +105,7 @@ if module:get_host_type() == "component" then
 		local reply = st.reply(event.stanza):tag("affiliations", { xmlns = xmlns_helper });
 		local save = rawget(room, "save");
 		room.save = function () return true; end
-		local ok, err = pcall(set_each, room, event.stanza.tags[1].tags, reply);
+		local ok, err = pcall(set_each, room, event.stanza.attr.from, event.stanza.tags[1].tags, reply);
 		room.save = save;
 		room:save(true);
 		if not ok then

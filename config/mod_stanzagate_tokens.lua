@@ -1,6 +1,6 @@
 -- Stanzagate's helper module for Prosody 0.12 and 13.0: tokens with which the clients of users log in.
 --
--- It makes them for one component only, the one that `stanzagate_component` names. Load it on the VirtualHost.
+-- It makes them for no component but those that `stanzagate_component` names. Load it on the VirtualHost.
 --     <iq type='set' from='COMPONENT' to='USER'><token xmlns='urn:stanzagate:helper:0' seconds='N'/></iq>
 --     -> <token>…</token>
 -- A client gives the token by SASL OAUTHBEARER (RFC 7628). Prosody's mod_tokenauth keeps the tokens, and forgets them
@@ -15,8 +15,8 @@ local grants = rawget(tokenauth, "create_grant") ~= nil;
 
 local xmlns_helper = "urn:stanzagate:helper:0";
 
-local component = module:get_option_string("stanzagate_component");
-if not component then
+local components = module:get_option_set("stanzagate_component", {});
+if components:empty() then
 	module:log("error", "stanzagate_component is not set: nobody is answered");
 	return;
 end
@@ -85,7 +85,8 @@ end
 module:hook("iq-set/bare/"..xmlns_helper..":token", function (event)
 	local origin, stanza = event.origin, event.stanza;
 	-- Its connection is looked at too: another component that may send from any address must not pass for it.
-	if origin.type ~= "component" or origin.host ~= component or stanza.attr.from ~= component then return; end
+	local from = stanza.attr.from;
+	if origin.type ~= "component" or origin.host ~= from or not components:contains(from) then return; end
 	local username = jid_split(stanza.attr.to);
 	local seconds = tonumber(stanza.tags[1].attr.seconds);
 	if not usermanager.user_exists(username, module.host) then

@@ -3,6 +3,10 @@
 -- It is a whole configuration, ready for a new server. For a server that already runs, copy the lines marked [gateway]
 -- into its prosody.cfg.lua; everything else here is what any chat server has. Replace example.org throughout.
 --
+-- Several gateways at once: each has a name of its own. The lines marked [gw2], here and in stanzagate.pfw, let in a second
+-- one, gw2.example.org: take the marks away. A third needs the same lines with its name. Each gateway names the others in
+-- component.siblings.
+--
 -- Packages: prosody and prosody-modules (mod_privilege, mod_firewall, mod_vcard_muc). Beside this file belong
 -- stanzagate.pfw, mod_stanzagate.lua and mod_stanzagate_tokens.lua, the gateway's helper modules.
 
@@ -18,6 +22,11 @@ local upload_interface    = ENV_STANZAGATE_UPLOAD_INTERFACE    or "127.0.0.1"
 local upload_port         = ENV_STANZAGATE_UPLOAD_PORT         or "5280"
 -- The URL under which clients and the gateway reach the upload service; behind a proxy that has TLS, the proxy's.
 local upload_url          = ENV_STANZAGATE_UPLOAD_URL          or ("http://127.0.0.1:" .. upload_port .. "/")
+-- [gateway] Who is a gateway.
+local gateways = {
+	"gw.example.org";
+	-- [gw2] "gw2.example.org";
+}
 -- [gateway] Pictures of rooms (XEP-0486): 0.12 needs a module for them; 13.0, which alone knows the name `Lua`, none.
 local room_pictures       = not Lua and "vcard_muc" or nil
 -- [gateway] Where mod_stanzagate.lua and mod_stanzagate_tokens.lua lie.
@@ -72,31 +81,33 @@ archive_expires_after = "never"
 max_archive_query_results = 250
 
 -- [gateway] What the gateway may do in the name of a user, beyond sending from his address.
-privileged_entities = {
-	["gw.example.org"] = {
-		-- Widens: the sender of a message gets his own copy, in his archive and on his devices.
-		message = "outgoing";
-		-- Widens: it reads and changes contact lists, for friendships. The MaxLeap API needs this, and the
-		-- RongCloud-backed one where only friends bring each other in.
-		roster = "both";
-		iq = {
-			-- Widens: it reads and writes the user's PEP nodes. It uses this for bookmarks (XEP-0402) and nothing else;
-			-- mod_privilege cannot be told a single node.
-			["http://jabber.org/protocol/pubsub"] = "both";
-		};
+local privileges = {
+	-- Widens: the sender of a message gets his own copy, in his archive and on his devices.
+	message = "outgoing";
+	-- Widens: it reads and changes contact lists, for friendships. The MaxLeap API needs this, and the
+	-- RongCloud-backed one where only friends bring each other in.
+	roster = "both";
+	iq = {
+		-- Widens: it reads and writes the user's PEP nodes. It uses this for bookmarks (XEP-0402) and nothing else;
+		-- mod_privilege cannot be told a single node.
+		["http://jabber.org/protocol/pubsub"] = "both";
 	};
+}
+privileged_entities = {
+	["gw.example.org"] = privileges;
+	-- [gw2] ["gw2.example.org"] = privileges;
 }
 
 VirtualHost "example.org"
 	-- [gateway] Widens: admin of this host, for user-stats, announce, and adding and deleting accounts. An admin of one
 	-- host cannot load modules or stop the server (on 13.0); that is why the line is not global.
-	admins = { "gw.example.org" }
+	admins = gateways
 	-- [gateway] A user in whose name the gateway speaks in a room is there as user@example.org/gw-gw.example.org. No
 	-- client has that resource, so without this rule what the room sends there bounces, and the room throws the user out.
 	-- Widens: the helper module answers the gateway's questions about any user's archive and lists the accounts. Only the
 	-- MaxLeap API needs it.
 	modules_enabled = { "firewall"; "stanzagate" }
-	stanzagate_component = "gw.example.org"
+	stanzagate_component = gateways
 	firewall_scripts = { "stanzagate.pfw" }
 	disco_items = { { "conference.example.org", "Rooms" } }
 	-- [gateway] WebSocket at the upload service's port, path /xmpp-websocket.
@@ -107,12 +118,12 @@ Component "conference.example.org" "muc"
 	-- [gateway] The archive is what tells the gateway that a message arrived. The helper module also keeps the pictures of
 	-- rooms in order: owners set them, and whoever knows a room's address can look at them.
 	modules_enabled = { "muc_mam"; "stanzagate"; room_pictures }
-	stanzagate_component = "gw.example.org"
+	stanzagate_component = gateways
 	muc_log_by_default = true
 	muc_log_expires_after = "never"
 	-- [gateway] Widens: the gateway is owner of every room. It creates, configures and destroys rooms, reads and sets
 	-- their members, and reads their archives.
-	admins = { "gw.example.org" }
+	admins = gateways
 	component_admins_as_room_owners = true
 	-- Clients may make rooms of their own. The gateway looks whether a room exists before it sends to it, so this need
 	-- not be true for its sake.
@@ -124,16 +135,24 @@ Component "conference.example.org" "muc"
 	muc_room_cache_size = 10000
 	max_history_messages = 50
 
--- [gateway] The gateway's own records: attributes, indexes. Each node is closed to everybody else. The MaxLeap and
--- the RongCloud-backed API need this.
+-- [gateway] The gateway's own records: attributes, indexes, numbers. Each node is closed to everybody else, and only admins
+-- make any: leave out add_permissions of 13.0 that let users do so. The helper module keeps the names of the nodes to the
+-- gateway, which 0.12 tells to anybody. The MaxLeap and the RongCloud-backed API
+-- need this.
 Component "pubsub.example.org" "pubsub"
-	admins = { "gw.example.org" }
+	modules_enabled = { "stanzagate" }
+	stanzagate_component = gateways
+	admins = gateways
 	pubsub_max_items = 10000
 
 -- [gateway] The upload service (XEP-0363): attachments and covers. The MaxLeap and the RongCloud-backed API need this.
 Component "upload.example.org" "http_file_share"
 	http_external_url = upload_url
-	http_file_share_access = { "gw.example.org"; "example.org" }
+	http_file_share_access = {
+		"example.org";
+		"gw.example.org";
+		-- [gw2] "gw2.example.org";
+	}
 	http_file_share_size_limit = 100*1024*1024
 	-- Counted for each uploader, and the gateway is one, whoever its callers are: all attachments of a day. What everybody
 	-- together may fill is the global quota; files are kept for http_file_share_expires_after, a week by default.
@@ -147,3 +166,8 @@ Component "gw.example.org"
 	-- Widens: the gateway may send as any user of this server, which is its whole purpose; it lets callers speak only
 	-- as users of the domains that its own configuration names.
 	validate_from_addresses = false
+
+-- [gw2] Component "gw2.example.org"
+-- [gw2] 	component_secret = component_secret_
+-- [gw2] 	modules_enabled = { "privilege" }
+-- [gw2] 	validate_from_addresses = false

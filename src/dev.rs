@@ -12,6 +12,7 @@ mod prosody;
 mod report;
 mod rig;
 mod settings;
+mod siblings;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -201,9 +201,9 @@ async fn a_missing_right_is_named(server: Server) {
         false => (
             "prosody.cfg.lua",
             &[
-                ("\tadmins = { \"gw.example.org\" }\n\t-- [gateway] A user", "\t-- [gateway] A user"),
-                ("\t\troster = \"both\";\n", ""),
-                ("\tstanzagate_component = \"gw.example.org\"\n\tfirewall", "\tfirewall"),
+                ("\tadmins = gateways\n\t-- [gateway] A user", "\t-- [gateway] A user"),
+                ("\troster = \"both\";\n", ""),
+                ("\tstanzagate_component = gateways\n\tfirewall", "\tfirewall"),
             ],
         ),
     };

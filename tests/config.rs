@@ -115,6 +115,12 @@ fn what_cannot_work_is_refused_with_its_key() {
         ("[server]\ndomain = \"example.org\"\nrooms = \"example.org\"", "server.rooms: is a domain of accounts"),
         ("[server]\ndomains = [\"x.org\"]\n[component]\nname = \"X.org\"", "component.name: is a domain that"),
         ("[server]\ndomain = \"x.org\"\n[component]\nname = \"conference.x.org\"", "component.name: is a domain that"),
+        ("[component]\nname = \"gw.x.org\"\nsiblings = [\"Gw.x.org\"]", "component.siblings[0]: is this gateway's own"),
+        ("[component]\nsiblings = [\"gw2.x.org\", \"x y\"]", "component.siblings[1]: is not a domain"),
+        (
+            "[server]\ndomain = \"x.org\"\n[component]\nsiblings = [\"conference.x.org\"]",
+            "component.siblings[0]: is a domain that",
+        ),
         ("[component]\naddress = \"localhost\"", "component.address: is not host:port"),
         ("[component]\nsecret = \"\"", "component.secret: is empty"),
         ("[c2s]\naddress = \"192.0.2.1:5222\"\ntls = \"none\"", "c2s.tls: would send passwords in clear"),

@@ -40,6 +40,8 @@ pub enum Right {
     Passwords,
     /// To keep records of its own.
     Records,
+    /// To be alone in keeping them: no user makes any.
+    RecordsAlone,
     /// To make and delete accounts.
     MakeAccounts,
     /// To list all accounts.
@@ -73,6 +75,7 @@ impl Right {
             Self::Bookmarks => "members' bookmarks",
             Self::Passwords => "check passwords",
             Self::Records => "own records",
+            Self::RecordsAlone => "records not forged",
             Self::MakeAccounts => "make accounts",
             Self::AccountList => "list accounts",
             Self::Presence => "see who is online",
@@ -109,7 +112,13 @@ impl Chat {
             // Last: a server that forbids it closes the connection.
             findings.push(Finding { right: Right::SendAs, verdict: self.core.check_send_as().await });
         }
-        findings.retain(|finding| finding.right == Right::Answers || wanted.contains(&finding.right));
+        let has = |right| findings.iter().any(|finding| finding.right == right && finding.verdict.is_ok());
+        // In the name of a user; and where the gateway has no records, it is not told whose a node is.
+        if has(Right::SendAs) && has(Right::Records) {
+            findings.push(Finding { right: Right::RecordsAlone, verdict: self.check_records_alone().await });
+        }
+        let always = [Right::Answers, Right::RecordsAlone];
+        findings.retain(|finding| always.contains(&finding.right) || wanted.contains(&finding.right));
         (product, findings)
     }
 }

@@ -1,10 +1,11 @@
 //! What all verbs share: the link, the sessions, the addresses, what is known for a while, and how an answer is asked.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jid::BareJid;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::OnceCell;
 
 use super::archives::Archives;
@@ -40,6 +41,10 @@ pub(super) struct Core {
     pub(super) addresses: Addresses,
     /// The component's own name: the address from which everything that is not in a user's name is sent.
     pub(super) component: String,
+    /// The names of the other gateways on the server.
+    pub(super) siblings: Vec<String>,
+    /// Records' nodes that this gateway was about to make and has not shared with them yet: service and node.
+    pub(super) unshared: Mutex<HashSet<(String, String)>>,
     pub(super) link: Link,
     pub(super) sessions: Sessions,
     pub(super) product: OnceCell<Product>,
@@ -81,8 +86,9 @@ impl Core {
         let life = Duration::from_secs(config.server.cache_seconds);
         Core {
             // As servers write it: it is compared with what they say.
-            component: BareJid::new(&config.component.name)
-                .map_or_else(|_| config.component.name.clone(), |name| name.to_string()),
+            component: as_written(&config.component.name),
+            siblings: config.component.siblings.iter().map(|name| as_written(name)).collect(),
+            unshared: Mutex::default(),
             known: Cache::new(life, KNOWN_USERS),
             owners: Owners::new(life),
             seats: Seats::new(life),
@@ -168,6 +174,10 @@ impl Core {
     pub(super) fn until(&self, call: &Call, step: Duration) -> Instant {
         call.deadline.min(Instant::now() + step)
     }
+}
+
+fn as_written(name: &str) -> String {
+    BareJid::new(name).map_or_else(|_| name.to_owned(), |name| name.to_string())
 }
 
 /// The answers in the places of those who were asked about; whoever was known already exists.

@@ -1,8 +1,10 @@
 //! The gateway's own records: what XMPP has no place for, in pubsub nodes that the component owns.
 
+mod guard;
 mod name;
 mod number;
 mod read;
+mod share;
 mod store;
 
 use jid::BareJid;

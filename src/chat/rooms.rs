@@ -267,9 +267,10 @@ impl Core {
         Ok(banned.into_iter().any(|item| item.jid == *user || item.jid == domain))
     }
 
-    /// True for an address of the gateway's own domain.
+    /// True for an address of the gateway's own domain, or of another gateway's on the same server.
     pub(super) fn is_own(&self, jid: &BareJid) -> bool {
-        jid.domain().as_str() == self.component
+        let domain = jid.domain().as_str();
+        domain == self.component || self.siblings.iter().any(|sibling| sibling == domain)
     }
 }
 

@@ -12,6 +12,8 @@ pub struct Component {
     pub address: String,
     /// The component's own name.
     pub name: String,
+    /// The names of other gateways on the same server, which share the records with this one.
+    pub siblings: Vec<String>,
     /// The shared secret.
     pub secret: Option<super::secret::Secret>,
     /// Stanzas that may wait to be written.
@@ -31,6 +33,7 @@ impl Default for Component {
         Self {
             address: "127.0.0.1:5347".into(),
             name: String::new(),
+            siblings: Vec::new(),
             secret: None,
             queue_stanzas: 4096,
             queue_bytes: 8 << 20,
@@ -51,6 +54,15 @@ impl Component {
             if server.serves(&self.name) || server.rooms().eq_ignore_ascii_case(&self.name) {
                 let what = "is a domain that the server itself serves: give the component a name of its own, such as \"gw.example.org\"";
                 problems.add("component.name", what);
+            }
+        }
+        for (index, sibling) in self.siblings.iter().enumerate() {
+            let key = format!("component.siblings[{index}]");
+            host_name(&key, sibling, problems);
+            if sibling.eq_ignore_ascii_case(&self.name) {
+                problems.add(&key, "is this gateway's own name: name the others only");
+            } else if server.serves(sibling) || server.rooms().eq_ignore_ascii_case(sibling) {
+                problems.add(&key, "is a domain that the server itself serves, not the name of a gateway");
             }
         }
         match &self.secret {

@@ -11,6 +11,7 @@ use base64::Engine;
 use super::error::DevError;
 use super::place::Place;
 use super::settings::{self, Settings};
+use super::siblings;
 use crate::config::sessions::Grant;
 
 /// The unix user of Debian's package.
@@ -92,7 +93,8 @@ pub(super) fn configure(place: &Place, settings: &Settings, changes: &[(String, 
         ("UPLOAD_FILES", quoted(&place.inside("upload"))),
         ("AUTH_METHODS", if jwt { "[mnesia, jwt]" } else { "[mnesia]" }.to_owned()),
     ];
-    let mut config = settings::changed("ejabberd.yml", TEMPLATE, changes)?;
+    let template = siblings::let_in(TEMPLATE, "#", settings.siblings);
+    let mut config = settings::changed("ejabberd.yml", &template, changes)?;
     for (name, value) in values {
         config = with_macro(&config, name, &value)?;
     }

@@ -31,11 +31,17 @@ impl Rig {
 
     /// A gateway's configuration that fits this server: any free loopback port, the qtalk API open to loopback.
     pub fn gateway_config(&self) -> Config {
+        self.gateway_config_of(COMPONENT)
+    }
+
+    /// The same for the gateway with this name, one of [`Rig::gateways`]; the others are its siblings.
+    pub fn gateway_config_of(&self, name: &str) -> Config {
         let secret = |text: &str| Secret::new(text);
         let mut config = Config::default();
         config.server.domain = DOMAIN.to_owned();
         config.component.address = self.settings.component.to_string();
-        config.component.name = COMPONENT.to_owned();
+        config.component.name = name.to_owned();
+        config.component.siblings = self.gateways().into_iter().filter(|other| other != name).collect();
         config.component.secret = Some(secret(&self.settings.component_secret));
         config.c2s.address = self.settings.client.to_string();
         config.c2s.tls = Tls::None;

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use super::error::DevError;
 use super::place::Place;
 use super::settings::{self, DOMAIN, Settings};
+use super::siblings;
 
 /// The unix user of Debian's package.
 pub(super) const USER: &str = "prosody";
@@ -29,13 +30,14 @@ pub(super) fn check(place: &Place) -> Result<(), DevError> {
     Ok(())
 }
 
-/// Writes the configuration: what only a private rig needs, then the operator's file as it is.
-pub(super) fn configure(place: &Place, changes: &[(String, String)]) -> Result<(), DevError> {
+/// Writes the configuration: what only a private rig needs, then the operator's file, with the lines for more gateways.
+pub(super) fn configure(place: &Place, settings: &Settings, changes: &[(String, String)]) -> Result<(), DevError> {
     for folder in ["data", "log", "certs"] {
         place.make(folder)?;
     }
-    place.write("prosody.cfg.lua", &settings::changed("prosody.cfg.lua", CONFIG, changes)?)?;
-    place.write("stanzagate.pfw", FIREWALL)?;
+    let config = siblings::let_in(CONFIG, "--", settings.siblings);
+    place.write("prosody.cfg.lua", &settings::changed("prosody.cfg.lua", &config, changes)?)?;
+    place.write("stanzagate.pfw", &siblings::let_in(FIREWALL, "#", settings.siblings))?;
     place.write("mod_stanzagate.lua", HELPER)?;
     place.write("mod_stanzagate_tokens.lua", TOKENS)?;
     let rig = format!(

@@ -15,7 +15,7 @@ use super::error::DevError;
 use super::guard::Guard;
 use super::place::Place;
 use super::settings::{COMPONENT, DOMAIN, ROOMS, Settings, USERS, random};
-use super::{ejabberd, logs, ports, prosody};
+use super::{ejabberd, logs, ports, prosody, siblings};
 use crate::config::sessions::Grant;
 
 /// Longest wait for a server to answer on its ports; a loaded machine needs several seconds.
@@ -57,6 +57,8 @@ pub struct RigOptions {
     pub dir: Option<PathBuf>,
     /// The session grant that the server gives and [`Rig::gateway_config`] uses. Prosody needs none.
     pub grant: Grant,
+    /// How many further gateways the server lets in, named gw2, gw3 and so on.
+    pub siblings: usize,
     /// Changes of the server's shipped configuration (`ejabberd.yml`, `prosody.cfg.lua`): each text, which must be in it,
     /// and what stands in its place wherever it occurs.
     pub changes: Vec<(String, String)>,
@@ -90,7 +92,7 @@ impl Rig {
         let guard = Guard::start(place.to_remove())?;
         let mut rig = Rig {
             product: options.server,
-            settings: Settings::new(options.grant)?,
+            settings: Settings::new(options.grant, options.siblings)?,
             changes: options.changes,
             place,
             users: USERS.into_iter().map(|user| (user.to_owned(), random(16))).collect(),
@@ -104,7 +106,7 @@ impl Rig {
             match rig.first_start() {
                 // Between the choice of a port and the server's bind another process can take it.
                 Err(DevError::NotStarted { log, .. }) if logs::port_taken(&log) => {
-                    rig.settings = Settings::new(options.grant)?;
+                    rig.settings = Settings::new(options.grant, options.siblings)?;
                 }
                 result => return result.map(|()| rig),
             }
@@ -115,7 +117,7 @@ impl Rig {
     fn first_start(&self) -> Result<(), DevError> {
         match self.product {
             Product::Ejabberd => ejabberd::configure(&self.place, &self.settings, &self.changes)?,
-            Product::Prosody => prosody::configure(&self.place, &self.changes)?,
+            Product::Prosody => prosody::configure(&self.place, &self.settings, &self.changes)?,
         }
         self.start_server()?;
         self.users.iter().try_for_each(|(user, password)| self.set_password(user, password))
@@ -275,6 +277,11 @@ impl Rig {
     /// The component's name.
     pub fn component_name(&self) -> &'static str {
         COMPONENT
+    }
+
+    /// The names of all gateways that the server lets in, [`Rig::component_name`] first.
+    pub fn gateways(&self) -> Vec<String> {
+        std::iter::once(COMPONENT.to_owned()).chain(siblings::names(self.settings.siblings, DOMAIN)).collect()
     }
 
     /// Where components connect.

@@ -34,6 +34,7 @@ pub(super) struct Settings {
     pub(super) upload: SocketAddr,
     pub(super) component_secret: String,
     pub(super) grant: Grant,
+    pub(super) siblings: usize,
     pub(super) jwt_key: String,
     pub(super) maxleap_key: String,
     pub(super) xuanxuan_key: String,
@@ -42,11 +43,11 @@ pub(super) struct Settings {
 
 impl Settings {
     /// Fresh ports and secrets.
-    pub(super) fn new(grant: Grant) -> Result<Settings, DevError> {
+    pub(super) fn new(grant: Grant, siblings: usize) -> Result<Settings, DevError> {
         let port = || ports::free().map_err(DevError::io("looking for a free port"));
         let (component, client, api, upload) = (port()?, port()?, port()?, port()?);
         if HashSet::from([component, client, api, upload]).len() < 4 {
-            return Settings::new(grant);
+            return Settings::new(grant, siblings);
         }
         let (component_secret, jwt_key, maxleap_key) = (random(24), random(48), random(30));
         Ok(Settings {
@@ -56,6 +57,7 @@ impl Settings {
             upload,
             component_secret,
             grant,
+            siblings,
             jwt_key,
             maxleap_key,
             xuanxuan_key: format!("{:032x}", rand::random::<u128>()),

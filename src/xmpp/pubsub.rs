@@ -56,6 +56,24 @@ pub fn description(reply: &Element) -> Option<String> {
     data_form::values(form, DESCRIPTION).into_iter().next().filter(|description| !description.is_empty())
 }
 
+/// Makes others owners of a node, beside those it has (section 8.9.2).
+pub fn make_owners<'a>(node: &str, owners: impl IntoIterator<Item = &'a str>) -> Element {
+    let owner = |jid| el("affiliation", OWNER).with("jid", jid).with("affiliation", "owner");
+    el("pubsub", OWNER).child(el("affiliations", OWNER).with("node", node).children_from(owners.into_iter().map(owner)))
+}
+
+/// Asks who has which affiliation with a node (section 8.9.1), which only its owners are told.
+pub fn owners_query(node: &str) -> Element {
+    el("pubsub", OWNER).child(el("affiliations", OWNER).with("node", node))
+}
+
+/// The owners in an answer to [`owners_query`].
+pub fn owners(reply: &Element) -> impl Iterator<Item = &str> {
+    let list = reply.get_child("pubsub", OWNER).and_then(|pubsub| pubsub.get_child("affiliations", OWNER));
+    let entries = list.into_iter().flat_map(Element::children);
+    entries.filter(|entry| entry.attr("affiliation") == Some("owner")).filter_map(|entry| entry.attr("jid"))
+}
+
 /// Asks for items; for all when `ids` names none.
 pub fn items<'a>(node: &str, ids: impl IntoIterator<Item = &'a str>) -> Element {
     let ids = ids.into_iter().map(|id| el("item", NS).with("id", id));

@@ -1,7 +1,7 @@
 //! Several gateways on one server, each with a memory of its own, and what they ask it.
 //!
-//! A server takes one component of a name, and on ejabberd another name is not let into the first one's nodes. So they
-//! share one connection here, as if it were theirs alone.
+//! A server takes one component of a name. So those here share one connection, as if it were theirs alone: what they hold
+//! to be the others' answers can be seen then. Gateways with names of their own are in `tests/replicas.rs`.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};

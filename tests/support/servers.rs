@@ -24,6 +24,11 @@ impl Server {
 
     /// A server of the caller's own, to stop and restart, or with another grant.
     pub fn start(self, grant: Grant) -> Rig {
+        self.start_with(grant, 0)
+    }
+
+    /// A server of the caller's own that lets in further gateways: gw2, gw3 and so on.
+    pub fn start_with(self, grant: Grant, siblings: usize) -> Rig {
         let root = self.newer().then(|| match std::env::var_os("STANZAGATE_TRIXIE_ROOT") {
             Some(root) => root.into(),
             None => panic!(
@@ -32,7 +37,7 @@ impl Server {
                  prosody-modules"
             ),
         });
-        match Rig::start(RigOptions { server: self.product(), root, grant, ..RigOptions::default() }) {
+        match Rig::start(RigOptions { server: self.product(), root, grant, siblings, ..RigOptions::default() }) {
             Ok(rig) => rig,
             Err(error) => panic!("{self:?}: {error}"),
         }

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use stanzagate::chat::{Call, Chat, LinkState, Realm};
+use stanzagate::config::Config;
 use stanzagate::dev::Rig;
 use stanzagate::metrics::Metrics;
 use tokio::runtime::{Builder, Runtime};
@@ -34,7 +35,12 @@ impl Verbs {
 
     /// The verbs on a server of the caller's own.
     pub async fn start(rig: &Rig) -> Verbs {
-        let config = Arc::new(rig.gateway_config());
+        Verbs::start_with(rig.gateway_config()).await
+    }
+
+    /// The verbs with a configuration of the caller's own.
+    pub async fn start_with(config: Config) -> Verbs {
+        let config = Arc::new(config);
         let started = async move {
             let chat = Chat::start(config, Metrics::new()).expect("the verbs");
             let mut state = chat.link_state();

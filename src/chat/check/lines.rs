@@ -62,13 +62,19 @@ impl Right {
                 "-- prosody.cfg.lua, with \"privilege\" in modules_enabled globally and of the component:\n\
                  privileged_entities = { [\"COMPONENT\"] = { iq = { [\"http://jabber.org/protocol/pubsub\"] = \"both\" } } }"
             }
-            (Self::Records, Ejabberd) => {
-                "# ejabberd.yml:\nacl:\n  gateway:\n    node_regexp:\n      \"^$\": \"^COMPONENT_PATTERN$\"\naccess_rules:\n  \
-                 pubsub_createnode:\n    - allow: gateway\n    - allow: local\nmodules:\n  mod_pubsub:\n    host: pubsub.DOMAIN\n    \
-                 access_createnode: pubsub_createnode\n    plugins: [flat, pep]"
+            (Self::Records | Self::RecordsAlone, Ejabberd) => {
+                "# ejabberd.yml: the records' service belongs to a host of its own, where users make no nodes\n\
+                 hosts:\n  - DOMAIN\n  - records.DOMAIN\n\
+                 acl:\n  gateway:\n    node_regexp:\n      \"^$\": \"^COMPONENT_PATTERN$\"\n\
+                 access_rules:\n  records_createnode:\n    allow: gateway\n\
+                 modules:\n  mod_pubsub:\n    host: pep.DOMAIN\n    plugins: [flat, pep]\n\
+                 host_config:\n  records.DOMAIN:\n    auth_method: [mnesia]\n    modules:\n      mod_pubsub:\n        \
+                 host: pubsub.DOMAIN\n        access_createnode: records_createnode\n        \
+                 max_nodes_discoitems: infinity\n        plugins: [flat]"
             }
-            (Self::Records, Prosody) => {
-                "-- prosody.cfg.lua:\nComponent \"pubsub.DOMAIN\" \"pubsub\"\n    admins = { \"COMPONENT\" }"
+            (Self::Records | Self::RecordsAlone, Prosody) => {
+                "-- prosody.cfg.lua (no add_permissions there that let users create nodes):\n\
+                 Component \"pubsub.DOMAIN\" \"pubsub\"\n    admins = { \"COMPONENT\" }"
             }
             (Self::MakeAccounts | Self::Presence | Self::AccountList, Ejabberd) => {
                 "# ejabberd.yml:\naccess_rules:\n  configure:\n    allow: gateway\nmodules:\n  mod_adhoc: {}\n  mod_configure: {}"

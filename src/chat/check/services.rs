@@ -99,6 +99,36 @@ impl Chat {
         }
     }
 
+    /// Tries whether anybody else could have written what the gateway takes for records of its own.
+    pub(super) async fn check_records_alone(&self) -> Result<String, String> {
+        let mut verdict = Ok(String::new());
+        for realm in self.addresses().realms() {
+            if verdict.is_ok() {
+                verdict = self.check_records_alone_at(realm).await;
+            }
+        }
+        verdict
+    }
+
+    /// A node that a user makes must not come about; and none that is there may be another's.
+    async fn check_records_alone_at(&self, realm: &Realm) -> Result<String, String> {
+        let nobody = self.core.nobody()?;
+        let made = self.core.users_make_nodes(&call(), &realm.pubsub, &nobody).await;
+        if made.map_err(|error| error.to_string())? {
+            return Err(format!("any user can make nodes at {}, and what he puts there is believed", realm.pubsub));
+        }
+        let foreign = self.core.foreign_nodes(&realm.pubsub).await.map_err(|error| error.to_string())?;
+        match foreign.first() {
+            None => Ok(format!("users make no nodes at {}", realm.pubsub)),
+            Some(one) => Err(format!(
+                "{} of the records' nodes at {} are not the gateway's alone, such as {one:?}: delete them, unless another \
+                 gateway made them (component.siblings)",
+                foreign.len(),
+                realm.pubsub
+            )),
+        }
+    }
+
     async fn check_accounts_made(&self, realm: &Realm) -> Result<String, String> {
         let local = self.core.nobody()?;
         let local = local.node().map_or("stanzagate-check", |node| node.as_str());

@@ -37,6 +37,11 @@ pub(super) fn number(number: u64) -> String {
     format!("stanzagate/number/{number}")
 }
 
+/// True for a name of the gateway's.
+pub(super) fn is_record(node: &str) -> bool {
+    node.starts_with("stanzagate/")
+}
+
 /// What the name of a user's node says.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum UserNode {

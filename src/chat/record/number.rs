@@ -37,7 +37,7 @@ impl Core {
     ) -> Vec<Result<Option<Holder>, ChatError>> {
         // The configuration, and not an item: an owner alone is told it, so that nodes which others made are found out.
         let question = |number: &u64| iq::get(&self.component, service, pubsub::config_query(&name::number(*number)));
-        let answers = self.ask_all(call, numbers.iter().map(question).collect(), WINDOW).await;
+        let answers = self.ask_nodes(call, numbers.iter().map(question).collect(), WINDOW).await;
         let read = |(number, answer): (&u64, Result<Answer, ChatError>)| self.holder(service, *number, answer?);
         numbers.iter().zip(answers).map(read).collect()
     }
@@ -47,8 +47,9 @@ impl Core {
             Ok(reply) => Ok(Some(read(pubsub::description(&reply).as_deref()))),
             Err(error) if error.is("item-not-found") => Ok(None),
             Err(error) if error.is("forbidden") => Err(ChatError::Right(format!(
-                "the node {:?} on {service} is not the gateway's own ({error}): delete it, and let only the gateway {:?} \
-                 make such nodes",
+                "the node {:?} on {service} is not the gateway's own ({error}): let only the gateway {:?} make such \
+                 nodes and delete it; or, if another gateway made it, name this one in its component.siblings and start it \
+                 again",
                 name::number(number),
                 self.component
             ))),
@@ -96,11 +97,12 @@ impl Core {
         service: &str,
         claims: &[(usize, (u64, &BareJid))],
     ) -> Vec<Result<(), ChatError>> {
-        let create = |(_, (number, user)): &(usize, (u64, &BareJid))| {
-            let create = pubsub::create_described(&name::number(*number), &name::escape(user.as_str()));
-            iq::set(&self.component, service, create)
+        let nodes: Vec<String> = claims.iter().map(|(_, (number, _))| name::number(*number)).collect();
+        let create = |(node, (_, (_, user))): (&'_ String, &(usize, (u64, &BareJid)))| {
+            iq::set(&self.component, service, pubsub::create_described(node, &name::escape(user.as_str())))
         };
-        let answers = self.ask_all(call, claims.iter().map(create).collect(), WINDOW).await;
+        let creations = nodes.iter().zip(claims).map(|(node, claim)| (node.as_str(), create((node, claim)))).collect();
+        let answers = self.create_nodes(call, service, creations).await;
         let made = |answer: Result<Answer, ChatError>| match answer? {
             Err(error) if !error.is("conflict") && !is_lost(&error) => Err(self.pubsub_refusal(service, error)),
             _ => Ok(()),

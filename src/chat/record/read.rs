@@ -2,7 +2,7 @@
 
 use super::super::core::{Core, WINDOW};
 use super::super::{Call, ChatError, Product};
-use super::store::Answer;
+use super::store::{Answer, WHOSE};
 use crate::xml::Element;
 use crate::xmpp::{disco, iq, pubsub};
 
@@ -26,7 +26,7 @@ impl Core {
         node: &str,
         ids: &[&str],
     ) -> Result<Vec<(String, String)>, ChatError> {
-        let answer = self.ask(call, self.question(service, node, ids)).await?;
+        let answer = self.ask_node(call, self.question(service, node, ids)).await?;
         self.node_items(call, service, node, answer).await
     }
 
@@ -38,7 +38,7 @@ impl Core {
         nodes: &[String],
     ) -> Vec<Result<Vec<(String, String)>, ChatError>> {
         let questions = nodes.iter().map(|node| self.question(service, node, &[])).collect();
-        let answers = self.ask_all(call, questions, WINDOW).await;
+        let answers = self.ask_nodes(call, questions, WINDOW).await;
         let mut read = Vec::with_capacity(nodes.len());
         for (node, answer) in nodes.iter().zip(answers) {
             read.push(match answer {
@@ -102,10 +102,19 @@ impl Core {
             let next = disco::next_page(&reply).filter(|_| !page.is_empty());
             ids.extend(page);
             if next.is_none() || next == after {
-                return Ok(ids);
+                break;
             }
             after = next;
         }
+        // ejabberd says so too of a node that it lets only others look into.
+        if ids.is_empty()
+            && !self.siblings.is_empty()
+            && let Err(error) = self.ask_node(call, self.question(service, node, &[WHOSE])).await?
+            && !error.is("item-not-found")
+        {
+            return Err(self.pubsub_refusal(service, error));
+        }
+        Ok(ids)
     }
 
     /// The names of all nodes of the service.

@@ -50,15 +50,12 @@ impl Core {
         }
         // Always before the first item: ejabberd would make the node itself, and open to everybody.
         self.make_node(call, service, node).await?;
-        let request =
-            |(id, json): &(String, String)| iq::set(&self.component, service, pubsub::publish(node, id, json));
-        let answers = self.ask_all(call, items.iter().map(request).collect(), CHANGES).await;
+        let items: Vec<_> = items.iter().map(|(id, json)| (node, id.as_str(), json.as_str())).collect();
+        let answers = self.publish(call, service, &items, CHANGES).await;
         let mut outcomes = Vec::with_capacity(items.len());
         for (item, answer) in items.iter().zip(answers) {
             outcomes.push(match answer {
-                Ok(Err(error)) if is_lost(&error) => {
-                    self.publish_again(call, service, node, &request(item), error).await
-                }
+                Ok(Err(error)) if is_lost(&error) => self.publish_again(call, service, *item, error).await,
                 Ok(answer) => answer.map(drop).map_err(|error| self.pubsub_refusal(service, error)),
                 Err(error) => Err(error),
             });
@@ -74,8 +71,9 @@ impl Core {
         nodes: &[(String, String)],
         (id, json): (&str, &str),
     ) -> Vec<Result<(), ChatError>> {
-        let create = |(node, _): &(String, String)| iq::set(&self.component, service, pubsub::create(node));
-        let made = self.ask_all(call, nodes.iter().map(create).collect(), WINDOW).await;
+        let creations =
+            nodes.iter().map(|(node, _)| (node.as_str(), iq::set(&self.component, service, pubsub::create(node))));
+        let made = self.create_nodes(call, service, creations.collect()).await;
         let ready = |answer: &Result<Answer, ChatError>| match answer {
             Ok(Ok(_)) => true,
             Ok(Err(error)) => error.is("conflict"),
@@ -109,7 +107,7 @@ impl Core {
         id: &str,
     ) -> Vec<Result<(), ChatError>> {
         let requests = nodes.iter().map(|node| iq::set(&self.component, service, pubsub::retract(node, id))).collect();
-        let answers = self.ask_all(call, requests, WINDOW).await;
+        let answers = self.ask_nodes(call, requests, WINDOW).await;
         answers.into_iter().map(|answer| self.absent_is_fine(service, answer?)).collect()
     }
 
@@ -117,14 +115,14 @@ impl Core {
         &self,
         call: &Call,
         service: &str,
-        node: &str,
-        request: &Element,
+        item: (&str, &str, &str),
         mut error: StanzaError,
     ) -> Result<(), ChatError> {
         for pause in PAUSES {
             tokio::time::sleep(pause).await;
-            self.make_node(call, service, node).await?;
-            match self.ask(call, request.clone()).await? {
+            self.make_node(call, service, item.0).await?;
+            let published = self.publish(call, service, &[item], CHANGES).await.pop();
+            match published.unwrap_or_else(|| Err(LinkError::Unknown.into()))? {
                 Ok(_) => return Ok(()),
                 Err(again) if is_lost(&again) => error = again,
                 Err(error) => return Err(self.pubsub_refusal(service, error)),
@@ -138,7 +136,8 @@ impl Core {
         let create = iq::set(&self.component, service, pubsub::create(node));
         let mut pauses = PAUSES.into_iter();
         loop {
-            match self.ask(call, create.clone()).await? {
+            let made = self.create_nodes(call, service, vec![(node, create.clone())]).await.pop();
+            match made.unwrap_or_else(|| Err(LinkError::Unknown.into()))? {
                 Ok(_) => return Ok(()),
                 Err(error) if error.is("conflict") => return Ok(()),
                 Err(error) => match pauses.next().filter(|_| is_lost(&error)) {
@@ -161,14 +160,14 @@ impl Core {
         ids: &[String],
     ) -> Result<(), ChatError> {
         let requests = ids.iter().map(|id| iq::set(&self.component, service, pubsub::retract(node, id))).collect();
-        let answers = self.ask_all(call, requests, CHANGES).await;
+        let answers = self.ask_nodes(call, requests, CHANGES).await;
         let outcomes = answers.into_iter().map(|answer| self.absent_is_fine(service, answer?)).collect();
         whole(outcomes, "were removed")
     }
 
     /// Deletes a node; one that is not there needs no deleting.
     pub(super) async fn delete_node(&self, call: &Call, service: &str, node: &str) -> Result<(), ChatError> {
-        let answer = self.ask(call, iq::set(&self.component, service, pubsub::delete(node))).await?;
+        let answer = self.ask_node(call, iq::set(&self.component, service, pubsub::delete(node))).await?;
         self.absent_is_fine(service, answer)
     }
 
@@ -185,7 +184,8 @@ impl Core {
             "forbidden" | "not-allowed" | "not-authorized" | "registration-required" => ChatError::Right(format!(
                 "the gateway's records on {service} were refused ({error}): is that the pubsub service (server.pubsub)? \
                  Let {:?} create nodes there (ejabberd: mod_pubsub's access_createnode; Prosody: admins of the pubsub \
-                 component)",
+                 component). If another gateway on this server made them, each must name the other in \
+                 component.siblings; start that one again then",
                 self.component
             )),
             "remote-server-not-found" | "remote-server-timeout" | "service-unavailable" | "feature-not-implemented" => {
