@@ -28,11 +28,12 @@ impl Gateway {
             Some(url) => format!("grant = \"oauth\"\noauth_url = \"{url}\""),
             None => String::new(),
         };
+        let siblings: Vec<String> = rig.gateways().into_iter().filter(|other| other != name).collect();
         Gateway::start(
             binary,
             &format!(
                 "[server]\ndomain = \"{}\"\n[component]\naddress = \"{}\"\nname = \"{name}\"\nsecret = \"{}\"\n\
-                 [c2s]\naddress = \"{}\"\ntls = \"none\"\n[sessions]\n{grant}\n[qtalk]\nauth = \"none\"\n{more}\n",
+                 siblings = {siblings:?}\n[c2s]\naddress = \"{}\"\ntls = \"none\"\n[sessions]\n{grant}\n[qtalk]\nauth = \"none\"\n{more}\n",
                 rig.domain(),
                 rig.component_addr(),
                 rig.component_secret(),

@@ -58,30 +58,14 @@ impl Variant {
     fn changes(self) -> Vec<(String, String)> {
         let mut changes = match self.product {
             Product::Ejabberd => vec![
-                (
-                    "    hosts:\n      gw.example.org:\n        password: COMPONENT_SECRET",
-                    // Otherwise each connection takes what is sent to any of the names.
-                    "    global_routes: false\n    hosts:\n      gw.example.org:\n        password: COMPONENT_SECRET\n      \
-                     gw2.example.org:\n        password: COMPONENT_SECRET\n      gw3.example.org:\n        \
-                     password: COMPONENT_SECRET",
-                ),
                 ("  mod_adhoc: {}\n", "  mod_adhoc: {}\n  mod_admin_extra: {}\n  mod_muc_admin: {}\n"),
-                ("^gw[.]example[.]org$", "^gw[0-9]?[.]example[.]org$"),
                 (
                     "what: [oauth_issue_token]",
                     "what: [oauth_issue_token, send_message, send_stanza, set_room_affiliation, \
                      get_room_affiliations]",
                 ),
             ],
-            Product::Prosody => vec![
-                ("admins = { \"gw.example.org\" }", "admins = { \"gw.example.org\", \"gw2.example.org\" }"),
-                (
-                    "Component \"gw.example.org\"\n",
-                    "Component \"gw2.example.org\"\n\tcomponent_secret = component_secret_\n\
-                     \tvalidate_from_addresses = false\nComponent \"gw3.example.org\"\n\tcomponent_secret = \
-                     component_secret_\n\tvalidate_from_addresses = false\nComponent \"gw.example.org\"\n",
-                ),
-            ],
+            Product::Prosody => Vec::new(),
         };
         match (self.product, self.archive) {
             (Product::Ejabberd, Archive::Off) => changes.extend([
@@ -119,8 +103,10 @@ impl Server {
     /// Starts it, registers `recipients` accounts and logs them in, and the senders too.
     pub fn start(variant: Variant, recipients: usize) -> Fallible<Server> {
         let changes = variant.changes();
-        let rig =
-            Rig::start(RigOptions { server: variant.product, grant: Grant::Oauth, changes, ..RigOptions::default() })?;
+        let siblings = COMPONENTS.len() - 1;
+        let options =
+            RigOptions { server: variant.product, grant: Grant::Oauth, changes, siblings, ..RigOptions::default() };
+        let rig = Rig::start(options)?;
         let login = |user: &str, password: &str| Login {
             address: rig.c2s_addr(),
             domain: rig.domain().to_owned(),
