@@ -314,6 +314,7 @@ async fn slow_and_large_requests_and_a_full_gateway_are_told_in_shape() {
         config.http.requests = 1;
         config.http.read_seconds = 2;
         config.http.body_bytes = 1000;
+        config.rongcloud.enabled = false;
     })
     .await;
     let large = json!({"a": "x".repeat(1000)});
