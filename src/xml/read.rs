@@ -1,5 +1,7 @@
 //! Parses one complete element from text, within bounds.
 
+use std::borrow::Cow;
+
 use bytes::BytesMut;
 use rxml::error::EndOrError;
 use rxml::{Event, Namespace, Options, Parse, Parser, WithOptions};
@@ -7,9 +9,6 @@ use rxml::{Event, Namespace, Options, Parse, Parser, WithOptions};
 use super::Element;
 use super::build::{Builder, Built, Over};
 use super::encode::inside;
-
-/// The parser's smallest token limit: names and short values always fit.
-const LEAST_TOKEN: usize = 4096;
 
 /// Bounds of what is read. Over a bound the element is refused (fragments) or skipped and counted (streams).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,12 +53,16 @@ pub fn read_one(text: &str, default_ns: &str, bounds: Bounds) -> Result<Element,
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     // Line ends as XML 1.0 section 2.11 has them: rxml takes a lone carriage return in an attribute for an error.
-    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let text = match text.contains('\r') {
+        true => Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n")),
+        false => Cow::Borrowed(text),
+    };
     let (declaration, text) = split_declaration(&text);
     let mut root = BytesMut::new();
     inside(&Namespace::from(default_ns.to_owned()), &mut root).map_err(|e| ReadError::Malformed(e.to_string()))?;
 
-    let mut reading = Reading::new(bounds);
+    // The parser sets aside room for the longest token there may be, and none is longer than what it is fed.
+    let mut reading = Reading::new(bounds, text.len().max(root.len()) + 1);
     reading.feed(declaration.as_bytes(), Part::Frame)?;
     reading.feed(&root, Part::Frame)?;
     reading.feed(text.as_bytes(), Part::Text)?;
@@ -94,8 +97,8 @@ struct Reading {
 }
 
 impl Reading {
-    fn new(bounds: Bounds) -> Self {
-        let options = Options { max_token_length: bounds.bytes.max(LEAST_TOKEN), ..Options::default() };
+    fn new(bounds: Bounds, max_token_length: usize) -> Self {
+        let options = Options { max_token_length, ..Options::default() };
         Self {
             parser: Parser::with_options(options),
             builder: Builder::new(bounds),
