@@ -16,7 +16,7 @@ impl Core {
                 if !self.config.server.unknown_senders {
                     self.require_users(call, &[&message.from]).await?;
                 }
-                let receipt = self.speak(call, room, &message).await?;
+                let receipt = Box::pin(self.speak(call, room, &message)).await?;
                 tracing::debug!(request = %call.request, stanza = %receipt.id, %room, "reflected");
                 Ok(receipt)
             }
@@ -27,14 +27,14 @@ impl Core {
                 tracing::debug!(request = %call.request, stanza = %id, to = %user, "sending");
                 let copy = message.sender_copy && sender_known && !matches!(message.content, Content::Notice { .. });
                 let bounce = if copy {
-                    self.deliver_with_copy(call, &message.from, stanza).await?
+                    Box::pin(self.deliver_with_copy(call, &message.from, stanza)).await?
                 } else {
                     self.link.send_routed(call, &stanza).await?
                 };
                 match bounce {
                     None => Ok(Receipt { id, archive_id: None }),
                     Some(bounce) => {
-                        let error = self.bounced(call, user, &bounce).await;
+                        let error = Box::pin(self.bounced(call, user, &bounce)).await;
                         tracing::debug!(request = %call.request, stanza = %id, %error, "bounced");
                         Err(error)
                     }

@@ -30,7 +30,7 @@ pub async fn send_thirdmessage(context: &Context<'_>, body: &Value) -> Result<Do
     match body {
         Value::Object(_) => deliver(context, Letter::read(context.scope, body)?).await?,
         Value::Array(entries) => {
-            batch(context, within(entries, "the batch", context.scope.config.limits.list)?).await?
+            Box::pin(batch(context, within(entries, "the batch", context.scope.config.limits.list)?)).await?
         }
         _ => return Err(Failure::unreadable("the body must be an object or a list of objects")),
     }

@@ -9,6 +9,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header, request::Parts};
 use axum::response::Response;
 use axum::routing::{any, get};
+use futures::future::BoxFuture;
 use serde_json::Value;
 
 use super::auth::{Context, Scope};
@@ -72,7 +73,7 @@ async fn serve(
 ) -> Response {
     let (parts, body) = request.into_parts();
     if endpoint == Endpoint::AuthUk {
-        return qtalk.auth_uk(&call, &caller, parts.uri.query().unwrap_or_default()).await;
+        return Box::pin(qtalk.auth_uk(&call, &caller, parts.uri.query().unwrap_or_default())).await;
     }
     if parts.method != Method::POST {
         // Literally so in the original, which put the method's name in front of "is not disable".
@@ -103,19 +104,23 @@ impl Qtalk {
     ) -> Result<Done, Failure> {
         let body = read(&body, self.config.limits.list)?;
         let context = &self.context(call, caller);
-        match endpoint {
-            Endpoint::SendThirdmessage => message::send_thirdmessage(context, &body).await,
-            Endpoint::SendNotify => notify::send_notify(context, &body).await,
-            Endpoint::CreateMuc => room::create_muc(context, &body).await,
-            Endpoint::AddMucUser => member::add_muc_user(context, &body).await,
-            Endpoint::DelMucUser => member::del_muc_user(context, &body).await,
-            Endpoint::DestroyMuc => room::destroy_muc(context, &body).await,
-            Endpoint::GetUserNick => profile::get_user_nick(context, &origin(self.web.config(), parts), &body).await,
-            Endpoint::SendMessage => text::send_message(context, &body).await,
-            Endpoint::MucUsers => member::muc_users(context, &body).await,
-            Endpoint::ClearStaff => staff::clear_staff(context, &body).await,
-            Endpoint::AuthUk | Endpoint::Unknown => Err(not_defined()),
-        }
+        // Each in a box of its own size: in one, every call would carry the room that the largest needs.
+        let work: BoxFuture<'_, Result<Done, Failure>> = match endpoint {
+            Endpoint::SendThirdmessage => Box::pin(message::send_thirdmessage(context, &body)),
+            Endpoint::SendNotify => Box::pin(notify::send_notify(context, &body)),
+            Endpoint::CreateMuc => Box::pin(room::create_muc(context, &body)),
+            Endpoint::AddMucUser => Box::pin(member::add_muc_user(context, &body)),
+            Endpoint::DelMucUser => Box::pin(member::del_muc_user(context, &body)),
+            Endpoint::DestroyMuc => Box::pin(room::destroy_muc(context, &body)),
+            Endpoint::GetUserNick => {
+                Box::pin(async { profile::get_user_nick(context, &origin(self.web.config(), parts), &body).await })
+            }
+            Endpoint::SendMessage => Box::pin(text::send_message(context, &body)),
+            Endpoint::MucUsers => Box::pin(member::muc_users(context, &body)),
+            Endpoint::ClearStaff => Box::pin(staff::clear_staff(context, &body)),
+            Endpoint::AuthUk | Endpoint::Unknown => return Err(not_defined()),
+        };
+        work.await
     }
 
     async fn auth_uk(&self, call: &Call, caller: &Caller, query: &str) -> Response {

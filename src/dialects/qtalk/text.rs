@@ -37,17 +37,19 @@ const NO_BODY: &str = "Message Body is Null";
 pub async fn send_message(context: &Context<'_>, body: &Value) -> Result<Done, Failure> {
     match Request::read(context.scope, body)? {
         Request::Users(text, entries, host) => {
-            let failed: Vec<Part> = stream::iter(0..entries.len())
-                .map(|index| to_user(context, &text, &host, entries, index))
-                .buffer_unordered(CONCURRENT)
-                .filter_map(std::future::ready)
-                .collect()
-                .await;
+            let send = |index| to_user(context, &text, &host, entries, index);
+            let failed: Vec<Part> = match entries.len() {
+                1 => send(0).await.into_iter().collect(),
+                entries => {
+                    let sends = stream::iter(0..entries).map(send).buffer_unordered(CONCURRENT);
+                    Box::pin(sends.filter_map(std::future::ready).collect()).await
+                }
+            };
             Failure::parts(entries.len(), failed)?;
         }
         Request::Room(text, room) => {
             let message = text.message(context.scope, Target::Room(room));
-            let sent = context.chat.send(context.call, message).await;
+            let sent = Box::pin(context.chat.send(context.call, message)).await;
             sent.map_err(|error| undelivered(context.scope, body, error.into()))?;
         }
     }
