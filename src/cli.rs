@@ -10,6 +10,9 @@ use stanzagate::config::Config;
 use stanzagate::config::log::{Format, Log};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+mod log;
 
 /// Exit code of a failure at run time.
 pub const RUNTIME: u8 = 1;
@@ -33,7 +36,14 @@ pub fn environment() -> impl Iterator<Item = (String, String)> {
 
 /// Runs the gateway until a signal.
 pub async fn serve(config: Config) -> ExitCode {
-    log_to_stderr(&config.log);
+    let dropped = |lines| tracing::error!(lines, "lines of this log were dropped: whoever reads it is too slow");
+    let _flush = match log::start(log::to_stderr, dropped) {
+        Ok((lines, flush)) => {
+            log_to(lines, &config.log);
+            flush
+        }
+        Err(error) => return fail(RUNTIME, &error),
+    };
     let mut signals = match Signals::new() {
         Ok(signals) => signals,
         Err(error) => return fail(RUNTIME, &error),
@@ -53,13 +63,13 @@ pub async fn serve(config: Config) -> ExitCode {
 
 /// Says what works.
 pub async fn check(config: Config, user: Option<&str>) -> ExitCode {
-    log_to_stderr(&config.log);
+    log_to(std::io::stderr, &config.log);
     stanzagate::check::run(config, user).await
 }
 
 /// Runs a private server and a gateway on it.
 pub async fn dev(args: stanzagate::dev::Args) -> ExitCode {
-    log_to_stderr(&Log { level: "warn".into(), ..Log::default() });
+    log_to(std::io::stderr, &Log { level: "warn".into(), ..Log::default() });
     match stanzagate::dev::run(args).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(RUNTIME, &error),
@@ -81,9 +91,9 @@ pub async fn healthcheck(url: &str) -> ExitCode {
     }
 }
 
-fn log_to_stderr(config: &Log) {
+fn log_to(writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static, config: &Log) {
     let filter = EnvFilter::try_new(&config.level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     let done = match config.format {
         Format::Text => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),
         Format::Json => builder.json().flatten_event(true).try_init(),
