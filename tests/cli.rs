@@ -1,7 +1,9 @@
 //! The program itself: exit codes, signals, the health check that containers use, and the calls that `dev` prints.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::process::{Child, ChildStderr, Command, Stdio};
+use std::time::Duration;
 
 /// The program with an environment of its own: an XMPP server that is not there.
 fn stanzagate(arguments: &[&str]) -> Command {
@@ -99,6 +101,26 @@ fn a_signal_ends_it_in_order() {
     running.line("stopped");
     assert_eq!(running.child.wait().unwrap().code(), Some(0));
     assert_eq!(running.healthcheck("/health/live").0, Some(1));
+}
+
+#[test]
+fn whoever_reads_the_log_too_late_neither_stops_requests_nor_misses_a_line() {
+    const REQUESTS: usize = 1000;
+    let mut running = Running::start(&mut stanzagate(&["serve"]));
+    let mut stream = TcpStream::connect(&running.addr).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let mut answer = [0; 4096];
+    // More than a pipe holds, and nobody reads it.
+    for _ in 0..REQUESTS {
+        stream.write_all(b"POST /qtalk/muc_users HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n[]").unwrap();
+        let answered = stream.read(&mut answer).unwrap();
+        assert!(answer[..answered].starts_with(b"HTTP/1.1 "));
+    }
+    running.signal("TERM");
+    let lines = running.lines.by_ref().map(|line| serde_json::from_str::<serde_json::Value>(&line.unwrap()).unwrap());
+    let logged = lines.filter(|line| line["path"] == "/qtalk/muc_users").count();
+    assert_eq!(logged, REQUESTS);
+    assert_eq!(running.child.wait().unwrap().code(), Some(0));
 }
 
 #[test]
