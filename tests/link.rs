@@ -82,6 +82,40 @@ async fn one_ping_confirms_all_that_was_written_together() {
 }
 
 #[tokio::test]
+async fn behind_unanswered_pings_each_stanza_still_gets_its_own_outcome() {
+    let server = FakeServer::start().await;
+    let (link, _) = start(&server);
+    let mut peer = server.accept().await;
+    up(&link).await;
+    let mut sent = Vec::new();
+    let mut pings = Vec::new();
+    for n in 0..5 {
+        let link = link.clone();
+        sent.push(tokio::spawn(async move { link.send_routed(&call(), &message(&format!("m{n}"))).await }));
+        assert_eq!(peer.next().await.attr("id"), Some(format!("m{n}").as_str()));
+        if n == 3 {
+            // Its ping may not be written yet: what comes back belongs to it all the same.
+            peer.write(
+                "<message type='error' id='m3' from='bob@example.org' to='alice@example.org'><error type='cancel'>\
+                 <item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>",
+            )
+            .await;
+        }
+        pings.push(peer.next().await);
+        assert_eq!(pings[n].name(), "iq", "none of them is answered, and the next one comes");
+    }
+    for n in [4, 3] {
+        peer.result(&pings[n]).await;
+        let outcome = sent.pop().expect("as many").await.expect("ran").expect("confirmed");
+        assert_eq!(outcome.is_some(), n == 3, "message {n}");
+    }
+    drop(peer);
+    for sent in sent {
+        assert!(matches!(sent.await.expect("ran"), Err(LinkError::Unknown)));
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_secret_is_told_and_retried() {
     let server = FakeServer::start().await;
     let (link, _) = start_with(&server, |config| config.secret = "wrong".into());

@@ -1,18 +1,29 @@
-//! Who waits until the server has processed which write: one ping behind a write stands for every stanza in it.
+//! Who waits until the server has processed what: one ping stands for every stanza written since the one before.
+//!
+//! While few pings are under way, each write gets its own at once. Beyond that the next one waits until one has come back,
+//! so that it serves all that was written meanwhile, but never long.
 
 use std::collections::{HashMap, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::sleep_until;
 
 use super::LinkError;
+use super::id::new_id;
 use super::iq::Peer;
 use crate::metrics::LinkMetrics;
 use crate::xml::{CLIENT, Element};
 
 /// Bounces kept at once. Over it, waiters whose own bounce may be among the lost ones learn "unknown".
 const MOST_BOUNCES: usize = 4096;
+/// Pings under way beyond which the next one waits for the first of them.
+const FEW: usize = 2;
+/// How long a stanza is without a ping behind it at most.
+const LONGEST: Duration = Duration::from_millis(1);
+/// Waiters that one ping serves before it no longer waits for another.
+const MANY: usize = 1024;
 
 /// A caller that waits for the ping behind its stanza.
 pub(super) struct Waiter {
@@ -23,7 +34,7 @@ pub(super) struct Waiter {
     pub(super) answer: oneshot::Sender<Result<Option<Element>, LinkError>>,
 }
 
-/// One write and its ping.
+/// One ping and whom it serves.
 struct Barrier {
     ping: String,
     number: u64,
@@ -39,12 +50,14 @@ impl Barrier {
 
 #[derive(Default)]
 struct State {
-    /// Outstanding barriers in the order of their writes.
+    /// Outstanding barriers in the order of their pings.
     outstanding: VecDeque<Barrier>,
-    /// Error stanzas by id and sender, with the number of the latest barrier when they came: they may belong to it or an
-    /// earlier one.
+    /// Those behind whose stanzas there is no ping yet, and since when.
+    unconfirmed: Vec<Waiter>,
+    oldest: Option<Instant>,
+    /// Error stanzas by id and sender, with the number of the latest barrier to which they may belong.
     bounces: HashMap<(String, String), (u64, Element)>,
-    /// The latest barrier when a bounce could not be kept.
+    /// The latest barrier to which a bounce that could not be kept may belong.
     lost: Option<u64>,
     last: u64,
 }
@@ -52,6 +65,8 @@ struct State {
 /// The outstanding barriers of one stream.
 pub(super) struct Barriers {
     state: Mutex<State>,
+    /// A ping has come back.
+    passed: Notify,
     peer: Peer,
     metrics: LinkMetrics,
 }
@@ -59,30 +74,50 @@ pub(super) struct Barriers {
 impl Barriers {
     /// Barriers whose pings `peer` must answer.
     pub(super) fn new(peer: Peer, metrics: LinkMetrics) -> Self {
-        Self { state: Mutex::default(), peer, metrics }
+        Self { state: Mutex::default(), passed: Notify::new(), peer, metrics }
     }
 
-    /// Registers the ping of a write that is about to happen.
-    pub(super) fn push(&self, ping: String, waiters: Vec<Waiter>) {
-        self.metrics.barrier_stanzas.observe(waiters.len() as f64);
+    /// Registers who waits for the stanzas of a write that is about to happen. When it is time for a ping behind them, or
+    /// when there will be no other chance, registers one and returns its id.
+    pub(super) fn add(&self, waiters: Vec<Waiter>, last: bool) -> Option<String> {
+        let now = Instant::now();
         let mut state = self.state.lock();
-        state.last += 1;
-        let number = state.last;
+        state.unconfirmed.extend(waiters);
+        if state.unconfirmed.is_empty() {
+            return None;
+        }
         // A server that never answers must not make the list grow: barriers whose callers have all left are forgotten.
         while state.outstanding.front().is_some_and(Barrier::is_abandoned) {
             state.outstanding.pop_front();
         }
-        state.outstanding.push_back(Barrier { ping, number, since: Instant::now(), waiters });
+        let oldest = *state.oldest.get_or_insert(now);
+        let few = state.outstanding.len() < FEW || state.unconfirmed.len() >= MANY;
+        if !(few || last || now >= oldest + LONGEST) {
+            return None;
+        }
+        let (waiters, ping) = (std::mem::take(&mut state.unconfirmed), new_id("barrier"));
+        self.metrics.barrier_stanzas.observe(waiters.len() as f64);
+        state.oldest = None;
+        state.last += 1;
+        let number = state.last;
+        state.outstanding.push_back(Barrier { ping: ping.clone(), number, since: now, waiters });
+        Some(ping)
+    }
+
+    /// Resolves when those who have no ping yet may be due for one; never while there are none.
+    pub(super) async fn due(&self) {
+        let Some(oldest) = self.state.lock().oldest else { return std::future::pending().await };
+        tokio::select! {
+            () = self.passed.notified() => {}
+            () = sleep_until((oldest + LONGEST).into()) => {}
+        }
     }
 
     /// Keeps an error stanza for the waiter it may belong to.
     pub(super) fn bounce(&self, error: &Element) {
         let (Some(id), Some(from)) = (error.attr("id"), error.attr("from")) else { return };
         let mut state = self.state.lock();
-        if state.outstanding.is_empty() {
-            return;
-        }
-        let last = state.last;
+        let Some(last) = state.latest() else { return };
         if state.bounces.len() >= MOST_BOUNCES {
             state.lost = Some(last);
         } else {
@@ -111,26 +146,39 @@ impl Barriers {
             let _ = answer.send(outcome);
         }
         state.forget();
+        if state.oldest.is_some() {
+            self.passed.notify_one();
+        }
         true
     }
 
     /// Fails everyone who waits.
     pub(super) fn fail_all(&self, error: &LinkError) {
         let state = std::mem::take(&mut *self.state.lock());
-        for waiter in state.outstanding.into_iter().flat_map(|barrier| barrier.waiters) {
+        let waiters = state.outstanding.into_iter().flat_map(|barrier| barrier.waiters);
+        for waiter in waiters.chain(state.unconfirmed) {
             let _ = waiter.answer.send(Err(error.clone()));
         }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.state.lock().outstanding.is_empty()
+        self.state.lock().latest().is_none()
     }
 }
 
 impl State {
+    /// The number of the latest barrier that somebody waits for, also of one whose ping is not written yet.
+    fn latest(&self) -> Option<u64> {
+        match (self.oldest, self.outstanding.is_empty()) {
+            (Some(_), _) => Some(self.last + 1),
+            (None, false) => Some(self.last),
+            (None, true) => None,
+        }
+    }
+
     /// Forgets the bounces to which no outstanding barrier can belong.
     fn forget(&mut self) {
-        let first = self.outstanding.front().map_or(u64::MAX, |barrier| barrier.number);
+        let first = self.outstanding.front().map_or(self.last + 1, |barrier| barrier.number);
         if !self.bounces.is_empty() {
             self.bounces.retain(|_, (latest, _)| *latest >= first);
         }

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncBufRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::{timeout, timeout_at};
 
 use super::barrier::{Barriers, Waiter};
 use super::frame::FrameReader;
+use super::id::new_id;
 use super::iq::{IqTracker, Peer};
-use super::stanza::Prepared;
+use super::stanza::{Ping, Prepared};
 use super::writer::{Outgoing, Queued, Room, Then};
 use super::{Call, Inbound, LinkError, reader, writer};
 use crate::metrics::LinkMetrics;
@@ -205,6 +206,8 @@ pub(super) struct Shared {
     room: Arc<Semaphore>,
     pub(super) iqs: Arc<IqTracker>,
     pub(super) barriers: Barriers,
+    /// An error when the names of this stream cannot be written as XML.
+    pub(super) ping: Result<Ping, EncodeError>,
     pub(super) metrics: Arc<LinkMetrics>,
     ended: watch::Sender<Option<Ended>>,
 }
@@ -216,6 +219,7 @@ impl Shared {
             room: Arc::new(Semaphore::new(config.queue_bytes.min(Semaphore::MAX_PERMITS))),
             iqs: Arc::new(IqTracker::new(config.pending, metrics.pending_iqs.clone())),
             barriers: Barriers::new(Peer::new(Some(&server), &server), metrics.clone()),
+            ping: Ping::new(config.from.as_deref(), &config.server, config.kind),
             metrics: Arc::new(metrics),
             ended: watch::Sender::new(None),
             server,
@@ -250,14 +254,12 @@ impl Shared {
         self.config.keepalive + self.config.keepalive_timeout
     }
 
-    pub(super) fn ping(&self, purpose: &str) -> Result<Prepared, EncodeError> {
-        Prepared::ping(self.config.from.as_deref(), &self.config.server, self.config.kind, purpose)
-    }
-
     /// Asks the server for a sign of life. With a full queue that is what its taking from the queue will be.
     pub(super) fn keepalive(&self) {
-        if let Ok(ping) = self.ping("keepalive") {
-            let _ = self.try_enqueue(ping.bytes);
+        if let Ok(ping) = &self.ping {
+            let mut bytes = BytesMut::new();
+            ping.write(&new_id("keepalive"), &mut bytes);
+            let _ = self.try_enqueue(bytes.freeze());
         }
     }
 

@@ -1,6 +1,6 @@
 //! A stanza ready for the queue: checked, encoded, and with what is needed to recognise its answer.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use rxml::{Namespace, xml_ncname};
 
 use super::id::new_id;
@@ -46,15 +46,33 @@ impl Prepared {
     pub(super) fn iq(iq: Element, kind: StreamKind, request: &str) -> Result<Self, EncodeError> {
         Self::plain(&with_id(iq, request), kind)
     }
+}
 
-    /// A ping, as keep-alive and as barrier.
-    pub(super) fn ping(from: Option<&str>, to: &str, kind: StreamKind, purpose: &str) -> Result<Self, EncodeError> {
+/// The ping of a stream, as keep-alive and as barrier: encoded once, all but its id.
+pub(super) struct Ping {
+    before: String,
+    after: String,
+}
+
+impl Ping {
+    pub(super) fn new(from: Option<&str>, to: &str, kind: StreamKind) -> Result<Self, EncodeError> {
         let ping = Element::builder("iq", CLIENT)
             .attr(xml_ncname!("type").into(), "get")
             .attr(xml_ncname!("from").into(), from)
             .attr(xml_ncname!("to").into(), to)
             .append(Element::bare("ping", PING));
-        Self::iq(ping.build(), kind, purpose)
+        let Prepared { bytes, id, .. } = Prepared::iq(ping.build(), kind, "ping")?;
+        let text = String::from_utf8_lossy(&bytes);
+        let (before, after) =
+            text.split_once(&id).ok_or_else(|| EncodeError::Invalid("a ping without its id".to_owned()))?;
+        Ok(Self { before: before.to_owned(), after: after.to_owned() })
+    }
+
+    /// Appends a ping to `out`. The id is one of [`new_id`], which needs no escaping.
+    pub(super) fn write(&self, id: &str, out: &mut BytesMut) {
+        for part in [&self.before, id, &self.after] {
+            out.extend_from_slice(part.as_bytes());
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The writing task: takes all that waits and writes it in one go, with one ping behind what wants to be confirmed.
+//! The writing task: takes all that waits and writes it in one go, with a ping behind it when one is due.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use super::LinkError;
@@ -15,7 +16,7 @@ use crate::metrics::LinkMetrics;
 
 /// Bytes after which a write takes no further stanza.
 const WRITE_BYTES: usize = 256 * 1024;
-/// Stanzas after which a write takes no further one, so that one ping's answer does not wait for too many.
+/// Stanzas after which a write takes no further one.
 const WRITE_STANZAS: usize = 1024;
 
 /// Bytes that arrive in one piece on any usual network.
@@ -100,16 +101,14 @@ impl Batch {
         }
     }
 
-    /// Puts the ping behind the stanzas if one of them wants to be confirmed.
+    /// Puts a ping behind the stanzas if one is due for those who want to be confirmed.
     fn confirm(&mut self, shared: &Shared) {
-        if self.routed.is_empty() {
-            return;
-        }
         let waiters = std::mem::take(&mut self.routed);
-        match shared.ping("barrier") {
+        match &shared.ping {
             Ok(ping) => {
-                self.bytes.extend_from_slice(&ping.bytes);
-                shared.barriers.push(ping.id, waiters);
+                if let Some(id) = shared.barriers.add(waiters, self.close) {
+                    ping.write(&id, &mut self.bytes);
+                }
             }
             Err(error) => {
                 for waiter in waiters {
@@ -167,18 +166,25 @@ where
 {
     let mut ended = shared.ended();
     loop {
-        let first = tokio::select! {
-            first = queue.recv() => first,
-            _ = ended.wait_for(Option::is_some) => None,
-        };
-        let Some(first) = first else { return true };
         let mut batch = Batch::default();
-        batch.add(first);
+        tokio::select! {
+            first = queue.recv() => match first {
+                Some(first) => batch.add(first),
+                None => return true,
+            },
+            () = shared.barriers.due() => {}
+            _ = ended.wait_for(Option::is_some) => return true,
+        }
+        // Whoever is about to queue a stanza gets it into the same write.
+        yield_now().await;
         while !batch.is_full() {
             let Ok(next) = queue.try_recv() else { break };
             batch.add(next);
         }
         batch.confirm(shared);
+        if batch.bytes.is_empty() && !batch.close {
+            continue;
+        }
         batch.pad();
         let outcome = tokio::select! {
             outcome = timeout(shared.silence(), batch.write(out)) => outcome,
