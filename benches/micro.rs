@@ -87,5 +87,5 @@ fn built() -> Element {
     let message = text(TEXT, "chat", &[], &marks);
     let extra = [("msec_times", "1795254882595".to_owned())];
     let marks = Marks { ns: CHILD.ns, name: CHILD.name, extra: &extra };
-    address(&message, "alice@example.org", "bob@example.org", "abcdef.0123456789abcdef.1", "chat", marks)
+    address(message, "alice@example.org", "bob@example.org", "abcdef.0123456789abcdef.1", "chat", marks)
 }

@@ -156,13 +156,9 @@ impl Message {
             Target::User(user) => (user.as_str(), false),
             Target::Room(room) => (room.as_str(), true),
         };
-        let text;
         let (element, child) = match &self.content {
-            Content::Fragment(fragment) => (&fragment.element, fragment.child),
-            Content::Text { body, kind, message, marks, child } => {
-                text = message::text(body, kind, message, marks);
-                (&text, *child)
-            }
+            Content::Fragment(fragment) => (fragment.element.clone(), fragment.child),
+            Content::Text { body, kind, message, marks, child } => (message::text(body, kind, message, marks), *child),
             Content::Notice { ns, name, attributes } => {
                 return message::notice(from, to, ns, name, attributes).with("id", id);
             }

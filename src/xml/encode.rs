@@ -1,5 +1,7 @@
 //! One element to bytes, with a fresh encoder each time so that a failure harms nobody else.
 
+use std::sync::LazyLock;
+
 use bytes::{Bytes, BytesMut};
 use minidom::Node;
 use rxml::writer::{Encoder, Item, SimpleNamespaces, TrackNamespace};
@@ -46,12 +48,15 @@ impl StreamKind {
 /// When a text or an attribute holds a character that XML 1.0 forbids, a name is not a valid XML name, or an element
 /// is in a namespace that belongs to XML or to the stream itself.
 pub fn encode(stanza: &Element, kind: StreamKind) -> Result<Bytes, EncodeError> {
-    let stream = Namespace::from(kind.namespace().to_owned());
+    let stream = shared(kind);
     let mut out = BytesMut::with_capacity(USUAL_STANZA);
-    let mut encoder = inside(&stream, &mut out)?;
-    out.clear();
+    let mut encoder = Encoder::new();
+    // As if inside the stream's element: its namespace is the default one already.
+    let names = encoder.ns_tracker_mut();
+    names.declare_fixed(None, stream.clone());
+    names.push();
 
-    let mut open = vec![Level::enter(stanza, &stream, true, &mut encoder, &mut out)?];
+    let mut open = vec![Level::enter(stanza, stream, true, &mut encoder, &mut out)?];
     while let Some(level) = open.last_mut() {
         match level.rest.next() {
             Some(Node::Text(text)) => encoder.encode(Item::Text(text), &mut out)?,
@@ -66,6 +71,17 @@ pub fn encode(stanza: &Element, kind: StreamKind) -> Result<Bytes, EncodeError> 
         }
     }
     Ok(out.freeze())
+}
+
+/// The namespace of stanzas on the wire, in the form that is cheap to clone: the encoder copies a borrowed one each time.
+fn shared(kind: StreamKind) -> &'static Namespace<'static> {
+    static NAMES: LazyLock<[Namespace<'static>; 2]> =
+        LazyLock::new(|| [StreamKind::Client, StreamKind::Component].map(|kind| kind.namespace().to_owned().into()));
+    let [client, component] = &*NAMES;
+    match kind {
+        StreamKind::Client => client,
+        StreamKind::Component => component,
+    }
 }
 
 /// Encodes a stream header: `<stream:stream>` with the kind's namespace as the default and the given attributes.

@@ -95,14 +95,13 @@ pub fn accept(mut message: Element) -> Result<Element, Unacceptable> {
 }
 
 /// The type a message travels with: as given when it is standard, else `chat`.
-pub fn travelling_type(given: &str) -> &str {
-    if TYPES.contains(&given) { given } else { "chat" }
+pub fn travelling_type(given: &str) -> &'static str {
+    TYPES.iter().copied().find(|standard| *standard == given).unwrap_or("chat")
 }
 
 /// Addresses a message that was accepted, and adds its marks as a child `name` in `ns`. `extra` are marks (and
 /// attributes of `<message>`) that the gateway sets whatever the caller said.
-pub fn address(accepted: &Element, from: &str, to: &str, id: &str, kind: &str, marks: Marks<'_>) -> Element {
-    let mut message = accepted.clone();
+pub fn address(mut message: Element, from: &str, to: &str, id: &str, kind: &str, marks: Marks<'_>) -> Element {
     let given = message.attr("type").unwrap_or("normal").to_owned();
     for (name, value) in [("from", from), ("to", to), ("id", id), ("type", kind)] {
         set(&mut message, name, value.to_owned());
@@ -186,7 +185,7 @@ mod tests {
         );
         let extra = [("msec_times", "7".to_owned())];
         let marks = Marks { ns: "urn:stanzagate:qtalk:0", name: "qtalk", extra: &extra };
-        let sent = address(&accept(given).unwrap(), "a@h", "b@h", "id1", "chat", marks);
+        let sent = address(accept(given).unwrap(), "a@h", "b@h", "id1", "chat", marks);
         assert_eq!((sent.attr("from"), sent.attr("id"), sent.attr("type")), (Some("a@h"), Some("id1"), Some("chat")));
         let child = sent.get_child("qtalk", "urn:stanzagate:qtalk:0").unwrap();
         for (name, value) in [

@@ -94,7 +94,7 @@ fn check(xml: &str) -> Result<bool, TestCaseError> {
     let Some(accepted) = accepted else { return Ok(false) };
     let extra = [("realfrom", "alice@example.org".to_owned())];
     let marks = Marks { ns: MARKS.ns, name: MARKS.name, extra: &extra };
-    let sent = address(&accepted, "alice@example.org", "bob@example.org", "id.1", "chat", marks);
+    let sent = address(accepted, "alice@example.org", "bob@example.org", "id.1", "chat", marks);
     let Ok(bytes) = encode(&sent, StreamKind::Component) else { return Ok(false) };
     let wire = std::str::from_utf8(&bytes).map_err(|error| TestCaseError::fail(error.to_string()))?;
     let read = read_one(wire, COMPONENT, WIDE).map_err(|error| TestCaseError::fail(format!("{error} in {wire}")))?;
