@@ -118,6 +118,12 @@ impl Chat {
         self.core.send(call, message).await
     }
 
+    /// As [`Chat::send`] for messages of one sender to one target, which go in their order; one result each, in order.
+    /// One that fails stops none behind it. Those to a user do not wait for each other's processing.
+    pub async fn send_all(&self, call: &Call, messages: Vec<Message>) -> Vec<Result<Receipt, ChatError>> {
+        self.core.send_all(call, messages).await
+    }
+
     /// Creates a persistent room with `owner` as its owner. Atomic: of two callers one gets [`ChatError::RoomExists`].
     /// A room that could not be finished is destroyed again.
     pub async fn create_room(&self, call: &Call, room: NewRoom) -> Result<(), ChatError> {

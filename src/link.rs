@@ -208,8 +208,8 @@ impl Link {
     }
 
     /// Sends a stanza and returns when the server has processed it: a ping queued behind it has come back. One ping
-    /// serves every stanza of a write. `Some` is the error stanza with this stanza's id that came back before the ping
-    /// (its attributes and its `<error>`). A stanza without an id gets one.
+    /// serves many stanzas. `Some` is the error stanza with this stanza's id that came back before the ping (its
+    /// attributes and its `<error>`). A stanza without an id gets one.
     ///
     /// # Errors
     /// [`LinkError`] when that was not observed.
@@ -218,35 +218,38 @@ impl Link {
         self.routed(call, &stanza, self.patience(call)).await
     }
 
-    /// As [`Link::send_routed`] for many stanzas, in as few writes as possible; one result each, in order.
+    /// As [`Link::send_routed`] for many stanzas, which go out in their order and in as few writes as possible; one result
+    /// each, in order.
     pub async fn send_all_routed(&self, call: &Call, stanzas: &[Element]) -> Vec<Result<Option<Element>, LinkError>> {
         let patience = self.patience(call);
         // All are encoded before the first is queued, so that they wait together for the writer.
         let prepare = |stanza| Prepared::routed(stanza, StreamKind::Component, &call.request);
         let prepared: Vec<_> = stanzas.iter().map(prepare).collect();
+        // All are queued on one stream: what this one never writes would else come behind what the next one has written.
+        let mut conn = self.up(patience).await;
         let mut queued = Vec::with_capacity(prepared.len());
-        let mut stopped: Option<LinkError> = None;
-        for prepared in prepared {
-            queued.push(match (prepared, &stopped) {
-                (Err(error), _) => Err(error.into()),
-                // A queue that stays full, or a link that stays down, is not waited for again with each stanza.
-                (Ok(_), Some(error)) => Err(error.clone()),
-                (Ok(prepared), None) => {
-                    let routed = self.queue_routed(call, &prepared, patience).await;
-                    stopped = routed.as_ref().err().cloned();
-                    routed.map(|routed| (prepared, routed))
-                }
-            });
+        for prepared in &prepared {
+            let routed = match (prepared, &conn) {
+                (Ok(stanza), Ok(conn)) => conn.queue_routed(call, stanza).await,
+                (Err(error), _) => Err(error.clone().into()),
+                (Ok(_), Err(error)) => Err(error.clone()),
+            };
+            // A queue that stays full is not waited for again with each stanza.
+            if matches!(routed, Err(LinkError::Busy)) {
+                conn = Err(LinkError::Busy);
+            }
+            queued.push(routed);
         }
         let mut outcomes = Vec::with_capacity(queued.len());
-        for queued in queued {
-            outcomes.push(match queued {
-                Ok((prepared, routed)) => match routed.outcome(call).await {
-                    // Never written: once more, on the next connection.
-                    Err(LinkError::Down(_)) => self.routed(call, &prepared, patience).await,
-                    outcome => outcome,
-                },
+        for (prepared, routed) in prepared.iter().zip(queued) {
+            let outcome = match routed {
+                Ok(routed) => routed.outcome(call).await,
                 Err(error) => Err(error),
+            };
+            outcomes.push(match (outcome, prepared) {
+                // Never written: once more, on the next connection.
+                (Err(LinkError::Down(_)), Ok(stanza)) => self.routed(call, stanza, patience).await,
+                (outcome, _) => outcome,
             });
         }
         outcomes

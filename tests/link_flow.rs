@@ -125,6 +125,44 @@ async fn when_the_link_falls_the_unwritten_go_out_on_the_next_and_the_written_do
 }
 
 #[tokio::test]
+async fn what_is_sent_together_keeps_its_order_when_the_link_falls() {
+    let server = FakeServer::start().await;
+    let (link, _) = start_with(&server, |config| {
+        // Full when the link falls, so that the rest is not queued yet.
+        config.queue_bytes = 4 << 20;
+        config.busy_wait = PATIENCE;
+    });
+    let peer = server.accept().await;
+    up(&link).await;
+    let mut sent = tokio::spawn(async move {
+        let stanzas: Vec<_> = (0..100).map(|n| big(&n.to_string())).collect();
+        link.send_all_routed(&call(), &stanzas).await
+    });
+    sleep(300 * MS).await;
+    drop(peer);
+
+    let mut peer = server.accept().await;
+    let mut again = Vec::new();
+    let outcomes = loop {
+        let frame = tokio::select! {
+            outcomes = &mut sent => break outcomes.expect("ran"),
+            frame = peer.frames.next() => frame,
+        };
+        match frame.expect("a stream") {
+            Frame::Element(stanza) if stanza.name() == "message" => {
+                again.push(stanza.attr("id").unwrap_or_default().to_owned());
+            }
+            Frame::Element(ping) => peer.result(&ping).await,
+            other => panic!("{other:?}"),
+        }
+    };
+    let outcome = |n: usize| outcomes.get(n).expect("one each");
+    let confirmed: Vec<String> = (0..100).filter(|n| matches!(outcome(*n), Ok(None))).map(|n| n.to_string()).collect();
+    assert_eq!(again, confirmed, "what was never written goes out exactly once, in order");
+    assert!(!confirmed.is_empty() && matches!(outcome(0), Err(LinkError::Unknown)));
+}
+
+#[tokio::test]
 async fn a_call_made_while_the_link_is_down_is_served_within_grace() {
     let server = FakeServer::start().await;
     let (link, _) = start(&server);

@@ -5,6 +5,7 @@ use jid::BareJid;
 use super::core::Core;
 use super::message::{Content, Message, Receipt, Target};
 use super::{Call, ChatError};
+use crate::link::LinkError;
 use crate::xml::Element;
 use crate::xmpp::stanza_error::StanzaError;
 
@@ -21,26 +22,69 @@ impl Core {
                 Ok(receipt)
             }
             Target::User(user) => {
-                let sender_known = self.require_both(call, &message, user).await?;
-                let id = self.link.new_id(call);
-                let stanza = message.stanza(&id);
-                tracing::debug!(request = %call.request, stanza = %id, to = %user, "sending");
-                let copy = message.sender_copy && sender_known && !matches!(message.content, Content::Notice { .. });
-                let bounce = if copy {
-                    Box::pin(self.deliver_with_copy(call, &message.from, stanza)).await?
-                } else {
-                    self.link.send_routed(call, &stanza).await?
-                };
-                match bounce {
-                    None => Ok(Receipt { id, archive_id: None }),
-                    Some(bounce) => {
-                        let error = Box::pin(self.bounced(call, user, &bounce)).await;
-                        tracing::debug!(request = %call.request, stanza = %id, %error, "bounced");
-                        Err(error)
-                    }
-                }
+                let mut outcomes = self.send_to_user(call, user, std::slice::from_ref(&message)).await;
+                outcomes.pop().unwrap_or(Err(LinkError::Unknown.into()))
             }
         }
+    }
+
+    /// Sends messages of one sender to one target, in their order; one result each. Those to a user do not wait for each
+    /// other's processing.
+    pub(super) async fn send_all(&self, call: &Call, messages: Vec<Message>) -> Vec<Result<Receipt, ChatError>> {
+        if let Some(Message { to: Target::User(user), .. }) = messages.first() {
+            return self.send_to_user(call, &user.clone(), &messages).await;
+        }
+        let mut outcomes = Vec::with_capacity(messages.len());
+        for message in messages {
+            outcomes.push(self.send(call, message).await);
+        }
+        outcomes
+    }
+
+    async fn send_to_user(&self, call: &Call, user: &BareJid, messages: &[Message]) -> Vec<Result<Receipt, ChatError>> {
+        let sender_known = match messages.first() {
+            Some(first) => match self.require_both(call, first, user).await {
+                Ok(known) => known,
+                Err(error) => return messages.iter().map(|_| Err(error.clone())).collect(),
+            },
+            None => return Vec::new(),
+        };
+        let mut outcomes = Vec::with_capacity(messages.len());
+        // Those that go the same way go together.
+        let copied = |message: &Message| {
+            message.sender_copy && sender_known && !matches!(message.content, Content::Notice { .. })
+        };
+        for messages in messages.chunk_by(|one, next| copied(one) == copied(next)) {
+            let Some(first) = messages.first() else { continue };
+            let ids: Vec<String> = messages.iter().map(|_| self.link.new_id(call)).collect();
+            let stanzas: Vec<Element> = messages.iter().zip(&ids).map(|(message, id)| message.stanza(id)).collect();
+            for id in &ids {
+                tracing::debug!(request = %call.request, stanza = %id, to = %user, "sending");
+            }
+            let bounces = if copied(first) {
+                Box::pin(self.deliver_with_copy(call, &first.from, stanzas)).await
+            } else {
+                let bounces = self.link.send_all_routed(call, &stanzas).await;
+                bounces.into_iter().map(|bounce| bounce.map_err(ChatError::from)).collect()
+            };
+            for (id, bounce) in ids.into_iter().zip(bounces) {
+                outcomes.push(self.received(call, user, id, bounce).await);
+            }
+        }
+        outcomes
+    }
+
+    async fn received(
+        &self,
+        call: &Call,
+        user: &BareJid,
+        id: String,
+        bounce: Result<Option<Element>, ChatError>,
+    ) -> Result<Receipt, ChatError> {
+        let Some(bounce) = bounce? else { return Ok(Receipt { id, archive_id: None }) };
+        let error = Box::pin(self.bounced(call, user, &bounce)).await;
+        tracing::debug!(request = %call.request, stanza = %id, %error, "bounced");
+        Err(error)
     }
 
     /// The recipient must exist; the sender too, unless the configuration lets anybody speak. True when he does.

@@ -65,17 +65,18 @@ impl Core {
         }
     }
 
-    /// Sends an addressed message to an account so that the sender's archive and devices get it too, where that is
-    /// granted. `Some` is the error it came back with.
+    /// Sends addressed messages of one account, in their order, so that the sender's archive and devices get them too,
+    /// where that is granted. `Some` is the error that one came back with.
     pub(super) async fn deliver_with_copy(
         &self,
         call: &Call,
         from: &BareJid,
-        stanza: Element,
-    ) -> Result<Option<Element>, ChatError> {
-        match self.product(call).await? {
-            Product::Ejabberd => ejabberd::deliver_with_copy(self, call, from, stanza).await,
-            Product::Prosody => prosody::deliver_with_copy(self, call, from, stanza).await,
+        stanzas: Vec<Element>,
+    ) -> Vec<Result<Option<Element>, ChatError>> {
+        match self.product(call).await {
+            Ok(Product::Ejabberd) => ejabberd::deliver_with_copy(self, call, from, stanzas).await,
+            Ok(Product::Prosody) => prosody::deliver_with_copy(self, call, from, stanzas).await,
+            Err(error) => stanzas.iter().map(|_| Err(error.clone())).collect(),
         }
     }
 

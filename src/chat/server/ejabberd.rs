@@ -74,18 +74,33 @@ pub(super) async fn deliver_with_copy(
     core: &Core,
     call: &Call,
     from: &BareJid,
+    stanzas: Vec<Element>,
+) -> Vec<Result<Option<Element>, ChatError>> {
+    if !core.sessions.granted() {
+        let bounces = core.link.send_all_routed(call, &stanzas).await;
+        return bounces.into_iter().map(|bounce| bounce.map_err(ChatError::from)).collect();
+    }
+    let mut bounces = Vec::with_capacity(stanzas.len());
+    for stanza in stanzas {
+        bounces.push(deliver_from_session(core, call, from, stanza).await);
+    }
+    bounces
+}
+
+async fn deliver_from_session(
+    core: &Core,
+    call: &Call,
+    from: &BareJid,
     stanza: Element,
 ) -> Result<Option<Element>, ChatError> {
-    if core.sessions.granted() {
-        let mut own = stanza.clone();
-        own.attrs_mut().remove(&Namespace::NONE, "from");
-        match core.sessions.send_routed(call, from, own).await {
-            Ok(bounce) => return Ok(bounce),
-            Err(
-                error @ (SessionError::Refused(_) | SessionError::Connect(_) | SessionError::Link(LinkError::Down(_))),
-            ) => tracing::warn!(request = %call.request, %error, "sent without the sender's own copy"),
-            Err(error) => return Err(error.into()),
+    let mut own = stanza.clone();
+    own.attrs_mut().remove(&Namespace::NONE, "from");
+    match core.sessions.send_routed(call, from, own).await {
+        Ok(bounce) => return Ok(bounce),
+        Err(error @ (SessionError::Refused(_) | SessionError::Connect(_) | SessionError::Link(LinkError::Down(_)))) => {
+            tracing::warn!(request = %call.request, %error, "sent without the sender's own copy");
         }
+        Err(error) => return Err(error.into()),
     }
     Ok(core.link.send_routed(call, &stanza).await?)
 }

@@ -64,10 +64,13 @@ pub(super) async fn deliver_with_copy(
     core: &Core,
     call: &Call,
     from: &BareJid,
-    stanza: Element,
-) -> Result<Option<Element>, ChatError> {
-    let outer = privilege::message(&core.component, from.domain().as_str(), stanza).with("id", core.link.new_id(call));
-    match core.link.send_routed(call, &outer).await? {
+    stanzas: Vec<Element>,
+) -> Vec<Result<Option<Element>, ChatError>> {
+    let privileged =
+        |stanza| privilege::message(&core.component, from.domain().as_str(), stanza).with("id", core.link.new_id(call));
+    let outer: Vec<Element> = stanzas.into_iter().map(privileged).collect();
+    let bounces = core.link.send_all_routed(call, &outer).await;
+    let outcome = |bounce: Result<Option<Element>, LinkError>| match bounce? {
         None => Ok(None),
         Some(bounce) => {
             let error = StanzaError::read(&bounce);
@@ -77,7 +80,8 @@ pub(super) async fn deliver_with_copy(
                 core.component
             )))
         }
-    }
+    };
+    bounces.into_iter().map(outcome).collect()
 }
 
 /// An occupant in the user's name speaks; the firewall rule returns the room's reflection to the gateway.

@@ -49,8 +49,14 @@ async fn batch(context: &Context<'_>, entries: &[Value]) -> Result<(), Failure> 
             Err(failure) => failed.push(failure.at(index)),
         }
     }
-    let undelivered: Vec<Vec<Part>> = stream::iter(conversations.into_values())
-        .map(|conversation| in_order(context, conversation))
+    // As many at once as if each went by itself: what is parsed is several times as large as its text.
+    let together = (CONCURRENT / conversations.len().max(1)).max(1);
+    let undelivered: Vec<Vec<Part>> = stream::iter(conversations)
+        .map(|((_, to), conversation)| {
+            // A room shows one after the other, and time may be up in between.
+            let together = if context.scope.addresses.room(&to).is_ok() { 1 } else { together };
+            in_order(context, conversation, together)
+        })
         .buffer_unordered(CONCURRENT)
         .collect()
         .await;
@@ -58,21 +64,38 @@ async fn batch(context: &Context<'_>, entries: &[Value]) -> Result<(), Failure> 
     Failure::parts(entries.len(), failed)
 }
 
-async fn in_order(context: &Context<'_>, conversation: Vec<(usize, Letter)>) -> Vec<Part> {
+/// Delivers the letters of one sender to one recipient, so many `together`.
+async fn in_order(context: &Context<'_>, conversation: Vec<(usize, Letter)>, together: usize) -> Vec<Part> {
     let mut failed = Vec::new();
-    for (index, letter) in conversation {
-        if let Err(failure) = deliver(context, letter).await {
-            failed.push(failure.at(index));
+    let mut rest = conversation.into_iter().peekable();
+    while rest.peek().is_some() {
+        let (mut places, mut messages) = (Vec::new(), Vec::new());
+        for (index, letter) in rest.by_ref().take(together) {
+            match in_time(context).and_then(|()| letter.into_message(context.scope)) {
+                Ok(message) => {
+                    places.push(index);
+                    messages.push(message);
+                }
+                Err(failure) => failed.push(failure.at(index)),
+            }
         }
+        let outcomes = context.chat.send_all(context.call, messages).await;
+        let outcomes = places.into_iter().zip(outcomes);
+        failed.extend(outcomes.filter_map(|(index, outcome)| Some(Failure::from(outcome.err()?).at(index))));
     }
     failed
 }
 
 async fn deliver(context: &Context<'_>, letter: Letter) -> Result<(), Failure> {
+    in_time(context)?;
+    context.chat.send(context.call, letter.into_message(context.scope)?).await?;
+    Ok(())
+}
+
+fn in_time(context: &Context<'_>) -> Result<(), Failure> {
     if Instant::now() >= context.call.deadline {
         return Err(Failure::new(Code::Unavailable, "the time of the request was up before this was tried"));
     }
-    context.chat.send(context.call, letter.into_message(context.scope)?).await?;
     Ok(())
 }
 
