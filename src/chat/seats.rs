@@ -121,30 +121,23 @@ impl Seats {
     /// Gives up the seats that were not used for `idle`, and as many more as are over the bound; and the places whose
     /// callers all left before a seat was taken.
     pub(super) fn sweep(&self, idle: Duration) -> Vec<Left> {
+        let used = |place: &Place| place.get().map(|seat| *seat.used.lock());
         let mut rooms = self.rooms.lock();
-        rooms.retain(|_, users| {
-            users.retain(|_, place| place.get().is_some() || Arc::strong_count(place) > 1);
+        let mut times: Vec<Instant> = rooms.values().flat_map(HashMap::values).filter_map(used).collect();
+        let over = times.len().saturating_sub(MOST);
+        let latest_over = over.checked_sub(1).map(|last| *times.select_nth_unstable(last).1);
+        let mut given_up = Vec::new();
+        rooms.retain(|room, users| {
+            users.retain(|user, place| {
+                let Some(used) = used(place) else { return Arc::strong_count(place) > 1 };
+                let kept = used.elapsed() < idle && latest_over.is_none_or(|latest| used > latest);
+                if !kept {
+                    given_up.extend(left(room, user, place));
+                }
+                kept
+            });
             !users.is_empty()
         });
-        let mut used: Vec<(Instant, BareJid, BareJid)> = rooms
-            .iter()
-            .flat_map(|(room, users)| users.iter().map(move |(user, place)| (room, user, place)))
-            .filter_map(|(room, user, place)| Some((*place.get()?.used.lock(), room.clone(), user.clone())))
-            .collect();
-        used.sort_unstable_by_key(|(used, ..)| *used);
-        let over = used.len().saturating_sub(MOST);
-        let mut given_up = Vec::new();
-        for (n, (used, room, user)) in used.into_iter().enumerate() {
-            if n >= over && used.elapsed() < idle {
-                break;
-            }
-            if let Some(users) = rooms.get_mut(&room) {
-                given_up.extend(users.remove(&user).and_then(|place| left(&room, &user, &place)));
-                if users.is_empty() {
-                    rooms.remove(&room);
-                }
-            }
-        }
         given_up
     }
 
@@ -183,6 +176,20 @@ mod tests {
         assert!(seats.sweep(Duration::from_secs(60)).is_empty());
         assert_eq!(seats.sweep(Duration::ZERO).len(), 1);
         assert!(seats.place(&room, &user).0.get().is_none());
+    }
+
+    #[tokio::test]
+    async fn over_the_bound_the_least_recently_used_are_given_up() {
+        let (seats, room) = (Seats::new(Duration::from_secs(60)), jid("r@c"));
+        for n in 0..MOST + 10 {
+            sit(&seats, &room, &jid(&format!("u{n}@h"))).await;
+        }
+        seats.place(&room, &jid("u0@h"));
+        let given_up = seats.sweep(Duration::from_secs(3600));
+        let mut users: Vec<String> = given_up.into_iter().map(|left| left.user.to_string()).collect();
+        users.sort_by_key(|user| (user.len(), user.clone()));
+        let wanted: Vec<String> = (1..=10).map(|n| format!("u{n}@h")).collect();
+        assert_eq!(users, wanted);
     }
 
     #[tokio::test]
