@@ -80,6 +80,10 @@ default_archive_policy = true
 archive_expires_after = "never"
 max_archive_query_results = 250
 
+-- [gateway] A user's bookmarks (XEP-0402) are one node with an item for each room. Of more than 256 rooms his clients would
+-- show the newest only.
+pep_max_items = 10000
+
 -- [gateway] What the gateway may do in the name of a user, beyond sending from his address.
 local privileges = {
 	-- Widens: the sender of a message gets his own copy, in his archive and on his devices.
