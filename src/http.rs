@@ -38,6 +38,7 @@ pub mod call;
 pub mod client_addr;
 pub mod cors;
 pub mod dialect;
+pub mod form;
 pub mod health;
 pub mod json;
 pub mod language;

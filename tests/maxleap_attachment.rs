@@ -3,14 +3,14 @@
 
 mod support;
 
-use std::io::Cursor;
 use std::time::{Duration, Instant};
 
-use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+use image::ImageFormat;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::Value;
 use stanzagate::config::maxleap::App;
 use stanzagate::config::secret::Secret;
+use support::upload::{BOUNDARY, bomb, form, picture};
 use support::{Gateway, Reply, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -31,7 +31,6 @@ on_all_servers!(
 
 /// The documented bound.
 const LIMIT: usize = 20 << 20;
-const BOUNDARY: &str = "----------------------------0123456789";
 /// An app whose upload service does not exist.
 const LOST: (&str, &str) = ("lost-files", "the-key-of-an-app-without-files");
 /// How long a sender may be silent, in seconds.
@@ -48,18 +47,6 @@ async fn gateway(server: Server) -> &'static Gateway {
         })
     };
     GATEWAYS[server as usize].get_or_init(start).await
-}
-
-/// A form of parts: the head of each without its last line end, and what is in it.
-fn form(parts: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut form = Vec::new();
-    for (head, bytes) in parts {
-        form.extend_from_slice(format!("--{BOUNDARY}\r\n{head}\r\n\r\n").as_bytes());
-        form.extend_from_slice(bytes);
-        form.extend_from_slice(b"\r\n");
-    }
-    form.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
-    form
 }
 
 fn head(name: &str, content_type: &str) -> String {
@@ -133,16 +120,6 @@ async fn files_go_round(server: Server) {
     post(gateway, gateway.maxleap_app(), &usual(), body).await.expect_error(413, 5011);
 }
 
-fn picture(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
-    let mut picture = RgbImage::new(width, height);
-    for (x, y, pixel) in picture.enumerate_pixels_mut() {
-        *pixel = Rgb([(x / 3 % 200) as u8, (y / 5 % 200) as u8, 90]);
-    }
-    let mut bytes = Vec::new();
-    DynamicImage::from(picture).write_to(&mut Cursor::new(&mut bytes), format).expect("a picture");
-    bytes
-}
-
 async fn images_have_thumbnails(server: Server) {
     let gateway = gateway(server).await;
     for (format, content_type, ending) in [
@@ -169,17 +146,6 @@ async fn images_have_thumbnails(server: Server) {
         let small = image::load_from_memory(&got(&urls[1]).await.1).expect("a picture");
         assert_eq!((small.width(), small.height()), expected);
     }
-}
-
-/// A PNG of 50,000 by 50,000 pixels in a few bytes: ten gigabytes, once decoded.
-pub fn bomb() -> Vec<u8> {
-    let mut png = picture(1, 1, ImageFormat::Png);
-    png.splice(16..24, [50_000u32.to_be_bytes(), 50_000u32.to_be_bytes()].concat());
-    let sum = png[12..29].iter().fold(u32::MAX, |sum, byte| {
-        (0..8).fold(sum ^ u32::from(*byte), |sum, _| if sum & 1 == 1 { (sum >> 1) ^ 0xedb8_8320 } else { sum >> 1 })
-    });
-    png.splice(29..33, (!sum).to_be_bytes());
-    png
 }
 
 async fn images_that_are_none_are_refused(server: Server) {

@@ -20,6 +20,7 @@ pub mod people;
 pub mod rongcloud;
 pub mod room;
 pub mod servers;
+pub mod upload;
 pub mod verbs;
 pub mod wire;
 pub mod xuanxuan;

@@ -3,12 +3,11 @@
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use percent_encoding::percent_decode;
 use serde_json::{Map, Value};
 
 use super::error::{Code, Failure};
-use crate::http::Outcome;
 pub use crate::http::json::kind;
+use crate::http::{Outcome, form};
 
 /// The type of every body that is sent.
 pub const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
@@ -75,9 +74,7 @@ impl Query {
 }
 
 fn decoded(text: &str) -> Result<String, Failure> {
-    let blanks = text.replace('+', " ");
-    let text = percent_decode(blanks.as_bytes()).decode_utf8();
-    text.map(Into::into).map_err(|_| Failure::parameter("the query is not UTF-8"))
+    String::from_utf8(form::decoded(text.as_bytes())).map_err(|_| Failure::parameter("the query is not UTF-8"))
 }
 
 impl Request<'_> {

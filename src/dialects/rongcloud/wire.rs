@@ -6,11 +6,11 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use percent_encoding::percent_decode;
 use serde_json::Value;
 
 use super::error::{Failure, REQUIRED};
 use crate::http::Outcome;
+use crate::http::form::decoded;
 
 /// The type of every body that is sent.
 pub const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
@@ -181,10 +181,6 @@ async fn multipart(request: Request) -> Result<Form, Failure> {
 }
 
 fn urlencoded(body: &[u8]) -> Result<Form, Failure> {
-    let decoded = |part: &[u8]| -> Vec<u8> {
-        let blanks: Vec<u8> = part.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect();
-        percent_decode(&blanks).collect()
-    };
     let pairs = body.split(|b| *b == b'&').filter(|pair| !pair.is_empty());
     let fields = pairs.map(|pair| {
         let mut halves = pair.splitn(2, |b| *b == b'=');

@@ -3,7 +3,9 @@
 //! The original takes the query apart as PHP does, leaves out the token, and puts it together again; that form is what
 //! its token signs. Callers sign what they send. The two differ wherever something is encoded, so that either counts.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+
+use crate::http::form::decoded;
 
 /// The parameter that holds the signature, and is not signed.
 const TOKEN: &str = "token";
@@ -30,7 +32,7 @@ impl Query {
         let mut pairs: Vec<(String, Vec<u8>)> = Vec::new();
         for segment in text.split('&') {
             let (name, value) = segment.split_once('=').unwrap_or((segment, ""));
-            let name = php_name(&decoded(name));
+            let name = php_name(&decoded(name.as_bytes()));
             if name != TOKEN {
                 signed.push(segment);
             }
@@ -39,9 +41,9 @@ impl Query {
             }
             let full = pairs.len() >= MOST;
             match pairs.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, known)) => *known = decoded(value),
+                Some((_, known)) => *known = decoded(value.as_bytes()),
                 None if full => {}
-                None => pairs.push((name, decoded(value))),
+                None => pairs.push((name, decoded(value.as_bytes()))),
             }
         }
         Query { raw: signed.join("&"), pairs }
@@ -68,10 +70,6 @@ impl Query {
             pairs.map(|(name, value)| format!("{}={}", encode(name.as_bytes()), encode(value))).collect();
         [self.raw.clone(), pairs.join("&")]
     }
-}
-
-fn decoded(text: &str) -> Vec<u8> {
-    percent_decode_str(&text.replace('+', " ")).collect()
 }
 
 /// PHP's name for a parameter: blanks before it are dropped; those in it, and dots, become underscores.

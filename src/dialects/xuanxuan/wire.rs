@@ -4,11 +4,11 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use percent_encoding::percent_decode;
 use serde_json::{Map, Value, json};
 
 use super::error::Failure;
 use crate::http::Outcome;
+use crate::http::form::decoded;
 
 /// The type of every body that is sent.
 pub const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
@@ -69,10 +69,6 @@ async fn part(request: Request, name: &str) -> Result<Option<Vec<u8>>, Failure> 
 }
 
 fn pair(body: &Bytes, name: &str) -> Option<Vec<u8>> {
-    let decoded = |text: &[u8]| -> Vec<u8> {
-        let blanks: Vec<u8> = text.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect();
-        percent_decode(&blanks).collect()
-    };
     let pairs = body.split(|b| *b == b'&').map(|pair| {
         let end = pair.iter().position(|b| *b == b'=').unwrap_or(pair.len());
         (pair.get(..end).unwrap_or_default(), pair.get(end + 1..).unwrap_or_default())
