@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::error::Problems;
 use super::secret::Secret;
-use super::server::{Hosts, host_name};
+use super::server::Hosts;
 
 /// `[maxleap]`.
 #[derive(Debug, Clone, Deserialize)]
@@ -178,12 +178,6 @@ impl App {
                 problems.add(here(&name), what);
             }
         }
-        for (name, host) in
-            [("domain", &self.domain), ("rooms", &self.rooms), ("pubsub", &self.pubsub), ("upload", &self.upload)]
-        {
-            if let Some(host) = host {
-                host_name(&here(name), host, problems);
-            }
-        }
+        self.hosts().validate(&format!("maxleap.apps[{index}]"), problems);
     }
 }

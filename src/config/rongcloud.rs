@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::error::Problems;
 use super::secret::Secret;
-use super::server::{Hosts, host_name};
+use super::server::Hosts;
 use super::sessions::Sessions;
 
 /// `[rongcloud]`.
@@ -114,16 +114,7 @@ impl Rongcloud {
             return;
         }
         super::http::prefix("rongcloud.prefix", &self.prefix, problems);
-        for (key, host) in [
-            ("rongcloud.domain", &self.domain),
-            ("rongcloud.rooms", &self.rooms),
-            ("rongcloud.pubsub", &self.pubsub),
-            ("rongcloud.upload", &self.upload),
-        ] {
-            if let Some(host) = host {
-                host_name(key, host, problems);
-            }
-        }
+        self.hosts().validate("rongcloud", problems);
         for (key, value) in [
             ("rongcloud.token_seconds", self.token_seconds),
             ("rongcloud.realtime_seconds", self.realtime_seconds),

@@ -109,6 +109,18 @@ impl Server {
     }
 }
 
+impl Hosts {
+    /// Refuses what is no domain; `section` is where the hosts stand.
+    pub(super) fn validate(&self, section: &str, problems: &mut Problems) {
+        let Hosts { domain, rooms, pubsub, upload } = self;
+        for (name, host) in [("domain", domain), ("rooms", rooms), ("pubsub", pubsub), ("upload", upload)] {
+            if let Some(host) = host {
+                host_name(&format!("{section}.{name}"), host, problems);
+            }
+        }
+    }
+}
+
 /// Refuses what is no domain in the sense of XMPP addresses.
 pub(super) fn host_name(key: &str, name: &str, problems: &mut Problems) {
     if name.parse::<jid::BareJid>().is_ok_and(|jid| jid.node().is_none()) {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::error::Problems;
 use super::secret::Secret;
-use super::server::{Hosts, host_name};
+use super::server::Hosts;
 
 /// `[xuanxuan]`.
 #[derive(Debug, Clone, Deserialize)]
@@ -78,11 +78,7 @@ impl Xuanxuan {
             return;
         }
         super::http::prefix("xuanxuan.prefix", &self.prefix, problems);
-        for (key, host) in [("xuanxuan.domain", &self.domain), ("xuanxuan.rooms", &self.rooms)] {
-            if let Some(host) = host {
-                host_name(key, host, problems);
-            }
-        }
+        self.hosts().validate("xuanxuan", problems);
         if !jid::NodePart::new(&self.sender).is_ok_and(|local| local.as_str() == self.sender) {
             problems.add("xuanxuan.sender", "is no localpart of a user: write it without domain, in lower case");
         }
