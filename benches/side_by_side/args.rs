@@ -50,6 +50,8 @@ pub struct Form {
     pub messages: u64,
     /// Members of the rooms that are filled and listed.
     pub members: &'static [usize],
+    /// Rooms that are written to in turn.
+    pub rooms: &'static [usize],
     /// Connections to the gateway alone.
     pub crowd: &'static [usize],
     /// Messages through the gateway alone, to see whether its memory grows.
@@ -59,10 +61,11 @@ pub struct Form {
 const FULL: Form = Form {
     name: "full",
     rounds: 5,
-    round: Duration::from_secs(5),
+    round: Duration::from_secs(2),
     connections: &[1, 32, 256],
     messages: 100_000,
     members: &[1, 100, 1000],
+    rooms: &[1, 100, 1000],
     crowd: &[1, 32, 256, 1000, 5000],
     endurance: 10_000_000,
 };
@@ -72,6 +75,7 @@ const QUICK: Form = Form {
     round: Duration::from_secs(1),
     messages: 20_000,
     members: &[1, 100],
+    rooms: &[1, 100],
     crowd: &[1, 32, 256, 1000],
     endurance: 200_000,
     ..FULL
@@ -83,6 +87,7 @@ const SMOKE: Form = Form {
     connections: &[4],
     messages: 200,
     members: &[3],
+    rooms: &[2],
     crowd: &[4],
     endurance: 2_000,
 };

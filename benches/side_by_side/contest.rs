@@ -21,7 +21,7 @@ pub const LAG: Duration = Duration::from_secs(120);
 /// What one round, or the median of several, has shown.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Sample {
-    /// Messages, or requests where there are none, in a second.
+    /// Messages in a second as the recipients see it, until the last has come; requests where there are none.
     pub rate: f64,
     /// Latency of a request at 50, 99 and 99.9 percent, in seconds.
     pub latency: Option<[f64; 3]>,
@@ -87,8 +87,6 @@ pub struct Sending<'a> {
     pub gateways: &'a [&'a Gateway],
     /// Recipients of each message; none where nothing is sent.
     pub copies: u64,
-    /// Whether the rate is that of the recipients, until the last has received the last message.
-    pub at_recipients: bool,
 }
 
 impl Sending<'_> {
@@ -113,7 +111,8 @@ impl Sending<'_> {
         let mut sample = watch.end(self.gateways, &outcome)?;
         sample.server_cpu = Some(per_10_000(served, units(&outcome)));
         sample.received = received.messages;
-        if self.at_recipients {
+        // Who answers before anything is delivered is no faster for it.
+        if self.copies > 0 {
             sample.rate = received.messages as f64 / all_here.as_secs_f64();
         }
         Ok(sample)

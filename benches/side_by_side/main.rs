@@ -5,6 +5,7 @@
 //! counted to nobody. Every message that was acknowledged must have been received: a difference ends the run.
 
 mod args;
+mod balancer;
 mod child;
 mod contest;
 mod count;

@@ -33,7 +33,7 @@ pub enum Part {
     Alone,
     /// The levels of acknowledgement.
     Acknowledgements,
-    /// Messages, rooms and the limit on Prosody.
+    /// Messages, rooms, members and the limit on Prosody.
     Prosody,
     /// Several gateways.
     Scale,
@@ -82,6 +82,7 @@ const PROSODY: [Variant; 3] = [
 /// Runs the parts that were asked for, and prints the table.
 pub fn run(args: &Args) -> Fallible {
     let mut bench = Bench { args, form: args.form(), table: Table::default() };
+    let description = machine::description(&bench.form, &[Product::Ejabberd, Product::Prosody]);
     for part in args.parts() {
         eprintln!("{part:?} ...");
         match part {
@@ -96,18 +97,22 @@ pub fn run(args: &Args) -> Fallible {
             Part::Prosody => {
                 messages::run(&mut bench, &PROSODY)?;
                 rooms::run(&mut bench, &PROSODY)?;
+                members::run(&mut bench, &PROSODY[1..2])?;
                 limit::run(&mut bench, &PROSODY)?;
             }
             Part::Scale => scale::run(&mut bench, &EJABBERD[..1])?,
         }
+        // What is done is not lost with what may go wrong later.
+        if args.write {
+            std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/RESULTS.md"), text(&description, &bench))?;
+        }
     }
-    let description = machine::description(&bench.form, &[Product::Ejabberd, Product::Prosody]);
-    let text = format!("{description}\n{}", bench.table.markdown());
-    print!("{text}");
-    if args.write {
-        std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/RESULTS.md"), text)?;
-    }
+    print!("{}", text(&description, &bench));
     Ok(())
+}
+
+fn text(description: &str, bench: &Bench<'_>) -> String {
+    format!("{description}\n{}", bench.table.markdown())
 }
 
 /// The two gateways that are measured on a real server.

@@ -27,8 +27,9 @@ const HEAD: [&str; 13] = [
 
 const LEGEND: &str = "\
 `times` is the rate over that of the row in the same part that has no `times`; `p99 is` the same of the latencies at 99 \
-percent. Rates are messages, or requests where nothing is sent. CPU seconds are those of 10,000 of them. Every message that \
-was acknowledged has been received, once by each of its recipients: the last column counts both ends.
+percent. Rates are messages as the recipients get them, until the last one has come, or requests where nothing is sent; \
+latencies are those of the answers. CPU seconds are those of 10,000 requests, or messages where a request has one. Every \
+message that was acknowledged has been received, once by each of its recipients: the last column counts both ends.
 ";
 
 impl Table {

@@ -6,8 +6,10 @@ use stanzagate::config::sessions::Grant;
 use stanzagate::dev::{Product, ROOMS, Rig, RigOptions};
 
 use super::Fallible;
+use super::args::Form;
 use super::child::Helper;
 use super::roles::Role;
+use super::roles::load::Until;
 use super::roles::sink::Plan;
 use super::xmpp::{Component, Login};
 
@@ -51,7 +53,20 @@ impl Variant {
     pub fn bearable(self, messages: u64) -> u64 {
         match self.archive {
             Archive::Off => messages,
-            Archive::Sqlite | Archive::Internal => messages.div_ceil(20),
+            Archive::Sqlite | Archive::Internal => messages.div_ceil(160),
+        }
+    }
+
+    /// How long a load of messages goes on, each of them to so many recipients. Where the server answers before it has
+    /// delivered or archived, that is a number of requests: within a time its queues would only become longer.
+    pub fn until(self, form: &Form, connections: usize, copies: u64) -> Until {
+        let at_least = connections as u64;
+        match (self.product, self.archive) {
+            (Product::Ejabberd, Archive::Sqlite) => {
+                Until::Requests((self.bearable(form.messages) / copies.min(4)).max(at_least))
+            }
+            (Product::Ejabberd, Archive::Off) if copies > 1 => Until::Requests((form.messages / 20).max(at_least)),
+            _ => Until::Time(form.round),
         }
     }
 

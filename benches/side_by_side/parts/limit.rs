@@ -11,7 +11,7 @@ use super::rooms::third_message;
 use super::{Bench, Pair};
 use crate::Fallible;
 use crate::child::Helper;
-use crate::contest::{Contender, LAG, Sample, Sending, alternate, for_a_round, per_10_000};
+use crate::contest::{Contender, LAG, Sample, alternate, for_a_round, per_10_000};
 use crate::count::{Count, SLOT};
 use crate::gateway::SUCCESS;
 use crate::roles::load::{Plan, Until};
@@ -47,7 +47,7 @@ fn on(bench: &mut Bench<'_>, server: &mut Server, pair: &Pair) -> Fallible {
     let load = |path, bodies, connections, requests| {
         let plan = for_a_round(&bench.form, connections, path, SUCCESS);
         let plan = Plan { bodies, until: Until::Requests(requests), ..plan };
-        Sending { at_recipients: true, ..sending(plan, &gateways) }
+        sending(plan, &gateways)
     };
     let batches = load(
         "/qtalk/send_thirdmessage",

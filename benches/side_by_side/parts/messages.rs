@@ -33,8 +33,10 @@ fn on(bench: &mut Bench<'_>, server: &mut Server, pair: &Pair, connections: usiz
     let (plain, copying) = ([&pair.plain], [&pair.copying]);
     let form = bench.form;
     let pairs = conversations(&server.recipients);
+    let until = server.variant.until(&form, connections, 1);
     let plan = |path: &str, success: &str, body: fn(&str, &str) -> String| Plan {
         bodies: pairs.iter().map(|(from, to)| body(from, to)).collect(),
+        until,
         ..for_a_round(&form, connections, path, success)
     };
     let ours = |gateways| sending(plan("/qtalk/send_message", SUCCESS, send_message), gateways);
@@ -59,7 +61,7 @@ fn on(bench: &mut Bench<'_>, server: &mut Server, pair: &Pair, connections: usiz
 pub fn sending<'a>(plan: Plan, gateways: &'a [&'a Gateway]) -> Sending<'a> {
     let mut targets: Vec<_> = gateways.iter().map(|gateway| gateway.address).collect();
     targets.extend(plan.targets);
-    Sending { plan: Plan { targets, ..plan }, gateways, copies: 1, at_recipients: false }
+    Sending { plan: Plan { targets, ..plan }, gateways, copies: 1 }
 }
 
 /// Who writes to whom: every recipient gets messages of one sender.

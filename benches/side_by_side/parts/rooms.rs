@@ -11,10 +11,12 @@ use crate::count::SLOT;
 use crate::gateway::{Gateway, SUCCESS};
 use crate::roles::load::Plan;
 use crate::roles::sink::Order;
-use crate::server::{COMPONENTS, SENDERS, Server, Variant};
+use crate::server::{Archive, COMPONENTS, SENDERS, Server, Variant};
 
 /// Members of each room who are online and receive.
 const MEMBERS: usize = 8;
+/// Connections over which many rooms are written to.
+const CONNECTIONS: usize = 32;
 
 /// Measures on each of `variants`.
 pub fn run(bench: &mut Bench<'_>, variants: &[Variant]) -> Fallible {
@@ -31,8 +33,33 @@ pub fn run(bench: &mut Bench<'_>, variants: &[Variant]) -> Fallible {
         for connections in bench.form.connections {
             on(bench, &mut server, &gateway, &rooms, *connections)?;
         }
+        if *variant == (Variant { product: Product::Ejabberd, archive: Archive::Off }) {
+            many(bench, &mut server, &gateway)?;
+        }
     }
     Ok(())
+}
+
+/// What a message costs as the rooms become more: each has one member who is online.
+fn many(bench: &mut Bench<'_>, server: &mut Server, gateway: &Gateway) -> Fallible {
+    let most = bench.form.rooms.iter().copied().max().unwrap_or_default();
+    let mut bodies = Vec::new();
+    for (number, (owner, member)) in SENDERS.iter().cycle().zip(server.recipients.iter().cycle()).take(most).enumerate()
+    {
+        let room = format!("one-of-many-{number}");
+        make(gateway, owner, &room)?;
+        add(gateway, owner, &room, std::slice::from_ref(member))?;
+        bodies.push(third_message(&format!("{owner}@{DOMAIN}"), &server.room(&room)));
+    }
+    let gateways = [gateway];
+    let to = |rooms: &usize| {
+        let bodies = bodies.iter().take(*rooms).cloned().collect();
+        let plan = Plan { bodies, ..for_a_round(&bench.form, CONNECTIONS, "/qtalk/send_thirdmessage", SUCCESS) };
+        (format!("send_thirdmessage to {rooms} rooms in turn"), sending(plan, &gateways))
+    };
+    let sendings = bench.form.rooms.iter().map(to).collect();
+    let part = format!("{}, many rooms", server.variant.name());
+    compare(bench, server, (&part, CONNECTIONS), sendings, Some(0))
 }
 
 fn on(
@@ -43,7 +70,9 @@ fn on(
     connections: usize,
 ) -> Fallible {
     let form = bench.form;
+    let until = server.variant.until(&form, connections, MEMBERS as u64);
     let plan = |path: &str, success: &str, body: fn(&str, &str) -> String| Plan {
+        until,
         bodies: rooms.iter().map(|(from, room)| body(&format!("{from}@{DOMAIN}"), &server.room(room))).collect(),
         ..for_a_round(&form, connections, path, success)
     };

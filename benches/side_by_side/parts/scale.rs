@@ -1,10 +1,11 @@
-//! Scaling out: one, two and three gateways, each a component of its own, on the same server; callers are spread over
-//! them as a balancer would. No reply may reach the wrong one.
+//! Scaling out: one, two and three gateways, each a component of its own, on the same server, behind one HTTP balancer
+//! that gives each request to the next. No reply may reach the wrong one.
 
 use super::Bench;
 use super::messages::{conversations, send_message, sending};
 use crate::Fallible;
-use crate::contest::{compare, for_a_round};
+use crate::balancer::Balancer;
+use crate::contest::{Sending, compare, for_a_round};
 use crate::gateway::{Gateway, SUCCESS};
 use crate::roles::load::Plan;
 use crate::server::{COMPONENTS, Server, Variant};
@@ -21,13 +22,23 @@ pub fn run(bench: &mut Bench<'_>, variants: &[Variant]) -> Fallible {
         let gateways: Vec<&Gateway> = gateways.iter().collect();
         let bodies: Vec<String> =
             conversations(&server.recipients).iter().map(|(from, to)| send_message(from, to)).collect();
-        let sendings = (1..=gateways.len()).filter_map(|count| {
+        let plan = || {
             let plan = for_a_round(&bench.form, CONNECTIONS, "/qtalk/send_message", SUCCESS);
-            let sending = sending(Plan { bodies: bodies.clone(), ..plan }, gateways.get(..count)?);
-            Some((format!("send_message through {count}"), sending))
-        });
+            Plan { bodies: bodies.clone(), ..plan }
+        };
+        let groups: Vec<&[&Gateway]> = (1..=gateways.len()).filter_map(|count| gateways.get(..count)).collect();
+        let balancers: Vec<Balancer> = groups.iter().map(|group| Balancer::before(group)).collect::<Fallible<_>>()?;
+        let mut sendings = vec![(
+            "send_message to one, no balancer".to_owned(),
+            sending(plan(), groups.first().copied().unwrap_or_default()),
+        )];
+        for (group, balancer) in groups.iter().zip(&balancers) {
+            let through =
+                Sending { plan: Plan { targets: vec![balancer.address], ..plan() }, ..sending(plan(), group) };
+            sendings.push((format!("send_message, balanced over {}", group.len()), through));
+        }
         let part = format!("{}, gateways", variant.name());
-        compare(bench, &mut server, (&part, CONNECTIONS), sendings.collect(), Some(0))?;
+        compare(bench, &mut server, (&part, CONNECTIONS), sendings, Some(1))?;
         for gateway in gateways {
             let strays = gateway.metric("stanzagate_link_dropped_total")?;
             if strays > 0.0 {
