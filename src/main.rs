@@ -85,7 +85,7 @@ impl ConfigArgs {
 
 fn main() -> ExitCode {
     let command = Args::parse().command;
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => return cli::fail(cli::RUNTIME, &error),
     };
@@ -103,4 +103,15 @@ fn main() -> ExitCode {
             Command::Healthcheck { url } => cli::healthcheck(&url).await,
         }
     })
+}
+
+/// Works on half of the cores, at least one, unless TOKIO_WORKER_THREADS says otherwise: most often the XMPP server, which
+/// does more for each message, is on the same machine, and work that is passed between threads costs more of both.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if std::env::var_os("TOKIO_WORKER_THREADS").is_none() {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        runtime.worker_threads((cores / 2).max(1));
+    }
+    runtime.enable_all().build()
 }
