@@ -1,6 +1,8 @@
 //! Addresses that callers may name: only users of the served domains, only rooms of their MUC services.
 
-use jid::{BareJid, DomainPart, NodePart};
+use std::borrow::Cow;
+
+use jid::{BareJid, DomainPart, NodePart, NodeRef};
 
 use crate::config::server::{Hosts, Server};
 
@@ -40,6 +42,8 @@ pub struct Realm {
 pub struct Addresses {
     /// Never empty: the first is the default.
     served: Vec<Realm>,
+    /// The domains and MUC services of them all, parsed.
+    known: Vec<DomainPart>,
 }
 
 impl Addresses {
@@ -48,7 +52,7 @@ impl Addresses {
     /// # Errors
     /// When a domain is not a valid domain.
     pub fn new(server: &Server) -> Result<Addresses, AddressError> {
-        let mut addresses = Addresses { served: Vec::new() };
+        let mut addresses = Addresses { served: Vec::new(), known: Vec::new() };
         let default = Hosts {
             domain: Some(server.domain.clone()),
             rooms: server.rooms.clone(),
@@ -72,6 +76,9 @@ impl Addresses {
             return Err(AddressError::TwoPubsubs(realm.rooms));
         }
         if !self.served.contains(&realm) {
+            for host in [&realm.domain, &realm.rooms] {
+                self.known.push(domain_part(host)?);
+            }
             self.served.push(realm);
         }
         Ok(self)
@@ -154,7 +161,7 @@ impl Addresses {
     /// # Errors
     /// See [`AddressError`].
     pub fn user_at(&self, local: &str, domain: &str) -> Result<BareJid, AddressError> {
-        self.check(from_parts(local, domain)?, local, |realm| &realm.domain)
+        self.check(self.from_parts(local, domain)?, local, |realm| &realm.domain)
     }
 
     /// A room by JID of a served MUC service.
@@ -170,7 +177,15 @@ impl Addresses {
     /// # Errors
     /// See [`AddressError`].
     pub fn room_at(&self, local: &str, service: &str) -> Result<BareJid, AddressError> {
-        self.check(from_parts(local, service)?, local, |realm| &realm.rooms)
+        self.check(self.from_parts(local, service)?, local, |realm| &realm.rooms)
+    }
+
+    fn from_parts(&self, local: &str, domain: &str) -> Result<BareJid, AddressError> {
+        let node = node_part(local)?;
+        match self.known.iter().find(|known| known.as_str() == domain) {
+            Some(known) => Ok(BareJid::from_parts(Some(&node), known)),
+            None => Ok(BareJid::from_parts(Some(&node), &domain_part(domain)?)),
+        }
     }
 
     fn check(&self, jid: BareJid, given: &str, side: fn(&Realm) -> &String) -> Result<BareJid, AddressError> {
@@ -193,7 +208,7 @@ fn bare(text: &str) -> Result<BareJid, AddressError> {
     jid::Jid::new(text).map(jid::Jid::into_bare).map_err(|error| AddressError::Invalid(shown(text), error.to_string()))
 }
 
-fn from_parts(local: &str, domain: &str) -> Result<BareJid, AddressError> {
+fn node_part(local: &str) -> Result<Cow<'_, NodeRef>, AddressError> {
     check_characters(local)?;
     if local.contains(['@', '/']) {
         return Err(AddressError::Invalid(shown(local), "a localpart holds neither @ nor /".into()));
@@ -201,8 +216,7 @@ fn from_parts(local: &str, domain: &str) -> Result<BareJid, AddressError> {
     if local.is_empty() {
         return Err(AddressError::NoLocalpart(String::new()));
     }
-    let node = NodePart::new(local).map_err(|error| AddressError::Invalid(shown(local), error.to_string()))?;
-    Ok(BareJid::from_parts(Some(&node), &domain_part(domain)?))
+    NodePart::new(local).map_err(|error| AddressError::Invalid(shown(local), error.to_string()))
 }
 
 fn domain_part(domain: &str) -> Result<DomainPart, AddressError> {
@@ -217,6 +231,9 @@ fn check_characters(text: &str) -> Result<(), AddressError> {
     let bad = |c: char| {
         c.is_control() || c.is_whitespace() || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
     };
+    if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(());
+    }
     match text.chars().find(|c| bad(*c)) {
         Some(c) => Err(AddressError::Invalid(shown(text), format!("it holds the character U+{:04X}", u32::from(c)))),
         None => Ok(()),
@@ -234,6 +251,8 @@ fn shown(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn addresses() -> Addresses {
@@ -249,6 +268,28 @@ mod tests {
         assert_eq!(all.user_at("bob", "other.example").unwrap().as_str(), "bob@other.example");
         assert_eq!(all.room("R@conference.example.org").unwrap().as_str(), "r@conference.example.org");
         assert_eq!(all.rooms_of("other.example").unwrap(), "conference.other.example");
+    }
+
+    proptest! {
+        #[test]
+        fn a_served_domain_as_it_is_written_gives_the_same_as_one_that_is_parsed(
+            local in prop_oneof!["[a-z0-9._-]{1,12}", "\\PC{0,6}", any::<String>()],
+            domain in prop_oneof![
+                Just("example.org"), Just("conference.other.example"), Just("Example.ORG"), Just("example.org."),
+                Just("evil.example"), Just("a b"), Just(""),
+            ],
+        ) {
+            let parsed = node_part(&local)
+                .and_then(|node| Ok(BareJid::from_parts(Some(&node), &domain_part(domain)?)));
+            prop_assert_eq!(addresses().from_parts(&local, domain), parsed);
+        }
+    }
+
+    #[test]
+    fn of_ascii_exactly_blanks_and_control_characters_are_refused() {
+        for c in '\0'..'\u{80}' {
+            assert_eq!(check_characters(&c.to_string()).is_err(), c.is_control() || c.is_whitespace(), "{c:?}");
+        }
     }
 
     #[test]
