@@ -46,14 +46,19 @@ impl Scope<'_> {
     /// # Errors
     /// [`Code::Domain`] when the caller's key does not cover the user's domain.
     pub fn may_act_for(&self, user: &BareJid) -> Result<(), Failure> {
-        self.may_act_in(user.domain().as_str())
+        self.covered(user.domain().as_str(), user.domain().as_str())
     }
 
     /// # Errors
     /// [`Code::Domain`] when the caller's key does not cover `domain`.
     pub fn may_act_in(&self, domain: &str) -> Result<(), Failure> {
         let normal = BareJid::new(domain).map_or_else(|_| domain.to_owned(), |jid| jid.domain().as_str().to_owned());
-        match self.caller.may_send_as(&normal) {
+        self.covered(&normal, domain)
+    }
+
+    /// `normal` is the form of `domain` that addresses have.
+    fn covered(&self, normal: &str, domain: &str) -> Result<(), Failure> {
+        match self.caller.may_send_as(normal) {
             true => Ok(()),
             false => Err(Failure::new(Code::Domain, format!("this key may not act for users of {domain:?}"))),
         }
