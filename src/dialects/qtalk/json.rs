@@ -6,6 +6,9 @@ use std::fmt;
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+/// Fields for which an object has room from its first one on.
+const USUAL: usize = 4;
+
 /// Why a body is not a JSON value that can be worked with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
@@ -148,6 +151,9 @@ impl<'de> Visitor<'de> for FirstWins<'_> {
         let mut map = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
             let value = entries.next_value_seed(self.again())?;
+            if map.is_empty() {
+                map = Map::with_capacity(USUAL);
+            }
             map.entry(key).or_insert(value);
         }
         Ok(Value::Object(map))

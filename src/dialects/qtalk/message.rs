@@ -1,5 +1,6 @@
 //! `send_thirdmessage`: messages given as XML, one or a batch.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::Instant;
 
@@ -18,10 +19,11 @@ use crate::chat::address::Addresses;
 use crate::chat::message::{Bounds, Content, Fragment, Message, Target};
 
 /// One entry of the batch, its sender checked; the XML is still text.
-pub struct Letter {
+#[derive(Clone)]
+pub struct Letter<'a> {
     from: BareJid,
-    to: String,
-    xml: String,
+    to: Cow<'a, str>,
+    xml: Cow<'a, str>,
 }
 
 /// Sends one message or a batch. Every entry is tried, also after one has failed; entries of the same sender and
@@ -39,11 +41,11 @@ pub async fn send_thirdmessage(context: &Context<'_>, body: &Value) -> Result<Do
 
 async fn batch(context: &Context<'_>, entries: &[Value]) -> Result<(), Failure> {
     let mut failed = Vec::new();
-    let mut conversations: HashMap<(BareJid, String), Vec<(usize, Letter)>> = HashMap::new();
+    let mut conversations: HashMap<(BareJid, String), Vec<(usize, Letter<'_>)>> = HashMap::new();
     for (index, entry) in entries.iter().enumerate() {
         match Letter::read(context.scope, entry) {
             Ok(letter) => {
-                let to = Jid::new(&letter.to).map_or_else(|_| letter.to.clone(), |jid| jid.to_bare().to_string());
+                let to = Jid::new(&letter.to).map_or_else(|_| letter.to.to_string(), |jid| jid.into_bare().to_string());
                 conversations.entry((letter.from.clone(), to)).or_default().push((index, letter));
             }
             Err(failure) => failed.push(failure.at(index)),
@@ -51,12 +53,9 @@ async fn batch(context: &Context<'_>, entries: &[Value]) -> Result<(), Failure> 
     }
     // As many at once as if each went by itself: what is parsed is several times as large as its text.
     let together = (CONCURRENT / conversations.len().max(1)).max(1);
-    let undelivered: Vec<Vec<Part>> = stream::iter(conversations)
-        .map(|((_, to), conversation)| {
-            // A room shows one after the other, and time may be up in between.
-            let together = if context.scope.addresses.room(&to).is_ok() { 1 } else { together };
-            in_order(context, conversation, together)
-        })
+    let conversations: Vec<_> = conversations.into_iter().collect();
+    let undelivered: Vec<Vec<Part>> = stream::iter(0..conversations.len())
+        .map(|index| in_order(context, &conversations, index, together))
         .buffer_unordered(CONCURRENT)
         .collect()
         .await;
@@ -64,19 +63,29 @@ async fn batch(context: &Context<'_>, entries: &[Value]) -> Result<(), Failure> 
     Failure::parts(entries.len(), failed)
 }
 
-/// Delivers the letters of one sender to one recipient, so many `together`.
-async fn in_order(context: &Context<'_>, conversation: Vec<(usize, Letter)>, together: usize) -> Vec<Part> {
+/// The letters of one sender to one recipient, with their places in the batch.
+type Conversation<'a> = ((BareJid, String), Vec<(usize, Letter<'a>)>);
+
+/// Delivers the letters of one conversation, so many `together`.
+async fn in_order(
+    context: &Context<'_>,
+    conversations: &[Conversation<'_>],
+    index: usize,
+    together: usize,
+) -> Vec<Part> {
     let mut failed = Vec::new();
-    let mut rest = conversation.into_iter().peekable();
-    while rest.peek().is_some() {
+    let Some(((_, to), letters)) = conversations.get(index) else { return failed };
+    // A room shows one after the other, and time may be up in between.
+    let together = if context.scope.addresses.room(to).is_ok() { 1 } else { together };
+    for some in letters.chunks(together) {
         let (mut places, mut messages) = (Vec::new(), Vec::new());
-        for (index, letter) in rest.by_ref().take(together) {
-            match in_time(context).and_then(|()| letter.into_message(context.scope)) {
+        for (index, letter) in some {
+            match in_time(context).and_then(|()| letter.clone().into_message(context.scope)) {
                 Ok(message) => {
-                    places.push(index);
+                    places.push(*index);
                     messages.push(message);
                 }
-                Err(failure) => failed.push(failure.at(index)),
+                Err(failure) => failed.push(failure.at(*index)),
             }
         }
         let outcomes = context.chat.send_all(context.call, messages).await;
@@ -86,7 +95,7 @@ async fn in_order(context: &Context<'_>, conversation: Vec<(usize, Letter)>, tog
     failed
 }
 
-async fn deliver(context: &Context<'_>, letter: Letter) -> Result<(), Failure> {
+async fn deliver(context: &Context<'_>, letter: Letter<'_>) -> Result<(), Failure> {
     in_time(context)?;
     context.chat.send(context.call, letter.into_message(context.scope)?).await?;
     Ok(())
@@ -99,9 +108,9 @@ fn in_time(context: &Context<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-impl Letter {
+impl<'a> Letter<'a> {
     /// Reads one entry.
-    pub fn read(scope: Scope<'_>, entry: &Value) -> Result<Letter, Failure> {
+    pub fn read(scope: Scope<'_>, entry: &'a Value) -> Result<Letter<'a>, Failure> {
         let fields = Fields::of(entry).ok_or_else(|| Failure::field("an entry of the batch must be an object"))?;
         let (from, to, xml) = (fields.required("from")?, fields.required("to")?, fields.required("message")?);
         let from = scope.addresses.user(&from).map_err(|error| Failure::from(error).of("from"))?;
@@ -124,9 +133,15 @@ impl Letter {
 
 /// A room when the address is one or the message says so, else a user.
 fn target(addresses: &Addresses, to: &str, kind: &str) -> Result<Target, Failure> {
+    if kind != "groupchat"
+        && let Ok(user) = addresses.user(to)
+        && addresses.realm_of_room(&user).is_none()
+    {
+        return Ok(Target::User(user));
+    }
     match addresses.room(to) {
         // Sent to the room as a whole it would show everybody what was meant for one.
-        Ok(_) if Jid::new(to).is_ok_and(|jid| jid.resource().is_some()) => Err(Failure::new(
+        Ok(_) if to.contains('/') => Err(Failure::new(
             Code::Address,
             "to: it names one occupant of a room; name the room, or the user's own address",
         )),
@@ -150,7 +165,30 @@ fn wants_copy<'a>(kind: &str, attr: impl Fn(&'static str) -> Option<&'a str>) ->
 
 #[cfg(test)]
 mod tests {
-    use super::wants_copy;
+    use super::*;
+    use crate::config::server::{Hosts, Server};
+
+    #[test]
+    fn a_room_is_told_from_a_user_by_its_domain_and_by_the_messages_type() {
+        let server = Server { domain: "example.org".into(), ..Server::default() };
+        let shared = Hosts { rooms: Some("example.org".into()), ..Hosts::default() };
+        let usual = Addresses::new(&server).unwrap();
+        let both = Addresses::new(&server).unwrap().and(&shared).unwrap();
+        let user = Target::User(BareJid::new("a@example.org").unwrap());
+        let room = |jid: &str| Target::Room(BareJid::new(jid).unwrap());
+        assert_eq!(target(&usual, "A@example.org/phone", "chat"), Ok(user));
+        assert_eq!(target(&usual, "r@conference.example.org", "chat"), Ok(room("r@conference.example.org")));
+        assert_eq!(target(&both, "a@example.org", "chat"), Ok(room("a@example.org")));
+        for (to, kind, why) in [
+            ("a@example.org", "groupchat", "to: a message of type groupchat needs a room: the domain"),
+            ("r@conference.example.org/x", "chat", "to: it names one occupant"),
+            ("r@conference.example.org/", "chat", "to: \"r@conference.example.org/\" is not a valid address"),
+            ("a@evil.example", "chat", "to: the domain"),
+        ] {
+            let failure = target(&usual, to, kind).unwrap_err();
+            assert!(failure.code == Code::Address && failure.errmsg.starts_with(why), "{to}: {}", failure.errmsg);
+        }
+    }
 
     #[test]
     fn copies_follow_the_originals_rule() {

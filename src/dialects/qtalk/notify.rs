@@ -65,7 +65,7 @@ impl<'a> Notice<'a> {
         if category.len().saturating_add(data.len()) > bytes {
             return Err(Failure::new(Code::TooLarge, format!("category and data are larger than {bytes} bytes")));
         }
-        let attributes = vec![("category".to_owned(), category), ("data".to_owned(), data)];
+        let attributes = vec![("category".to_owned(), category.into_owned()), ("data".to_owned(), data)];
         Ok(Notice { from, to, attributes })
     }
 

@@ -1,5 +1,7 @@
 //! `create_muc` and `destroy_muc`, and what all room calls read alike.
 
+use std::borrow::Cow;
+
 use jid::BareJid;
 use serde_json::Value;
 
@@ -33,8 +35,8 @@ pub fn new_room(scope: Scope<'_>, body: &Value) -> Result<NewRoom, Failure> {
     Ok(NewRoom {
         room: own_room(scope, fields)?,
         owner: Some(owner(scope, fields)?.ok_or_else(|| Failure::field("muc_owner is missing"))?),
-        name: fields.text_or("muc_name", "")?,
-        description: fields.text_or("muc_desc", "")?,
+        name: fields.text_or("muc_name", "")?.into_owned(),
+        description: fields.text_or("muc_desc", "")?.into_owned(),
         members_only: scope.config.qtalk.members_only,
     })
 }
@@ -90,11 +92,8 @@ pub fn owner(scope: Scope<'_>, fields: Fields<'_>) -> Result<Option<BareJid>, Fa
     Ok(Some(owner))
 }
 
-fn owner_host(scope: Scope<'_>, fields: Fields<'_>) -> Result<String, Failure> {
-    fields.text_or("muc_owner_host", "").map(|host| match host.is_empty() {
-        true => scope.addresses.domain().to_owned(),
-        false => host,
-    })
+fn owner_host<'a>(scope: Scope<'a>, fields: Fields<'a>) -> Result<Cow<'a, str>, Failure> {
+    Ok(fields.filled("muc_owner_host")?.unwrap_or_else(|| scope.addresses.domain().into()))
 }
 
 /// # Errors

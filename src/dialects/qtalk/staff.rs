@@ -21,7 +21,7 @@ pub async fn clear_staff(context: &Context<'_>, body: &Value) -> Result<Done, Fa
 /// The MUC service that a request clears, and of whom.
 pub fn leavers(scope: Scope<'_>, body: &Value) -> Result<(String, Users), Failure> {
     let fields = fields(body)?;
-    let host = fields.filled("host")?.unwrap_or_else(|| scope.addresses.domain().to_owned());
+    let host = fields.filled("host")?.unwrap_or_else(|| scope.addresses.domain().into());
     let rooms = scope.addresses.rooms_of(&host).map_err(|error| Failure::from(error).of("host"))?;
     scope.may_act_in(&host)?;
     let list = fields.list("users", scope.config.limits.list)?.ok_or_else(|| Failure::field("users is missing"))?;

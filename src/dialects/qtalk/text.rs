@@ -1,5 +1,7 @@
 //! `send_message`: plain text to users, or to one room.
 
+use std::borrow::Cow;
+
 use futures::StreamExt;
 use futures::stream;
 use jid::BareJid;
@@ -15,20 +17,20 @@ use crate::chat::message::{Content, Message, Target};
 use crate::config::qtalk::Replies;
 
 /// What all copies of the message share.
-pub struct Text {
+pub struct Text<'a> {
     from: BareJid,
-    body: String,
-    kind: String,
-    msg_type: String,
-    extend_info: String,
+    body: Cow<'a, str>,
+    kind: Cow<'a, str>,
+    msg_type: Cow<'a, str>,
+    extend_info: Cow<'a, str>,
 }
 
 /// A request: one text to several users, or to a room.
 pub enum Request<'a> {
     /// To each user of the list `To`, at the host.
-    Users(Text, &'a [Value], String),
+    Users(Text<'a>, &'a [Value], Cow<'a, str>),
     /// To a room.
-    Room(Text, BareJid),
+    Room(Text<'a>, BareJid),
 }
 
 const NO_BODY: &str = "Message Body is Null";
@@ -56,7 +58,7 @@ pub async fn send_message(context: &Context<'_>, body: &Value) -> Result<Done, F
     Ok(None)
 }
 
-async fn to_user(context: &Context<'_>, text: &Text, host: &str, entries: &[Value], index: usize) -> Option<Part> {
+async fn to_user(context: &Context<'_>, text: &Text<'_>, host: &str, entries: &[Value], index: usize) -> Option<Part> {
     let entry = entries.get(index)?;
     let sent = async {
         let message = text.message(context.scope, Target::User(recipient(context.scope, entry, host)?));
@@ -86,8 +88,8 @@ fn not_in_room() -> Failure {
 /// True when the original looked whether the sender is a member, which it did before it looked at the addresses.
 fn looked_for_member(scope: Scope<'_>, body: &Value) -> bool {
     let field = |name| Fields::of(body).and_then(|fields| fields.filled(name).ok().flatten());
-    let host = field("Host").unwrap_or_else(|| scope.addresses.domain().to_owned());
-    field("Domain").is_some_and(|domain| domain.contains(&host))
+    let host = field("Host").unwrap_or_else(|| scope.addresses.domain().into());
+    field("Domain").is_some_and(|domain| domain.contains(&*host))
 }
 
 /// One recipient: an entry of `To`, at `host` unless it is a whole address.
@@ -95,17 +97,17 @@ pub fn recipient(scope: Scope<'_>, entry: &Value, host: &str) -> Result<BareJid,
     scope.person(&named(entry)?, host).map_err(|failure| failure.of("User"))
 }
 
-fn named(entry: &Value) -> Result<String, Failure> {
+fn named(entry: &Value) -> Result<Cow<'_, str>, Failure> {
     let fields = Fields::of(entry).ok_or_else(|| Failure::field("an entry of To must be an object with User"))?;
     fields.required("User")
 }
 
 impl<'a> Request<'a> {
     /// Reads a request; checks and their wording come in the original's order.
-    pub fn read(scope: Scope<'_>, body: &'a Value) -> Result<Request<'a>, Failure> {
+    pub fn read(scope: Scope<'a>, body: &'a Value) -> Result<Request<'a>, Failure> {
         let fields = Fields::of(body).ok_or_else(|| Failure::unreadable("the body must be an object"))?;
-        let host = fields.filled("Host")?.unwrap_or_else(|| scope.addresses.domain().to_owned());
-        let kind = fields.filled("Type")?.unwrap_or_else(|| "chat".to_owned());
+        let host = fields.filled("Host")?.unwrap_or_else(|| scope.addresses.domain().into());
+        let kind = fields.filled("Type")?.unwrap_or(Cow::Borrowed("chat"));
         if kind == "groupchat" {
             let original = scope.config.qtalk.replies == Replies::Original;
             return Request::read_room(scope, fields, &host).map_err(|failure| match failure.code {
@@ -129,15 +131,15 @@ impl<'a> Request<'a> {
             return Err(Failure::field(NO_BODY));
         }
         let domain = fields.filled("Domain")?.ok_or_else(not_in_room)?;
-        let text = Text::read(scope, fields, "groupchat".to_owned(), host)?;
+        let text = Text::read(scope, fields, Cow::Borrowed("groupchat"), host)?;
         let room = scope.addresses.room_at(&entry, &domain);
         let room = room.map_err(|_| Failure::new(Code::Address, "Muc make jid error"))?;
         Ok(Request::Room(text, room))
     }
 }
 
-impl Text {
-    fn read(scope: Scope<'_>, fields: Fields<'_>, kind: String, host: &str) -> Result<Text, Failure> {
+impl<'a> Text<'a> {
+    fn read(scope: Scope<'_>, fields: Fields<'a>, kind: Cow<'a, str>, host: &str) -> Result<Text<'a>, Failure> {
         let body = text(fields.raw("Body").ok_or_else(|| Failure::field(NO_BODY))?, "Body")?;
         let bad_sender = |_| Failure::new(Code::Address, "From make jid error");
         let from = fields.required("From").and_then(|from| scope.person(&from, host)).map_err(bad_sender)?;
@@ -155,12 +157,12 @@ impl Text {
         let now = now_ms();
         let marks = [
             ("id", format!("http{}{now}", rand::random::<u32>())),
-            ("msgType", self.msg_type.clone()),
-            ("extendInfo", self.extend_info.clone()),
+            ("msgType", self.msg_type.to_string()),
+            ("extendInfo", self.extend_info.to_string()),
         ];
         let content = Content::Text {
-            body: self.body.clone(),
-            kind: self.kind.clone(),
+            body: self.body.to_string(),
+            kind: self.kind.to_string(),
             message: Vec::new(),
             marks: marks.map(|(name, value)| (name.to_owned(), value)).into(),
             child: MARKS,

@@ -1,5 +1,7 @@
 //! The fields of a request, as its callers write them.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use super::error::{Code, Failure};
@@ -20,24 +22,28 @@ impl<'a> Fields<'a> {
 
     /// A field as JSON; missing when `null`.
     pub fn raw(&self, name: &str) -> Option<&'a Value> {
-        self.0.get(name).filter(|value| !value.is_null())
+        // Requests have few fields: to compare with each costs less than to hash the name.
+        self.0.iter().find(|(key, _)| *key == name).map(|(_, value)| value).filter(|value| !value.is_null())
     }
 
     /// A text field, when it is there. Numbers and booleans are taken as their text.
     ///
     /// # Errors
     /// It is a list, an object, or a number that JSON parsers cannot keep exactly.
-    pub fn text(&self, name: &str) -> Result<Option<String>, Failure> {
+    pub fn text(&self, name: &str) -> Result<Option<Cow<'a, str>>, Failure> {
         self.raw(name).map(|value| text(value, name)).transpose()
     }
 
     /// A text field, `default` when it is missing.
-    pub fn text_or(&self, name: &str, default: &str) -> Result<String, Failure> {
-        Ok(self.text(name)?.unwrap_or_else(|| default.to_owned()))
+    pub fn text_or<'t>(&self, name: &str, default: &'t str) -> Result<Cow<'t, str>, Failure>
+    where
+        'a: 't,
+    {
+        Ok(self.text(name)?.unwrap_or(Cow::Borrowed(default)))
     }
 
     /// A text field that must be there and not be empty.
-    pub fn required(&self, name: &str) -> Result<String, Failure> {
+    pub fn required(&self, name: &str) -> Result<Cow<'a, str>, Failure> {
         match self.text(name)? {
             Some(text) if !text.is_empty() => Ok(text),
             Some(_) => Err(Failure::field(format!("{name} is empty"))),
@@ -46,7 +52,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A text field that counts as missing when it is empty: what a caller's unset variable becomes.
-    pub fn filled(&self, name: &str) -> Result<Option<String>, Failure> {
+    pub fn filled(&self, name: &str) -> Result<Option<Cow<'a, str>>, Failure> {
         Ok(self.text(name)?.filter(|text| !text.is_empty()))
     }
 
@@ -75,15 +81,15 @@ pub fn within<'a>(items: &'a [Value], name: &str, limit: usize) -> Result<&'a [V
 ///
 /// # Errors
 /// See [`Fields::text`].
-pub fn text(value: &Value, name: &str) -> Result<String, Failure> {
+pub fn text<'a>(value: &'a Value, name: &str) -> Result<Cow<'a, str>, Failure> {
     match value {
-        Value::String(text) => Ok(text.clone()),
-        Value::Bool(value) => Ok(value.to_string()),
+        Value::String(text) => Ok(Cow::Borrowed(text)),
+        Value::Bool(value) => Ok(Cow::Borrowed(if *value { "true" } else { "false" })),
         Value::Number(number) => match number.as_f64() {
             Some(double) if number.is_f64() && double.abs() >= EXACT => {
                 Err(Failure::field(format!("{name} is too large a number to be kept exactly: send it as a string")))
             }
-            _ => Ok(number.to_string()),
+            _ => Ok(Cow::Owned(number.to_string())),
         },
         other => Err(Failure::field(format!("{name} must be a string, not {}", kind(other)))),
     }
