@@ -35,6 +35,7 @@ pub mod serial;
 mod server;
 mod stored;
 mod stray;
+mod surveys;
 mod timeline;
 pub mod turns;
 pub mod user_id;

@@ -15,6 +15,7 @@ use super::group::Owners;
 use super::number::Known;
 use super::seats::Seats;
 use super::server::Product;
+use super::surveys::Surveys;
 use super::waiters::Waiters;
 use super::{Addresses, ChatError};
 use crate::config::Config;
@@ -52,6 +53,7 @@ pub(super) struct Core {
     known: Cache<BareJid, ()>,
     pub(super) owners: Owners,
     pub(super) seats: Seats,
+    pub(super) surveys: Surveys,
     pub(super) storage: Storage,
     pub(super) numbers: Known,
 }
@@ -68,7 +70,7 @@ pub(super) struct Incoming {
     /// Queries of archives, with what has come of them.
     pub(super) archives: Archives,
     /// Rooms whose members have changed since they were last looked at.
-    pub(super) changed: RwLock<Vec<BareJid>>,
+    pub(super) changed: RwLock<HashSet<BareJid>>,
     /// Who answers requests for a key.
     pub(super) key_answer: RwLock<Option<KeyAnswer>>,
     /// What Prosody said that it grants (XEP-0356).
@@ -92,6 +94,7 @@ impl Core {
             known: Cache::new(life, KNOWN_USERS),
             owners: Owners::new(life),
             seats: Seats::new(life),
+            surveys: Surveys::default(),
             storage: Storage::default(),
             numbers: Known::default(),
             product: OnceCell::new(),

@@ -13,7 +13,7 @@ use crate::xmpp::{disco, iq, muc, mucsub, privilege, version};
 const KEY: &str = "urn:xmpp:key";
 const PING: &str = "urn:xmpp:ping";
 const STANZA_ID: &str = "urn:xmpp:sid:0";
-/// Rooms that changed are remembered up to this many; beyond it the oldest is forgotten and its seats age instead.
+/// Rooms that changed are remembered up to this many; beyond it one is forgotten and its seats age instead.
 const CHANGED: usize = 1024;
 
 impl Incoming {
@@ -88,12 +88,13 @@ impl Incoming {
 
     fn change(&self, room: BareJid) {
         let mut changed = self.changed.write();
-        if !changed.contains(&room) {
-            if changed.len() >= CHANGED {
-                changed.remove(0);
-            }
-            changed.push(room);
+        if changed.len() >= CHANGED
+            && !changed.contains(&room)
+            && let Some(one) = changed.iter().next().cloned()
+        {
+            changed.remove(&one);
         }
+        changed.insert(room);
     }
 
     fn answer(&self, request: &Element) -> Element {

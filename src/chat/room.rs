@@ -87,16 +87,21 @@ impl RoomLists {
         self.nicks.insert(user, nick);
     }
 
-    /// The nick that `user` has, else `wanted`, else, where somebody else has that, with his address behind it.
+    /// As [`RoomLists::nick_for`], and notes that he has it.
     pub(super) fn free_nick(&mut self, user: &BareJid, wanted: &str) -> String {
+        let nick = self.nick_for(user, wanted);
+        self.set_nick(user.clone(), nick.clone());
+        nick
+    }
+
+    /// The nick that `user` has, else `wanted`, else, where somebody else has that, with his address behind it.
+    pub(super) fn nick_for(&self, user: &BareJid, wanted: &str) -> String {
         if let Some(nick) = self.nicks.get(user) {
             return nick.clone();
         }
         let local = user.node().map_or("user", |node| node.as_str());
         let wanted = ResourcePart::new(wanted).map_or_else(|_| local.to_owned(), |nick| nick.to_string());
-        let nick = if self.taken.contains(&wanted.to_lowercase()) { distinct_nick(&wanted, user) } else { wanted };
-        self.set_nick(user.clone(), nick.clone());
-        nick
+        if self.taken.contains(&wanted.to_lowercase()) { distinct_nick(&wanted, user) } else { wanted }
     }
 }
 

@@ -174,6 +174,7 @@ impl Core {
         }
         self.seats.clear(room);
         self.owners.forget(room);
+        self.surveys.forget(room);
         let (outcomes, ()) =
             tokio::join!(self.withdraw(call, room, &members, true), self.forget_room(call, room, &members));
         let outcomes = outcomes?;

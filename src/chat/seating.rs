@@ -51,6 +51,7 @@ impl Core {
         }
         let changed = std::mem::take(&mut *self.incoming.changed.write());
         for room in changed {
+            self.surveys.forget(&room);
             self.vacate(self.seats.clear(&room)).await;
         }
     }

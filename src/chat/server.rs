@@ -104,6 +104,7 @@ impl Core {
             Product::Prosody => prosody::set_affiliations(self, call, room, affiliation, users).await,
         };
         self.owners.forget(room);
+        self.surveys.forget(room);
         Ok(done)
     }
 
@@ -124,6 +125,11 @@ impl Core {
     /// Ends subscriptions, which only ejabberd has, of users who are about to become members.
     pub(super) async fn unsubscribe(&self, call: &Call, room: &BareJid, users: &[BareJid]) -> Result<(), ChatError> {
         ejabberd::unsubscribe(self, call, room, users).await.into_iter().collect()
+    }
+
+    /// Ends the subscriptions, which only ejabberd has, of users who are no members any more.
+    pub(super) async fn end_stale_subscriptions(&self, call: &Call, room: &BareJid, lists: &RoomLists) {
+        ejabberd::end_stale_subscriptions(self, call, room, lists).await;
     }
 
     /// Undoes [`Core::enrol`]. `gone` says that the room itself is gone.

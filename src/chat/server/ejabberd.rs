@@ -12,6 +12,7 @@ use super::super::core::{Core, WINDOW};
 use super::super::message::{Message, Receipt};
 use super::super::room::{Affiliation, RoomLists, distinct_nick};
 use super::super::seats::Seat;
+use super::super::surveys::Survey;
 use super::super::{Call, ChatError};
 use crate::link::LinkError;
 use crate::session::SessionError;
@@ -123,6 +124,7 @@ pub(super) async fn speak(core: &Core, call: &Call, room: &BareJid, message: &Me
     if seen.is_none() {
         // The refusal went to the user, where the gateway cannot see it. Looking again tells the usual causes.
         core.seats.leave_old(room, user, &seat);
+        core.surveys.forget(room);
         take_seat(core, call, room, message).await?;
         // A busy room may have shown it meanwhile.
         seen = reflection.until(core.until(call, GRACE)).await;
@@ -140,30 +142,31 @@ pub(super) async fn speak(core: &Core, call: &Call, room: &BareJid, message: &Me
 
 async fn take_seat(core: &Core, call: &Call, room: &BareJid, message: &Message) -> Result<Seat, ChatError> {
     let user = &message.from;
-    let info = core.room_info(call, room).await?;
-    let mut lists = lists(core, call, room).await?;
-    if info.members_only {
-        end_stale_subscriptions(core, call, room, &lists).await;
-    }
+    let may_speak = |survey: &Survey| message.own_nick().is_none() && survey.lists.of(user) >= Affiliation::Member;
+    let survey = core.survey(call, room, may_speak).await?;
+    let (lists, archived) = (&survey.lists, survey.info.archived);
     if let Some(nick) = message.own_nick() {
-        return own_seat(core, call, room, nick, (&lists, info.archived)).await;
+        return own_seat(core, call, room, nick, (lists, archived)).await;
     }
     if lists.of(user) < Affiliation::Member {
         return Err(ChatError::NotMember { user: user.clone(), room: room.clone() });
     }
     if !lists.subscribers.iter().any(|subscriber| subscriber.as_str() == core.component) {
-        let own = mucsub::subscribe(None, &core.component, OWN_NODES);
-        subscribe(core, call, room, vec![own]).await.into_iter().collect::<Result<Vec<()>, ChatError>>()?;
+        let own = async || {
+            let own = mucsub::subscribe(None, &core.component, OWN_NODES);
+            subscribe(core, call, room, vec![own]).await.into_iter().collect()
+        };
+        survey.hears.get_or_try_init(own).await?;
     }
     let wanted = core.nick(call, user).await?;
-    let nick = lists.free_nick(user, &wanted);
+    let nick = lists.nick_for(user, &wanted);
     if !lists.subscribers.contains(user) {
         enrol_nicks(core, call, room, &[(user.clone(), nick.clone())])
             .await
             .into_iter()
             .collect::<Result<Vec<()>, _>>()?;
     }
-    Ok(Seat::new(nick, None, info.archived))
+    Ok(Seat::new(nick, None, archived))
 }
 
 /// The gateway speaks under the nick of its own subscription, which it has for the reflections anyway.
@@ -190,7 +193,7 @@ async fn own_seat(
 }
 
 /// An owner's client that removes a member leaves his subscription, and a members-only room goes on sending to him.
-async fn end_stale_subscriptions(core: &Core, call: &Call, room: &BareJid, lists: &RoomLists) {
+pub(super) async fn end_stale_subscriptions(core: &Core, call: &Call, room: &BareJid, lists: &RoomLists) {
     let stale = |user: &&BareJid| !core.is_own(user) && lists.of(user) < Affiliation::Member;
     let stale: Vec<BareJid> = lists.subscribers.iter().filter(stale).cloned().collect();
     for (user, outcome) in stale.iter().zip(unsubscribe(core, call, room, &stale).await) {

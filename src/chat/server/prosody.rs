@@ -11,6 +11,7 @@ use super::super::core::{Core, WINDOW};
 use super::super::message::{Message, Receipt};
 use super::super::room::{Affiliation, RoomLists};
 use super::super::seats::Seat;
+use super::super::surveys::Survey;
 use super::super::{Call, ChatError};
 use crate::link::LinkError;
 use crate::xml::Element;
@@ -127,23 +128,22 @@ async fn speak_from(
 
 async fn take_seat(core: &Core, call: &Call, room: &BareJid, message: &Message) -> Result<Seat, ChatError> {
     let user = &message.from;
-    // Entering a room that does not exist would create it.
-    let info = core.room_info(call, room).await?;
-    let mut lists = lists(core, call, room).await?;
+    let may_speak = |survey: &Survey| message.own_nick().is_none() && survey.lists.of(user) >= Affiliation::Member;
+    let survey = core.survey(call, room, may_speak).await?;
     // The gateway itself enters any room: it is an administrator of the service.
     let wanted = match message.own_nick() {
         Some(nick) => nick.to_owned(),
-        None if lists.of(user) < Affiliation::Member => {
+        None if survey.lists.of(user) < Affiliation::Member => {
             return Err(ChatError::NotMember { user: user.clone(), room: room.clone() });
         }
         None => core.nick(call, user).await?,
     };
-    let mut nick = lists.free_nick(user, &wanted);
+    let mut nick = survey.lists.nick_for(user, &wanted);
     let resource = core.seat_resource();
     let own = format!("{user}/{resource}");
     for last in [false, true] {
         match enter(core, call, room, &own, &nick).await? {
-            Ok(()) => return Ok(Seat::new(nick, Some(resource), info.archived)),
+            Ok(()) => return Ok(Seat::new(nick, Some(resource), survey.info.archived)),
             Err(error) if error.is("conflict") && !last => nick = super::super::room::distinct_nick(&nick, user),
             Err(error) if error.is("registration-required") || error.is("forbidden") => {
                 return Err(ChatError::NotMember { user: user.clone(), room: room.clone() });
