@@ -12,6 +12,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
+use access::AccessLines;
+use clock::Clock;
+
+mod access;
+mod clock;
 mod log;
 
 /// Exit code of a failure at run time.
@@ -93,9 +98,12 @@ pub async fn healthcheck(url: &str) -> ExitCode {
 
 fn log_to(writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static, config: &Log) {
     let filter = EnvFilter::try_new(&config.level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_timer(Clock);
     let done = match config.format {
-        Format::Text => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),
+        Format::Text => {
+            let builder = builder.with_ansi(std::io::stderr().is_terminal());
+            builder.map_event_format(AccessLines::beside).try_init()
+        }
         Format::Json => builder.json().flatten_event(true).try_init(),
     };
     if let Err(error) = done {
