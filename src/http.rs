@@ -23,6 +23,7 @@
 //! - `route` checks the caller ([`access::Access`]) and reads the body before the handler runs; `open_route` does not
 //!   check the caller. Both accept the path with and without one trailing slash. The first argument is the endpoint's
 //!   name in metrics.
+//! - `verb` is for one function that takes whole requests ([`serve::Asked`]) of every method, at the least cost.
 //! - `stream_route` is for bodies too large to hold: the handler takes the body as a stream (`axum::body::Body`,
 //!   `Multipart`) and [`stream::Arrival`] from the extensions, which says why a stream ended early.
 //! - A handler may take [`call::CallOf`] (request id and deadline, for `Chat`), [`access::Caller`] (who calls, from
@@ -46,7 +47,9 @@ pub mod limiter;
 pub mod listener;
 pub mod origin;
 pub mod photo;
+mod refusal;
 mod rest;
+pub mod serve;
 pub mod stream;
 mod surround;
 

@@ -10,7 +10,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use serde_json::json;
 use stanzagate::chat::LinkState;
 use stanzagate::config::access::{Auth, Key};
@@ -20,6 +20,7 @@ use stanzagate::http::access::{Access, Caller};
 use stanzagate::http::call::CallOf;
 use stanzagate::http::health::{self, Health};
 use stanzagate::http::listener::Listener;
+use stanzagate::http::serve::Asked;
 use stanzagate::http::{Outcome, Web};
 use stanzagate::metrics::Metrics;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -58,6 +59,16 @@ async fn echo(CallOf(call): CallOf, caller: Caller, body: Bytes) -> impl IntoRes
     (Outcome("echoed"), format!("{} {:?} {} {}", call.request, caller.name, caller.addr, body.len()))
 }
 
+async fn verb(_: Arc<Notify>, asked: Box<Asked>) -> Response {
+    let Asked { call, caller, head, body } = &*asked;
+    (Outcome("ok"), format!("{} {} {:?} {} {}", head.method, call.request, caller.name, caller.addr, body.len()))
+        .into_response()
+}
+
+fn sudden(_: Arc<Notify>, _: Box<Asked>) -> std::future::Ready<Response> {
+    panic!("before there is anything to wait for")
+}
+
 async fn slow(State(done): State<Arc<Notify>>) -> &'static str {
     tokio::time::sleep(Duration::from_millis(400)).await;
     done.notify_one();
@@ -86,6 +97,9 @@ async fn serve(config: Http, access: Access) -> Served {
         .route("slow", "/t/slow", get(slow))
         .route("panics", "/t/panics", get(panics))
         .route("hangs", "/t/hangs", get(hangs))
+        .route("erase", "/t/echo", delete(|| async { "erased" }))
+        .verb("verb", "/t/verb", verb)
+        .verb("sudden", "/t/sudden", sudden)
         .open_route("open", "/t/open", get(|| async { "open" }))
         .finish(Arc::clone(&done))
         .merge(health::router(web, health.clone()));
@@ -305,6 +319,53 @@ async fn a_handler_that_panics_or_hangs_harms_nobody_else() {
     let (hung, other) = tokio::join!(served.get("/t/hangs", ""), served.get("/t/echo", ""));
     assert_shaped(&hung, 504);
     assert_eq!(status(&other), 200);
+}
+
+#[tokio::test]
+async fn a_verb_takes_whole_requests_of_every_method_within_the_same_bounds() {
+    let served = serve(Http { body_bytes: 1000, ..Http::default() }, keyed(None)).await;
+    let key = format!("X-Api-Key: {KEY}\r\nX-Request-Id: r-1\r\n");
+    let ask = async |method: &str, path: &str, headers: &str, body: &str| {
+        let length = body.len();
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n");
+        served.raw(format!("{head}{headers}\r\n{body}").as_bytes()).await
+    };
+    for (method, path, sent) in [("POST", "/t/verb", "hello"), ("GET", "/t/verb/", ""), ("BREW", "/t/verb?x=y", "")] {
+        let answer = ask(method, path, &key, sent).await;
+        assert_eq!((status(&answer), header(&answer, "x-request-id")), (200, Some("r-1")), "{answer}");
+        assert_eq!(body(&answer), format!("{method} r-1 Some(\"crm\") 127.0.0.1 {}", sent.len()));
+    }
+    let answer = ask("HEAD", "/t/verb", &key, "").await;
+    assert_eq!((status(&answer), header(&answer, "content-length"), body(&answer)), (200, Some("32"), ""));
+    assert_shaped(&ask("POST", "/t/verb", "", "hello").await, 401);
+    assert_shaped(&ask("POST", "/t/verb", &key, &"x".repeat(1001)).await, 413);
+    assert_shaped(&ask("POST", "/t/sudden", &key, "").await, 500);
+}
+
+#[tokio::test]
+async fn methods_of_one_path_may_be_endpoints_of_their_own() {
+    let served = serve(Http::default(), open()).await;
+    let delete = "DELETE /t/echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    assert_eq!(body(&served.raw(delete.as_bytes()).await), "erased");
+    assert_eq!(status(&served.get("/t/echo", "").await), 200);
+    let answer = served.raw(delete.replace("DELETE", "PUT").as_bytes()).await;
+    assert_shaped(&answer, 405);
+    let mut allowed: Vec<&str> = header(&answer, "allow").unwrap().split(',').collect();
+    allowed.sort_unstable();
+    assert_eq!(allowed, ["DELETE", "GET", "HEAD", "POST"]);
+    let metrics = served.get("/metrics", "").await;
+    for endpoint in ["endpoint=\"erase\",outcome=\"ok\"", "endpoint=\"echo\",outcome=\"echoed\""] {
+        assert!(metrics.contains(&format!("http_requests_total{{dialect=\"test\",{endpoint}}} 1")), "{metrics}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_of_more_than_a_hundred_headers_is_refused() {
+    let served = serve(Http::default(), open()).await;
+    // Host and Connection are two of them.
+    for (more, expected) in [(98, 200), (99, 431)] {
+        assert_eq!(status(&served.get("/t/open", &"X: y\r\n".repeat(more)).await), expected);
+    }
 }
 
 #[tokio::test]

@@ -69,9 +69,9 @@ pub async fn read<'a>(
     result
 }
 
-/// Reads a small rest of a request that is refused, and throws it away.
-pub async fn discard_some(headers: &HeaderMap, body: &mut Body) {
-    if !body.is_end_stream() && !waits(headers) {
+/// Reads a small rest of a request that is refused, and throws it away, unless its sender [`waits`].
+pub async fn discard_some(waits: bool, body: &mut Body) {
+    if !body.is_end_stream() && !waits {
         discard(body, DISCARD_BYTES, Duration::from_secs(1)).await;
     }
 }
@@ -81,8 +81,8 @@ pub async fn discard_oversize(body: &mut Body, limit: u64, time: Duration) {
     discard(body, limit.saturating_mul(OVERSIZE_DISCARD - 1), time).await;
 }
 
-/// Such a caller waits for a word before it sends, and reading would give it: it gets the answer at once instead.
-fn waits(headers: &HeaderMap) -> bool {
+/// Whether the caller waits for a word before it sends, which reading would give: he gets the answer at once instead.
+pub fn waits(headers: &HeaderMap) -> bool {
     headers.contains_key(header::EXPECT)
 }
 

@@ -1,25 +1,31 @@
 //! Registers a dialect's routes, each with what surrounds it.
 
+use std::convert::Infallible;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::middleware;
-use axum::routing::MethodRouter;
-use prometheus_client::metrics::histogram::Histogram;
+use axum::extract::Request;
+use axum::response::Response;
+use axum::routing::{self, MethodRouter, any_service};
 use tokio::sync::Semaphore;
+use tower::{Service, layer::layer_fn, service_fn};
 
 use super::access::Access;
+use super::serve::{Asked, AxumHandler, Serve, Streaming, Verb, Whole};
 use super::stream;
 use super::surround::surround;
 use super::{ErrorShape, Shared};
-use crate::metrics::http::EndpointLabels;
+use crate::metrics::http::EndpointMetrics;
+
+/// Adds one endpoint's paths to a router, once the handlers' state is there.
+type AddRoute<S> = Box<dyn FnOnce(Router, &S) -> Router>;
 
 /// A dialect's routes, under construction.
 pub struct Dialect<S> {
     common: Arc<Common>,
-    router: Router<S>,
+    routes: Vec<AddRoute<S>>,
 }
 
 /// What all routes of a dialect share.
@@ -30,27 +36,50 @@ pub(super) struct Common {
     pub(super) access: Access,
 }
 
-/// One route, with its labels looked up once.
+/// One endpoint, at whatever paths.
 pub(super) struct Endpoint {
     pub(super) common: Arc<Common>,
-    pub(super) name: &'static str,
     pub(super) checked: bool,
-    /// Of a streamed route: its bounds, and how many more requests it takes now.
-    pub(super) streamed: Option<(stream::Bounds, Arc<Semaphore>)>,
-    pub(super) seconds: Histogram,
+    pub(super) metrics: EndpointMetrics,
     pub(super) request_time: Duration,
     pub(super) read_time: Duration,
 }
 
+/// Where a handler stands.
+#[derive(Clone)]
+struct Place {
+    endpoint: Arc<Endpoint>,
+    path: Arc<str>,
+}
+
+/// One path, with or without its slash, and what serves it.
+pub(super) struct Route<T> {
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) path: Arc<str>,
+    pub(super) serve: T,
+}
+
 impl<S: Clone + Send + Sync + 'static> Dialect<S> {
     pub(super) fn new(shared: Arc<Shared>, name: &'static str, shape: ErrorShape, access: Access) -> Self {
-        Self { common: Arc::new(Common { shared, name, shape, access }), router: Router::new() }
+        Self { common: Arc::new(Common { shared, name, shape, access }), routes: Vec::new() }
     }
 
     /// Adds a route for callers whom [`Access`] admits. `endpoint` is its name in metrics; `path` is without a trailing
     /// slash, which is tolerated.
     pub fn route(self, endpoint: &'static str, path: &str, handlers: MethodRouter<S>) -> Self {
-        self.add(endpoint, path, handlers, true, None)
+        self.add(endpoint, path, true, whole(handlers))
+    }
+
+    /// As [`Dialect::route`], for one function that takes whole requests of every method. It costs least: nothing is
+    /// extracted, and no method chosen.
+    pub fn verb<F, R>(self, endpoint: &'static str, path: &str, verb: F) -> Self
+    where
+        F: Fn(S, Box<Asked>) -> R + Clone + Send + Sync + 'static,
+        R: Future<Output = Response> + Send + 'static,
+    {
+        self.add(endpoint, path, true, move |place, state| {
+            any_service(service(place, Whole(Verb { verb: verb.clone(), state })))
+        })
     }
 
     /// As [`Dialect::route`], for handlers that take a body of at most `bounds.bytes` as a stream. What a body may cost in
@@ -63,47 +92,70 @@ impl<S: Clone + Send + Sync + 'static> Dialect<S> {
         bounds: stream::Bounds,
         handlers: MethodRouter<S>,
     ) -> Self {
-        self.add(endpoint, path, handlers, true, Some(bounds))
+        let places = Arc::new(Semaphore::new(bounds.at_once.min(Semaphore::MAX_PERMITS)));
+        self.add(endpoint, path, true, move |place, state| {
+            let places = Arc::clone(&places);
+            let serve =
+                move |handler| Streaming { handler: AxumHandler::new(handler), bounds, places: Arc::clone(&places) };
+            each(handlers.clone().with_state(state), place, serve)
+        })
     }
 
     /// Adds a route for everyone, within the bounds of size, time and number.
     pub fn open_route(self, endpoint: &'static str, path: &str, handlers: MethodRouter<S>) -> Self {
-        self.add(endpoint, path, handlers, false, None)
+        self.add(endpoint, path, false, whole(handlers))
     }
 
     /// The routes, with the handlers' state.
     pub fn finish(self, state: S) -> Router {
-        self.router.with_state(state)
+        self.routes.into_iter().fold(Router::new(), |router, add| add(router, &state))
     }
 
     fn add(
         mut self,
         name: &'static str,
         path: &str,
-        handlers: MethodRouter<S>,
         checked: bool,
-        streamed: Option<stream::Bounds>,
+        surrounded: impl Fn(Place, S) -> MethodRouter + 'static,
     ) -> Self {
-        let config = &self.common.shared.config;
-        let labels = EndpointLabels { dialect: self.common.name, endpoint: name };
+        let shared = &self.common.shared;
         let endpoint = Arc::new(Endpoint {
-            name,
             checked,
-            streamed: streamed
-                .map(|bounds| (bounds, Arc::new(Semaphore::new(bounds.at_once.min(Semaphore::MAX_PERMITS))))),
-            seconds: self.common.shared.metrics.http.seconds.get_or_create(&labels).clone(),
-            request_time: Duration::from_secs(config.request_seconds),
-            read_time: Duration::from_secs(config.read_seconds),
+            metrics: shared.metrics.http.endpoint(self.common.name, name),
+            request_time: Duration::from_secs(shared.config.request_seconds),
+            read_time: Duration::from_secs(shared.config.read_seconds),
             common: Arc::clone(&self.common),
         });
-        // The body is bounded before the handler runs; axum's own bound would only be a second, smaller one.
-        let handlers: MethodRouter<S> =
-            handlers.layer(DefaultBodyLimit::disable()).layer(middleware::from_fn_with_state(endpoint, surround));
-        self.router = self.router.route(path, handlers.clone());
         // What matches every rest of a path matches the slash too.
-        if !path.ends_with('/') && !path.contains("{*") {
-            self.router = self.router.route(&format!("{path}/"), handlers);
-        }
+        let slash = (!path.ends_with('/') && !path.contains("{*")).then(|| format!("{path}/"));
+        let paths = std::iter::once(path.to_owned()).chain(slash);
+        self.routes.push(Box::new(move |router, state| {
+            paths.fold(router, |router, path| {
+                let place = Place { endpoint: Arc::clone(&endpoint), path: Arc::from(path.as_str()) };
+                router.route(&path, surrounded(place, state.clone()))
+            })
+        }));
         self
     }
+}
+
+fn whole<S: Clone + Send + Sync + 'static>(handlers: MethodRouter<S>) -> impl Fn(Place, S) -> MethodRouter {
+    move |place, state| each(handlers.clone().with_state(state), place, |handler| Whole(AxumHandler::new(handler)))
+}
+
+/// Surrounds each method's handler for itself: other routes may add methods to the same path.
+fn each<T: Serve>(
+    handlers: MethodRouter,
+    place: Place,
+    serve: impl Fn(routing::Route) -> T + Clone + Send + Sync + 'static,
+) -> MethodRouter {
+    handlers.layer(layer_fn(move |handler| service(place.clone(), serve(handler))))
+}
+
+fn service<T: Serve>(
+    Place { endpoint, path }: Place,
+    serve: T,
+) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync {
+    let route = Arc::new(Route { endpoint, path, serve });
+    service_fn(move |request| surround(Arc::clone(&route), request))
 }

@@ -9,24 +9,25 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 /// A handler's work. Dropped before its end, it is given a task and `grace` to come to it.
-pub struct Rest<F: Future<Output = ()> + Send + 'static> {
+pub struct Rest<F: Future<Output: Send> + Send + 'static> {
     work: Option<Pin<Box<F>>>,
     grace: Duration,
 }
 
-impl<F: Future<Output = ()> + Send + 'static> Rest<F> {
+impl<F: Future<Output: Send> + Send + 'static> Rest<F> {
     /// Nothing runs yet.
     pub fn new(work: F, grace: Duration) -> Self {
         Self { work: Some(Box::pin(work)), grace }
     }
 }
 
-impl<F: Future<Output = ()> + Send + 'static> Future for Rest<F> {
-    type Output = ();
+impl<F: Future<Output: Send> + Send + 'static> Future for Rest<F> {
+    type Output = F::Output;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.get_mut();
-        let Some(work) = &mut this.work else { return Poll::Ready(()) };
+        // As with any other future that has ended, there is nothing more to come.
+        let Some(work) = &mut this.work else { return Poll::Pending };
         let ended = work.as_mut().poll(cx);
         if ended.is_ready() {
             this.work = None;
@@ -35,7 +36,7 @@ impl<F: Future<Output = ()> + Send + 'static> Future for Rest<F> {
     }
 }
 
-impl<F: Future<Output = ()> + Send + 'static> Drop for Rest<F> {
+impl<F: Future<Output: Send> + Send + 'static> Drop for Rest<F> {
     fn drop(&mut self) {
         if let (Some(work), Ok(runtime)) = (self.work.take(), Handle::try_current()) {
             runtime.spawn(tokio::time::timeout(self.grace, work));

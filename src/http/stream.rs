@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use http_body_util::BodyExt;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
@@ -125,9 +125,9 @@ impl Streamed {
         }
         // Of one that said beforehand that it is too large nothing was read, and all of it is on its way, unless its sender
         // waits for a word.
-        let oversize = self.arrival.failure() == Some(BodyError::TooLarge) && !headers.contains_key(header::EXPECT);
+        let oversize = self.arrival.failure() == Some(BodyError::TooLarge) && !body::waits(headers);
         if state.received.load(Ordering::Relaxed) == 0 && !oversize {
-            body::discard_some(headers, &mut source).await;
+            body::discard_some(body::waits(headers), &mut source).await;
         } else {
             body::discard_oversize(&mut source, state.limit, state.read_time).await;
         }

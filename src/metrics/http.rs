@@ -1,6 +1,8 @@
 //! What the HTTP side counts: requests by dialect, endpoint and outcome, their time, and what is open now.
 
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicI64;
+use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -42,6 +44,30 @@ pub struct HttpMetrics {
     pub connections: Gauge,
 }
 
+/// What is counted of one endpoint.
+#[derive(Debug)]
+pub struct EndpointMetrics {
+    labels: EndpointLabels,
+    requests: Family<RequestLabels, Counter>,
+    /// The counter of what nearly all requests end with, which is there from the first of them.
+    ok: OnceLock<Counter>,
+    seconds: Histogram,
+}
+
+impl EndpointMetrics {
+    /// Counts a request that ended in `outcome` and took so long.
+    pub fn answered(&self, outcome: &'static str, took: Duration) {
+        let EndpointLabels { dialect, endpoint } = self.labels;
+        let counter = || self.requests.get_or_create(&RequestLabels { dialect, endpoint, outcome });
+        if outcome == "ok" {
+            self.ok.get_or_init(|| counter().clone()).inc();
+        } else {
+            counter().inc();
+        }
+        self.seconds.observe(took.as_secs_f64());
+    }
+}
+
 /// One more on a gauge until it is dropped.
 #[derive(Debug)]
 pub struct Held(Gauge<i64, AtomicI64>);
@@ -77,6 +103,13 @@ impl HttpMetrics {
         registry.register("http_request_seconds", "Time from a request's head to its answer", self.seconds.clone());
         registry.register("http_in_flight", "Requests being handled", self.in_flight.clone());
         registry.register("http_connections", "Connections open", self.connections.clone());
+    }
+
+    /// What is counted of an endpoint of an API.
+    pub fn endpoint(&self, dialect: &'static str, endpoint: &'static str) -> EndpointMetrics {
+        let labels = EndpointLabels { dialect, endpoint };
+        let seconds = self.seconds.get_or_create(&labels).clone();
+        EndpointMetrics { labels, requests: self.requests.clone(), ok: OnceLock::new(), seconds }
     }
 
     /// Counts a request as in flight until the guard is dropped.

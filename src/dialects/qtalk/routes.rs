@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header, request::Parts};
+use axum::body::Body;
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
-use axum::routing::{any, get};
+use axum::routing::get;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
@@ -21,8 +20,8 @@ use crate::chat::{Call, Chat};
 use crate::config::Config;
 use crate::config::qtalk::Replies;
 use crate::http::access::{Access, Caller};
-use crate::http::call::CallOf;
 use crate::http::origin::origin;
+use crate::http::serve::Asked;
 use crate::http::{Outcome, Web, retry_after};
 
 /// After this the caller may try again what found the gateway busy or the XMPP server away.
@@ -49,14 +48,14 @@ pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> Router {
     let avatar = get(profile::avatar);
     let mut routes = web.dialect("qtalk", refusal, access);
     for endpoint in Endpoint::ALL {
-        let call = move |state, call, caller, request| serve(endpoint, state, call, caller, request);
-        routes = routes.route(endpoint.name(), &format!("{root}/{}", endpoint.name()), any(call));
+        let path = format!("{root}/{}", endpoint.name());
+        routes = routes.verb(endpoint.name(), &path, move |qtalk, asked| serve(endpoint, qtalk, asked));
     }
-    let unknown = || any(async |State(qtalk): State<Qtalk>| qtalk.reply(Endpoint::Unknown, Err(not_defined())));
+    let unknown = async |qtalk: Qtalk, _: Box<Asked>| qtalk.reply(Endpoint::Unknown, Err(not_defined()));
     routes
         .open_route("avatar", &format!("{root}/avatar/{{user}}/{{sha256}}"), avatar)
-        .route("unknown", &root, unknown())
-        .route("unknown", &format!("{root}/{{*rest}}"), unknown())
+        .verb("unknown", &root, unknown)
+        .verb("unknown", &format!("{root}/{{*rest}}"), unknown)
         .finish(Qtalk { chat, config, web, uk })
 }
 
@@ -64,27 +63,17 @@ fn not_defined() -> Failure {
     Failure::field("request not defined")
 }
 
-async fn serve(
-    endpoint: Endpoint,
-    State(qtalk): State<Qtalk>,
-    CallOf(call): CallOf,
-    caller: Caller,
-    request: Request,
-) -> Response {
-    let (parts, body) = request.into_parts();
+async fn serve(endpoint: Endpoint, qtalk: Qtalk, asked: Box<Asked>) -> Response {
+    let Asked { call, caller, head, .. } = &*asked;
     if endpoint == Endpoint::AuthUk {
-        return Box::pin(qtalk.auth_uk(&call, &caller, parts.uri.query().unwrap_or_default())).await;
+        return Box::pin(qtalk.auth_uk(call, caller, head.uri.query().unwrap_or_default())).await;
     }
-    if parts.method != Method::POST {
+    if head.method != Method::POST {
         // Literally so in the original, which put the method's name in front of "is not disable".
-        let failure = Failure::field(format!("{} is not disable", parts.method));
+        let failure = Failure::field(format!("{} is not disable", head.method));
         return qtalk.reply(Endpoint::Unknown, Err(failure));
     }
-    // Bounded and already here: see `Web::dialect`.
-    let result = match axum::body::to_bytes(body, usize::MAX).await {
-        Ok(body) => qtalk.answer(endpoint, &call, &caller, &parts, body).await,
-        Err(_) => Err(Failure::unreadable("the body is broken off")),
-    };
+    let result = qtalk.answer(endpoint, &asked).await;
     qtalk.reply(endpoint, result)
 }
 
@@ -94,16 +83,9 @@ impl Qtalk {
         Context { scope, chat: &self.chat, call }
     }
 
-    async fn answer(
-        &self,
-        endpoint: Endpoint,
-        call: &Call,
-        caller: &Caller,
-        parts: &Parts,
-        body: Bytes,
-    ) -> Result<Done, Failure> {
-        let body = read(&body, self.config.limits.list)?;
-        let context = &self.context(call, caller);
+    async fn answer(&self, endpoint: Endpoint, asked: &Asked) -> Result<Done, Failure> {
+        let body = read(&asked.body, self.config.limits.list)?;
+        let context = &self.context(&asked.call, &asked.caller);
         // Each in a box of its own size: in one, every call would carry the room that the largest needs.
         let work: BoxFuture<'_, Result<Done, Failure>> = match endpoint {
             Endpoint::SendThirdmessage => Box::pin(message::send_thirdmessage(context, &body)),
@@ -112,9 +94,9 @@ impl Qtalk {
             Endpoint::AddMucUser => Box::pin(member::add_muc_user(context, &body)),
             Endpoint::DelMucUser => Box::pin(member::del_muc_user(context, &body)),
             Endpoint::DestroyMuc => Box::pin(room::destroy_muc(context, &body)),
-            Endpoint::GetUserNick => {
-                Box::pin(async { profile::get_user_nick(context, &origin(self.web.config(), parts), &body).await })
-            }
+            Endpoint::GetUserNick => Box::pin(async {
+                profile::get_user_nick(context, &origin(self.web.config(), &asked.head), &body).await
+            }),
             Endpoint::SendMessage => Box::pin(text::send_message(context, &body)),
             Endpoint::MucUsers => Box::pin(member::muc_users(context, &body)),
             Endpoint::ClearStaff => Box::pin(staff::clear_staff(context, &body)),
