@@ -1,8 +1,10 @@
 //! Elements to bytes and back: a bounded, iterative builder and an encoder that cannot emit broken XML.
 
 pub mod build;
+pub mod draft;
 pub mod element;
 pub mod encode;
+mod escape;
 pub mod read;
 
 pub use minidom::Element;

@@ -1,8 +1,11 @@
 //! Reading and writing of elements: whatever goes in, only well-formed XML comes out, and it means the same.
 
+use bytes::{Bytes, BytesMut};
 use minidom::Node;
 use proptest::prelude::*;
-use stanzagate::xml::encode::encode;
+use rxml::writer::{Encoder, Item, SimpleNamespaces, TrackNamespace};
+use stanzagate::xml::draft::Draft;
+use stanzagate::xml::encode::{EncodeError, encode, encode_draft, header};
 use stanzagate::xml::read::{Bounds, ReadError, read_one};
 use stanzagate::xml::{CLIENT, Element, StreamKind};
 
@@ -14,6 +17,11 @@ fn read(text: &str) -> Result<Element, ReadError> {
 
 fn write(element: &Element, kind: StreamKind) -> String {
     String::from_utf8(encode(element, kind).expect("encodes").to_vec()).expect("UTF-8")
+}
+
+/// In a form that can be compared.
+fn result(encoded: Result<Bytes, EncodeError>) -> Result<Bytes, String> {
+    encoded.map_err(|error| error.to_string())
 }
 
 /// Merges neighbouring texts and drops empty ones: XML cannot tell them apart.
@@ -33,7 +41,7 @@ fn normal(element: &Element) -> Element {
 fn trees(text: impl Strategy<Value = String> + Clone + 'static) -> impl Strategy<Value = Element> {
     let name = "[a-z_][a-z0-9._-]{0,5}";
     let namespace = prop::sample::select(vec!["jabber:client", "urn:a", "urn:b&'\"<", ""]);
-    let attribute = (prop::sample::select(vec!["", "urn:a", "urn:c"]), name, text.clone());
+    let attribute = (prop::sample::select(vec!["", "urn:a", "urn:c", rxml::XMLNS_XML]), name, text.clone());
     let head = (name, namespace, prop::collection::vec(attribute, 0..4)).prop_map(|(name, namespace, attributes)| {
         let mut element = Element::bare(name, namespace);
         for (namespace, key, value) in attributes {
@@ -66,7 +74,90 @@ fn good_text() -> impl Strategy<Value = String> + Clone {
     "([ -~\t\n\r\u{85}\u{a0}\u{2028}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]|[<>&'\"]|]]>|\r\n){0,12}"
 }
 
+/// Mostly what XML 1.0 allows; else anything, also what it forbids.
+fn any_text() -> impl Strategy<Value = String> + Clone {
+    let forbidden = prop::sample::select(vec!['\0', '\u{b}', '\u{1f}', '\u{fffe}', '\u{ffff}']);
+    let neighbours = prop::sample::select(vec![' ', '\u{7f}', '\u{bf}', '\u{fdff}', '\u{fffd}', '\u{10ffff}']);
+    let any = prop::collection::vec(prop_oneof![any::<char>(), forbidden, neighbours], 0..6);
+    prop_oneof![20 => good_text(), 1 => any.prop_map(String::from_iter)]
+}
+
+/// What rxml's own encoder makes of an element, with stanzas in the stream's namespace.
+fn by_rxml(stanza: &Element, kind: StreamKind) -> Result<Vec<u8>, rxml::Error> {
+    fn write(
+        element: &Element,
+        client: Option<&'static str>,
+        encoder: &mut Encoder<SimpleNamespaces>,
+        out: &mut BytesMut,
+    ) -> rxml::Result<()> {
+        let swapped = client.filter(|_| element.has_ns(CLIENT));
+        let namespace = swapped.map_or_else(|| element.ns(), str::to_owned);
+        let name = rxml::NcName::try_from(element.name()).expect("a name");
+        encoder.encode(Item::ElementHeadStart(namespace.into(), &name), out)?;
+        for ((namespace, name), value) in element.attrs() {
+            encoder.encode(Item::Attribute(namespace.clone(), name, value), out)?;
+        }
+        if element.nodes().len() > 0 {
+            encoder.encode(Item::ElementHeadEnd, out)?;
+        }
+        for node in element.nodes() {
+            match node {
+                Node::Text(text) => encoder.encode(Item::Text(text), out)?,
+                Node::Element(child) => write(child, swapped, encoder, out)?,
+            }
+        }
+        encoder.encode(Item::ElementFoot, out)
+    }
+    let (mut out, mut encoder) = (BytesMut::new(), Encoder::new());
+    encoder.ns_tracker_mut().declare_fixed(None, kind.namespace().into());
+    encoder.ns_tracker_mut().push();
+    write(stanza, Some(kind.namespace()), &mut encoder, &mut out)?;
+    Ok(out.to_vec())
+}
+
+/// Attributes of which some names are none.
+fn attributes() -> impl Strategy<Value = Vec<(String, String)>> {
+    let name = prop_oneof![Just("id".to_owned()), "[a-c]{1,2}", "[a-b1:.é \u{300}-]{0,3}"];
+    prop::collection::vec((name, any_text()), 0..6)
+}
+
+/// A draft beside which stand an element's own attributes and nodes.
+fn draft<'a>(element: &'a Element, namespace: &'a str, attributes: &'a [(String, String)]) -> Draft<'a> {
+    let mut draft = Draft::like(element, "message", CLIENT);
+    let mut child = Draft::new("child", namespace).text_of("<");
+    for (name, value) in attributes {
+        draft.set(name, value);
+        child.set(name, value);
+    }
+    draft.child(child.child(Draft::like(element, "inner", CLIENT))).child(Draft::new("empty", namespace))
+}
+
 proptest! {
+    #[test]
+    fn every_byte_and_every_refusal_is_as_rxml_has_it(tree in trees(any_text())) {
+        for kind in [StreamKind::Client, StreamKind::Component] {
+            let theirs = by_rxml(&tree, kind).map(Bytes::from).map_err(EncodeError::from);
+            prop_assert_eq!(result(encode(&tree, kind)), result(theirs));
+        }
+    }
+
+    #[test]
+    fn a_draft_is_written_as_its_element(
+        tree in trees(any_text()),
+        namespace in prop::sample::select(vec!["jabber:client", "urn:a", "", "jabber:component:accept"]),
+        attributes in attributes(),
+    ) {
+        let draft = draft(&tree, namespace, &attributes);
+        for kind in [StreamKind::Client, StreamKind::Component] {
+            prop_assert_eq!(result(encode_draft(&draft, kind)), result(encode(&draft.element(), kind)));
+        }
+        for (name, _) in &attributes {
+            let last = attributes.iter().rev().find(|(other, _)| other == name).map(|(_, value)| value.as_str());
+            let given = rxml::NcName::try_from(name.as_str()).is_ok().then_some(last).flatten();
+            prop_assert_eq!(draft.attr(name), given);
+        }
+    }
+
     #[test]
     fn what_is_written_reads_back_the_same(tree in trees(good_text())) {
         let written = write(&tree, StreamKind::Client);
@@ -243,5 +334,18 @@ fn reserved_namespaces_and_declarations_are_never_written() {
     assert!(declaration(rxml::Namespace::XML, "lang").is_ok());
     for name in ["", "a b", "a:b", "1", "a/><b", "\u{0}"] {
         assert!(encode(&Element::bare(name, CLIENT), StreamKind::Client).is_err(), "{name:?}");
+        assert!(encode_draft(&Draft::new(name, CLIENT), StreamKind::Client).is_err(), "{name:?}");
     }
+    assert!(encode_draft(&Draft::new("a", CLIENT).with("xmlns", "urn:evil"), StreamKind::Client).is_err());
+}
+
+#[test]
+fn a_stream_header_declares_the_stanzas_namespace_and_its_own() {
+    let written = header(StreamKind::Component, &[("to", "gw.example.org"), ("id", "'<&")]).expect("a header");
+    assert_eq!(
+        written,
+        "<?xml version='1.0' encoding='utf-8'?>\n<stream:stream xmlns='jabber:component:accept' \
+         xmlns:stream='http://etherx.jabber.org/streams' to='gw.example.org' id='&#39;&lt;&amp;'>"
+    );
+    assert!(header(StreamKind::Client, &[("a b", "")]).is_err());
 }

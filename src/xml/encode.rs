@@ -1,16 +1,18 @@
-//! One element to bytes, with a fresh encoder each time so that a failure harms nobody else.
+//! Elements to bytes, each by itself so that a failure harms nobody else.
 
-use std::sync::LazyLock;
+use std::fmt::Write as _;
+use std::slice::Iter;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use minidom::Node;
-use rxml::writer::{Encoder, Item, SimpleNamespaces, TrackNamespace};
-use rxml::{Namespace, NcNameStr};
+use rxml::Namespace;
 
+use super::draft::{Attribute, Draft, Part, attributes};
+use super::escape::{Place, check_name, escape};
 use super::{CLIENT, COMPONENT, Element, STREAMS, StreamKind};
 
 /// Room for a usual stanza, so that most are encoded with one allocation.
-const USUAL_STANZA: usize = 512;
+const USUAL_STANZA: usize = 768;
 
 /// An element that cannot be written, or must not be.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -48,40 +50,19 @@ impl StreamKind {
 /// When a text or an attribute holds a character that XML 1.0 forbids, a name is not a valid XML name, or an element
 /// is in a namespace that belongs to XML or to the stream itself.
 pub fn encode(stanza: &Element, kind: StreamKind) -> Result<Bytes, EncodeError> {
-    let stream = shared(kind);
-    let mut out = BytesMut::with_capacity(USUAL_STANZA);
-    let mut encoder = Encoder::new();
-    // As if inside the stream's element: its namespace is the default one already.
-    let names = encoder.ns_tracker_mut();
-    names.declare_fixed(None, stream.clone());
-    names.push();
-
-    let mut open = vec![Level::enter(stanza, stream, true, &mut encoder, &mut out)?];
-    while let Some(level) = open.last_mut() {
-        match level.rest.next() {
-            Some(Node::Text(text)) => encoder.encode(Item::Text(text), &mut out)?,
-            Some(Node::Element(child)) => {
-                let child = Level::enter(child, &level.namespace, level.swapped, &mut encoder, &mut out)?;
-                open.push(child);
-            }
-            None => {
-                encoder.encode(Item::ElementFoot, &mut out)?;
-                open.pop();
-            }
-        }
-    }
-    Ok(out.freeze())
+    let mut writer = Writer::new();
+    writer.element(stanza, &Level::stream(kind))?;
+    Ok(writer.out.into())
 }
 
-/// The namespace of stanzas on the wire, in the form that is cheap to clone: the encoder copies a borrowed one each time.
-fn shared(kind: StreamKind) -> &'static Namespace<'static> {
-    static NAMES: LazyLock<[Namespace<'static>; 2]> =
-        LazyLock::new(|| [StreamKind::Client, StreamKind::Component].map(|kind| kind.namespace().to_owned().into()));
-    let [client, component] = &*NAMES;
-    match kind {
-        StreamKind::Client => client,
-        StreamKind::Component => component,
-    }
+/// As [`encode`], of a draft: the bytes are those of [`Draft::element`].
+///
+/// # Errors
+/// As [`encode`].
+pub fn encode_draft(stanza: &Draft<'_>, kind: StreamKind) -> Result<Bytes, EncodeError> {
+    let mut writer = Writer::new();
+    writer.draft(stanza, &Level::stream(kind))?;
+    Ok(writer.out.into())
 }
 
 /// Encodes a stream header: `<stream:stream>` with the kind's namespace as the default and the given attributes.
@@ -89,75 +70,171 @@ fn shared(kind: StreamKind) -> &'static Namespace<'static> {
 /// # Errors
 /// When an attribute cannot be written as XML.
 pub fn header(kind: StreamKind, attributes: &[(&str, &str)]) -> Result<Bytes, EncodeError> {
-    let mut out = BytesMut::with_capacity(USUAL_STANZA);
-    let mut encoder = Encoder::new();
-    let names = encoder.ns_tracker_mut();
-    names.declare_fixed(None, Namespace::from_str(kind.namespace()));
-    names.declare_fixed(Some(name("stream")?), Namespace::from_str(STREAMS));
-    encoder.encode(Item::XmlDeclaration(rxml::XmlVersion::V1_0), &mut out)?;
-    encoder.encode(Item::ElementHeadStart(Namespace::from_str(STREAMS), name("stream")?), &mut out)?;
-    for (key, value) in attributes {
-        encoder.encode(Item::Attribute(Namespace::NONE, name(key)?, value), &mut out)?;
+    let mut writer = Writer::new();
+    writer.out.push_str("<?xml version='1.0' encoding='utf-8'?>\n<stream:stream");
+    writer.attribute(" xmlns", kind.namespace())?;
+    writer.attribute(" xmlns:stream", STREAMS)?;
+    for (name, value) in attributes {
+        check_name(name)?;
+        writer.out.push(' ');
+        writer.attribute(name, value)?;
     }
-    encoder.encode(Item::ElementHeadEnd, &mut out)?;
-    Ok(out.freeze())
+    writer.out.push('>');
+    Ok(writer.out.into())
 }
 
-/// An encoder inside an element whose namespace is the default one; that element's head is appended to `out`.
-pub(super) fn inside(
-    namespace: &Namespace<'static>,
-    out: &mut BytesMut,
-) -> Result<Encoder<SimpleNamespaces>, EncodeError> {
-    let mut encoder = Encoder::new();
-    encoder.encode(Item::ElementHeadStart(namespace.clone(), name("x")?), out)?;
-    encoder.encode(Item::ElementHeadEnd, out)?;
-    Ok(encoder)
+/// The start tag of an element `x` whose namespace is the default one.
+pub(super) fn inside(namespace: &str) -> Result<String, EncodeError> {
+    let mut writer = Writer::new();
+    writer.out.push_str("<x");
+    writer.attribute(" xmlns", namespace)?;
+    writer.out.push('>');
+    Ok(writer.out)
 }
 
-/// An element whose head is written and whose nodes are being written.
+/// An element whose start tag is written.
 struct Level<'a> {
-    rest: std::slice::Iter<'a, Node>,
+    name: &'a str,
     /// Its namespace on the wire.
-    namespace: Namespace<'static>,
+    namespace: Namespace<'a>,
     /// True on the unbroken chain of `jabber:client` elements from the root.
     swapped: bool,
 }
 
-impl<'a> Level<'a> {
-    fn enter(
+impl Level<'static> {
+    /// The stream's element: its namespace is the default one already.
+    fn stream(kind: StreamKind) -> Self {
+        Self { name: "stream", namespace: kind.namespace().into(), swapped: true }
+    }
+}
+
+impl Level<'_> {
+    /// The namespace whose elements need no declaration in this one.
+    fn inherited(&self) -> &str {
+        if self.swapped { CLIENT } else { &self.namespace }
+    }
+}
+
+struct Writer {
+    out: String,
+}
+
+impl Writer {
+    fn new() -> Self {
+        Self { out: String::with_capacity(USUAL_STANZA) }
+    }
+
+    /// Drafts nest as deep as the code that makes them.
+    fn draft<'a>(&mut self, draft: &Draft<'a>, parent: &Level<'a>) -> Result<(), EncodeError> {
+        let own = (draft.namespace != parent.inherited()).then(|| draft.namespace.into());
+        let level = self.start(draft.name, own, parent)?;
+        self.attributes(draft.attributes.iter().copied())?;
+        if draft.parts.is_empty() {
+            self.out.push_str("/>");
+            return Ok(());
+        }
+        self.out.push('>');
+        for part in &draft.parts {
+            match part {
+                Part::Text(text) => escape(text, Place::Content, &mut self.out)?,
+                Part::Draft(child) => self.draft(child, &level)?,
+                Part::Element(child) => self.element(child, &level)?,
+            }
+        }
+        self.end(&level);
+        Ok(())
+    }
+
+    /// Elements nest as deep as a caller likes: they are written without recursion.
+    fn element<'a>(&mut self, element: &'a Element, parent: &Level<'a>) -> Result<(), EncodeError> {
+        let Some(first) = self.enter(element, parent)? else { return Ok(()) };
+        let mut open = vec![first];
+        while let Some((level, rest)) = open.last_mut() {
+            match rest.next() {
+                Some(Node::Text(text)) => escape(text, Place::Content, &mut self.out)?,
+                Some(Node::Element(child)) => {
+                    let child = self.enter(child, level)?;
+                    open.extend(child);
+                }
+                None => {
+                    self.end(level);
+                    open.pop();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes an element that has no nodes, or the start tag of one that has, which are left to be written.
+    fn enter<'a>(
+        &mut self,
         element: &'a Element,
-        parent: &Namespace<'static>,
-        swap: bool,
-        encoder: &mut Encoder<SimpleNamespaces>,
-        out: &mut BytesMut,
-    ) -> Result<Self, EncodeError> {
-        let swapped = swap && element.has_ns(CLIENT);
-        let namespace =
-            if swapped || (!swap && element.has_ns(parent.as_str())) { parent.clone() } else { allowed(element.ns())? };
-        encoder.encode(Item::ElementHeadStart(namespace.clone(), name(element.name())?), out)?;
-        for ((attribute_namespace, key), value) in element.attrs() {
-            if *attribute_namespace == Namespace::XMLNS || (attribute_namespace.is_none() && key.as_str() == "xmlns") {
+        parent: &Level<'a>,
+    ) -> Result<Option<(Level<'a>, Iter<'a, Node>)>, EncodeError> {
+        let own = (!element.has_ns(parent.inherited())).then(|| element.ns().into());
+        let level = self.start(element.name(), own, parent)?;
+        self.attributes(attributes(element))?;
+        let nodes = element.nodes();
+        let empty = nodes.len() == 0;
+        self.out.push_str(if empty { "/>" } else { ">" });
+        Ok((!empty).then_some((level, nodes)))
+    }
+
+    /// Begins a start tag. An element without a namespace of its own is in its parent's.
+    fn start<'a>(
+        &mut self,
+        name: &'a str,
+        own: Option<Namespace<'a>>,
+        parent: &Level<'a>,
+    ) -> Result<Level<'a>, EncodeError> {
+        if let Some(reserved @ (rxml::XMLNS_XML | rxml::XMLNS_XMLNS | STREAMS | COMPONENT)) = own.as_deref() {
+            return Err(EncodeError::Invalid(format!("an element in the reserved namespace {reserved}")));
+        }
+        check_name(name)?;
+        self.out.push('<');
+        self.out.push_str(name);
+        if let Some(own) = &own {
+            self.attribute(" xmlns", own)?;
+        }
+        let swapped = parent.swapped && own.is_none();
+        Ok(Level { name, namespace: own.unwrap_or_else(|| parent.namespace.clone()), swapped })
+    }
+
+    /// Writes attributes whose names are XML names. Those of one namespace follow each other.
+    fn attributes<'a>(&mut self, attributes: impl Iterator<Item = Attribute<'a>>) -> Result<(), EncodeError> {
+        let (mut declared, mut prefixes) = ("", 0);
+        for (namespace, name, value) in attributes {
+            if namespace == rxml::XMLNS_XMLNS || (namespace.is_empty() && name == "xmlns") {
                 return Err(EncodeError::Invalid("a namespace declaration given as an attribute".into()));
             }
-            encoder.encode(Item::Attribute(attribute_namespace.clone(), key, value), out)?;
+            match namespace {
+                "" => self.out.push(' '),
+                rxml::XMLNS_XML => self.out.push_str(" xml:"),
+                _ => {
+                    if namespace != declared {
+                        (declared, prefixes) = (namespace, prefixes + 1);
+                        let _ = write!(self.out, " xmlns:tns{}", prefixes - 1);
+                        self.attribute("", namespace)?;
+                    }
+                    let _ = write!(self.out, " tns{}:", prefixes - 1);
+                }
+            }
+            self.attribute(name, value)?;
         }
-        let rest = element.nodes();
-        if rest.len() > 0 {
-            encoder.encode(Item::ElementHeadEnd, out)?;
-        }
-        Ok(Self { rest, namespace, swapped })
+        Ok(())
     }
-}
 
-fn allowed(namespace: String) -> Result<Namespace<'static>, EncodeError> {
-    match namespace.as_str() {
-        rxml::XMLNS_XML | rxml::XMLNS_XMLNS | STREAMS | COMPONENT => {
-            Err(EncodeError::Invalid(format!("an element in the reserved namespace {namespace}")))
-        }
-        _ => Ok(Namespace::from(namespace)),
+    fn attribute(&mut self, name: &str, value: &str) -> Result<(), EncodeError> {
+        self.out.push_str(name);
+        self.out.push_str("='");
+        escape(value, Place::Attribute, &mut self.out)?;
+        self.out.push('\'');
+        Ok(())
     }
-}
 
-fn name(text: &str) -> Result<&NcNameStr, EncodeError> {
-    <&NcNameStr>::try_from(text).map_err(|error| EncodeError::Invalid(format!("the name {text:?}: {error}")))
+    fn end(&mut self, level: &Level<'_>) {
+        self.out.push_str("</");
+        self.out.push_str(level.name);
+        self.out.push('>');
+    }
 }

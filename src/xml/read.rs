@@ -2,9 +2,8 @@
 
 use std::borrow::Cow;
 
-use bytes::BytesMut;
 use rxml::error::EndOrError;
-use rxml::{Event, Namespace, Options, Parse, Parser, WithOptions};
+use rxml::{Event, Options, Parse, Parser, WithOptions};
 
 use super::Element;
 use super::build::{Builder, Built, Over};
@@ -58,13 +57,12 @@ pub fn read_one(text: &str, default_ns: &str, bounds: Bounds) -> Result<Element,
         false => Cow::Borrowed(text),
     };
     let (declaration, text) = split_declaration(&text);
-    let mut root = BytesMut::new();
-    inside(&Namespace::from(default_ns.to_owned()), &mut root).map_err(|e| ReadError::Malformed(e.to_string()))?;
+    let root = inside(default_ns).map_err(|e| ReadError::Malformed(e.to_string()))?;
 
     // The parser sets aside room for the longest token there may be, and none is longer than what it is fed.
     let mut reading = Reading::new(bounds, text.len().max(root.len()) + 1);
     reading.feed(declaration.as_bytes(), Part::Frame)?;
-    reading.feed(&root, Part::Frame)?;
+    reading.feed(root.as_bytes(), Part::Frame)?;
     reading.feed(text.as_bytes(), Part::Text)?;
     reading.feed(b"</x>", Part::Frame)?;
     reading.finish()

@@ -1,0 +1,159 @@
+//! An element of borrowed parts, to be written at once: a tree of its own would cost more than the writing.
+
+use std::borrow::Cow;
+
+use minidom::Node;
+use rxml::{Namespace, NcName};
+
+use super::Element;
+use super::escape::check_name;
+
+/// Room for the attributes of a usual element, so that most are kept with one allocation.
+const USUAL_ATTRIBUTES: usize = 8;
+
+/// Namespace, name and value of an attribute.
+pub type Attribute<'a> = (&'a str, &'a str, &'a str);
+
+/// An element of borrowed parts.
+#[derive(Debug, Clone)]
+pub struct Draft<'a> {
+    pub(super) name: &'a str,
+    pub(super) namespace: &'a str,
+    /// By namespace and name, each once: the order in which an [`Element`] has them.
+    pub(super) attributes: Vec<Attribute<'a>>,
+    pub(super) parts: Vec<Part<'a>>,
+}
+
+/// What stands in a draft.
+#[derive(Debug, Clone)]
+pub(super) enum Part<'a> {
+    Text(&'a str),
+    Draft(Draft<'a>),
+    Element(&'a Element),
+}
+
+impl<'a> Draft<'a> {
+    /// An element without anything.
+    pub fn new(name: &'a str, namespace: &'a str) -> Self {
+        Self { name, namespace, attributes: Vec::with_capacity(USUAL_ATTRIBUTES), parts: Vec::new() }
+    }
+
+    /// What `element` is, by another name.
+    pub fn like(element: &'a Element, name: &'a str, namespace: &'a str) -> Self {
+        let parts = element.nodes().map(|node| match node {
+            Node::Text(text) => Part::Text(text),
+            Node::Element(child) => Part::Element(child),
+        });
+        Self { name, namespace, attributes: attributes(element).collect(), parts: parts.collect() }
+    }
+
+    /// Sets or replaces an attribute without namespace; nothing when `name` is not a valid XML name.
+    pub fn set(&mut self, name: &'a str, value: &'a str) {
+        if check_name(name).is_err() {
+            return;
+        }
+        let key = |(namespace, name, _): &Attribute<'a>| (*namespace, *name);
+        match self.attributes.binary_search_by_key(&("", name), key) {
+            Ok(at) => {
+                if let Some(found) = self.attributes.get_mut(at) {
+                    found.2 = value;
+                }
+            }
+            Err(at) => self.attributes.insert(at, ("", name, value)),
+        }
+    }
+
+    /// As [`Draft::set`], in a chain.
+    pub fn with(mut self, name: &'a str, value: &'a str) -> Self {
+        self.set(name, value);
+        self
+    }
+
+    /// Appends a text.
+    pub fn text_of(mut self, text: &'a str) -> Self {
+        self.parts.push(Part::Text(text));
+        self
+    }
+
+    /// Appends a child.
+    pub fn child(mut self, child: Draft<'a>) -> Self {
+        self.parts.push(Part::Draft(child));
+        self
+    }
+
+    /// Removes all children `name` in `namespace`.
+    pub fn remove(&mut self, name: &str, namespace: &str) {
+        self.parts.retain(|part| !part.is(name, namespace));
+    }
+
+    /// The value of an attribute without namespace.
+    pub fn attr(&self, name: &str) -> Option<&'a str> {
+        self.plain().find(|(found, _)| *found == name).map(|(_, value)| value)
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &'a str {
+        self.name
+    }
+
+    /// True when it is in `namespace`.
+    pub fn has_ns(&self, namespace: &str) -> bool {
+        self.namespace == namespace
+    }
+
+    /// Names and values of the attributes without namespace.
+    pub fn plain(&self) -> impl Iterator<Item = (&'a str, &'a str)> + '_ {
+        plain(&self.attributes)
+    }
+
+    /// As [`Draft::plain`], of the first child `name` in `namespace`.
+    pub fn plain_of_child(&self, name: &str, namespace: &str) -> Vec<(&'a str, &'a str)> {
+        let child = self.parts.iter().find(|part| part.is(name, namespace));
+        child.map(|child| plain(&child.attributes()).collect()).unwrap_or_default()
+    }
+
+    /// The same as a tree.
+    pub fn element(&self) -> Element {
+        let mut element = Element::bare(self.name, self.namespace);
+        for (namespace, name, value) in &self.attributes {
+            if let Ok(name) = NcName::try_from(*name) {
+                element.attrs_mut().insert(Namespace::from((*namespace).to_owned()), name, (*value).to_owned());
+            }
+        }
+        for part in &self.parts {
+            element.append_node(match part {
+                Part::Text(text) => Node::Text((*text).to_owned()),
+                Part::Draft(draft) => Node::Element(draft.element()),
+                Part::Element(child) => Node::Element((*child).clone()),
+            });
+        }
+        element
+    }
+}
+
+impl<'a> Part<'a> {
+    fn is(&self, name: &str, namespace: &str) -> bool {
+        match self {
+            Self::Text(_) => false,
+            Self::Draft(draft) => draft.name == name && draft.namespace == namespace,
+            Self::Element(element) => element.is(name, namespace),
+        }
+    }
+
+    fn attributes(&self) -> Cow<'_, [Attribute<'a>]> {
+        match self {
+            Self::Text(_) => Cow::default(),
+            Self::Draft(draft) => Cow::Borrowed(&draft.attributes),
+            Self::Element(element) => attributes(element).collect(),
+        }
+    }
+}
+
+fn plain<'a>(attributes: &[Attribute<'a>]) -> impl Iterator<Item = (&'a str, &'a str)> {
+    attributes.iter().filter(|(namespace, ..)| namespace.is_empty()).map(|(_, name, value)| (*name, *value))
+}
+
+/// The attributes of an element, by namespace and name.
+pub(super) fn attributes(element: &Element) -> impl Iterator<Item = Attribute<'_>> {
+    element.attrs().iter().map(|((namespace, name), value)| (namespace.as_str(), name.as_str(), value.as_str()))
+}
