@@ -7,9 +7,10 @@ use stanzagate::config::qtalk::Replies;
 use stanzagate::dialects::qtalk::json::read;
 use stanzagate::dialects::qtalk::replies::{Endpoint, body};
 use stanzagate::link::frame::FrameReader;
-use stanzagate::xml::encode::encode;
+use stanzagate::xml::draft::Draft;
+use stanzagate::xml::encode::{encode, encode_draft};
 use stanzagate::xml::read::{Bounds, read_one};
-use stanzagate::xml::{CLIENT, Element, StreamKind};
+use stanzagate::xml::{CLIENT, StreamKind};
 use stanzagate::xmpp::message::{Marks, address, text};
 
 #[global_allocator]
@@ -52,13 +53,14 @@ fn parse_a_message() -> bool {
 }
 
 #[divan::bench]
-fn build_a_message() -> Element {
-    built()
+fn build_and_encode_a_message(bencher: Bencher<'_, '_>) {
+    let marks = marks();
+    bencher.bench(|| encode_draft(&built(black_box(&marks)), StreamKind::Component));
 }
 
 #[divan::bench]
-fn encode_a_message(bencher: Bencher<'_, '_>) {
-    let message = built();
+fn encode_an_element(bencher: Bencher<'_, '_>) {
+    let message = built(&marks()).element();
     bencher.bench(|| encode(black_box(&message), StreamKind::Component));
 }
 
@@ -81,11 +83,12 @@ fn read_100_replies(bencher: Bencher<'_, '_>) {
     });
 }
 
-fn built() -> Element {
-    let marks = [("id", "http1"), ("msgType", "1"), ("extendInfo", "")]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let message = text(TEXT, "chat", &[], &marks);
-    let extra = [("msec_times", "1795254882595".to_owned())];
-    let marks = Marks { ns: CHILD.ns, name: CHILD.name, extra: &extra };
+fn marks() -> [(String, String); 3] {
+    [("id", "http1"), ("msgType", "1"), ("extendInfo", "")].map(|(name, value)| (name.to_owned(), value.to_owned()))
+}
+
+fn built(marks: &[(String, String)]) -> Draft<'_> {
+    let message = text(TEXT, "chat", &[], marks).with("msec_times", "1795254882595");
+    let marks = Marks { ns: CHILD.ns, name: CHILD.name };
     address(message, "alice@example.org", "bob@example.org", "abcdef.0123456789abcdef.1", "chat", marks)
 }

@@ -27,7 +27,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout_at};
 
 use self::conn::{Conn, Routed, Shared};
-use self::stanza::Prepared;
+pub use self::stanza::Prepared;
 use self::supervisor::Supervisor;
 use crate::metrics::LinkMetrics;
 use crate::xml::encode::EncodeError;
@@ -221,10 +221,18 @@ impl Link {
     /// As [`Link::send_routed`] for many stanzas, which go out in their order and in as few writes as possible; one result
     /// each, in order.
     pub async fn send_all_routed(&self, call: &Call, stanzas: &[Element]) -> Vec<Result<Option<Element>, LinkError>> {
-        let patience = self.patience(call);
-        // All are encoded before the first is queued, so that they wait together for the writer.
         let prepare = |stanza| Prepared::routed(stanza, StreamKind::Component, &call.request);
-        let prepared: Vec<_> = stanzas.iter().map(prepare).collect();
+        self.send_all_prepared(call, stanzas.iter().map(prepare).collect()).await
+    }
+
+    /// As [`Link::send_all_routed`], of stanzas that have ids and are encoded before the first is queued, so that they
+    /// wait together for the writer.
+    pub async fn send_all_prepared(
+        &self,
+        call: &Call,
+        prepared: Vec<Result<Prepared, EncodeError>>,
+    ) -> Vec<Result<Option<Element>, LinkError>> {
+        let patience = self.patience(call);
         // All are queued on one stream: what this one never writes would else come behind what the next one has written.
         let mut conn = self.up(patience).await;
         let mut queued = Vec::with_capacity(prepared.len());

@@ -4,7 +4,10 @@ use jid::BareJid;
 
 use super::card::Card;
 use crate::chat::clock::now_ms;
+use crate::link::Prepared;
+use crate::xml::draft::Draft;
 use crate::xml::element::Build as _;
+use crate::xml::encode::EncodeError;
 pub use crate::xml::read::Bounds;
 use crate::xml::read::{ReadError, read_one};
 use crate::xml::{CLIENT, Element};
@@ -151,34 +154,54 @@ impl Message {
 
     /// The stanza: addressed, with the given id, and with its marks.
     pub(super) fn stanza(&self, id: &str) -> Element {
+        match self.said(id, &now_ms().to_string()) {
+            Said::Draft(draft) => draft.element(),
+            Said::Element(element) => element,
+        }
+    }
+
+    /// As [`Message::stanza`], ready to be sent.
+    pub(super) fn prepared(&self, id: &str) -> Result<Prepared, EncodeError> {
+        match self.said(id, &now_ms().to_string()) {
+            Said::Draft(draft) => Prepared::draft(&draft),
+            Said::Element(element) => Prepared::element(&element),
+        }
+    }
+
+    fn said<'a>(&'a self, id: &'a str, sent_at: &'a str) -> Said<'a> {
         let from = self.from.as_str();
         let (to, room) = match &self.to {
             Target::User(user) => (user.as_str(), false),
             Target::Room(room) => (room.as_str(), true),
         };
-        let (element, child) = match &self.content {
-            Content::Fragment(fragment) => (fragment.element.clone(), fragment.child),
+        let (mut draft, child) = match &self.content {
+            Content::Fragment(fragment) => (message::given(&fragment.element), fragment.child),
             Content::Text { body, kind, message, marks, child } => (message::text(body, kind, message, marks), *child),
             Content::Notice { ns, name, attributes } => {
-                return message::notice(from, to, ns, name, attributes).with("id", id);
+                return Said::Draft(message::notice(from, to, ns, name, attributes).with("id", id));
             }
-            Content::Card { card, .. } => return card.spoken(from, to).with("id", id),
+            Content::Card { card, .. } => return Said::Element(card.spoken(from, to).with("id", id)),
         };
-        let kind = match element.attr("type").unwrap_or("normal") {
+        let kind = match draft.attr("type").unwrap_or("normal") {
             _ if room => "groupchat",
             "groupchat" => "chat",
             given => message::travelling_type(given),
         };
-        let mut extra = Vec::new();
-        if element.attr(SENT_AT).is_none() {
-            extra.push((SENT_AT, now_ms().to_string()));
+        if draft.attr(SENT_AT).is_none() {
+            draft.set(SENT_AT, sent_at);
         }
         if room {
-            extra.extend([("realfrom", from.to_owned()), ("sendjid", from.to_owned())]);
+            draft.set("realfrom", from);
+            draft.set("sendjid", from);
         }
-        let marks = Marks { ns: child.ns, name: child.name, extra: &extra };
-        message::address(element, from, to, id, kind, marks)
+        Said::Draft(message::address(draft, from, to, id, kind, Marks { ns: child.ns, name: child.name }))
     }
+}
+
+/// A message as it goes out.
+enum Said<'a> {
+    Draft(Draft<'a>),
+    Element(Element),
 }
 
 /// What was observed of a message that was sent.

@@ -57,14 +57,16 @@ impl Core {
         for messages in messages.chunk_by(|one, next| copied(one) == copied(next)) {
             let Some(first) = messages.first() else { continue };
             let ids: Vec<String> = messages.iter().map(|_| self.link.new_id(call)).collect();
-            let stanzas: Vec<Element> = messages.iter().zip(&ids).map(|(message, id)| message.stanza(id)).collect();
+            let named = messages.iter().zip(&ids);
             for id in &ids {
                 tracing::debug!(request = %call.request, stanza = %id, to = %user, "sending");
             }
             let bounces = if copied(first) {
+                let stanzas = named.map(|(message, id)| message.stanza(id)).collect();
                 Box::pin(self.deliver_with_copy(call, &first.from, stanzas)).await
             } else {
-                let bounces = self.link.send_all_routed(call, &stanzas).await;
+                let prepared = named.map(|(message, id)| message.prepared(id)).collect();
+                let bounces = self.link.send_all_prepared(call, prepared).await;
                 bounces.into_iter().map(|bounce| bounce.map_err(ChatError::from)).collect()
             };
             for (id, bounce) in ids.into_iter().zip(bounces) {

@@ -4,7 +4,8 @@ use bytes::{Bytes, BytesMut};
 use rxml::{Namespace, xml_ncname};
 
 use super::id::new_id;
-use crate::xml::encode::{EncodeError, encode};
+use crate::xml::draft::Draft;
+use crate::xml::encode::{EncodeError, encode, encode_draft};
 use crate::xml::{CLIENT, Element, StreamKind};
 
 /// Bytes of one encoded stanza at most. Over their own limit servers close the stream, with everybody's requests on it:
@@ -13,9 +14,9 @@ pub(super) const LARGEST: usize = 250_000;
 /// The namespace of XEP-0199.
 const PING: &str = "urn:xmpp:ping";
 
-/// An encoded stanza. Cheap to clone.
+/// A stanza that is checked and encoded. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Prepared {
+pub struct Prepared {
     pub(super) bytes: Bytes,
     /// Its id; empty when it has none.
     pub(super) id: String,
@@ -23,15 +24,33 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
+    /// Encodes a stanza for the component stream as it is.
+    ///
+    /// # Errors
+    /// When it cannot be written, or is one for which a server would close the stream.
+    pub fn element(stanza: &Element) -> Result<Self, EncodeError> {
+        Self::plain(stanza, StreamKind::Component)
+    }
+
+    /// As [`Prepared::element`], of a draft.
+    ///
+    /// # Errors
+    /// As [`Prepared::element`].
+    pub fn draft(stanza: &Draft<'_>) -> Result<Self, EncodeError> {
+        let (name, client) = (stanza.name(), stanza.has_ns(CLIENT));
+        let [id, from, to] = ["id", "from", "to"].map(|name| stanza.attr(name));
+        let head = Head { name, client, id, from, to };
+        head.guard(StreamKind::Component)?;
+        head.prepared(encode_draft(stanza, StreamKind::Component)?)
+    }
+
     /// Encodes a stanza as it is.
     pub(super) fn plain(stanza: &Element, kind: StreamKind) -> Result<Self, EncodeError> {
-        guard(stanza, kind)?;
-        let bytes = encode(stanza, kind)?;
-        if bytes.len() > LARGEST {
-            return Err(EncodeError::TooLarge(bytes.len(), LARGEST));
-        }
-        let own = |name: &str| stanza.attr(name).map(str::to_owned);
-        Ok(Self { bytes, id: own("id").unwrap_or_default(), to: own("to") })
+        let (name, client) = (stanza.name(), stanza.has_ns(CLIENT));
+        let [id, from, to] = ["id", "from", "to"].map(|name| stanza.attr(name));
+        let head = Head { name, client, id, from, to };
+        head.guard(kind)?;
+        head.prepared(encode(stanza, kind)?)
     }
 
     /// Encodes a stanza, with a new id if it has none: without one its bounce could not be told from others.
@@ -81,18 +100,71 @@ fn with_id(mut stanza: Element, request: &str) -> Element {
     stanza
 }
 
-/// Refuses what would make a server close the stream, and so harm every other request: any top-level element but the
-/// three stanzas, and on a component stream a missing `from` or `to` (RFC 6120 section 4.9.3).
-fn guard(stanza: &Element, kind: StreamKind) -> Result<(), EncodeError> {
-    if !stanza.has_ns(CLIENT) || !matches!(stanza.name(), "message" | "presence" | "iq") {
-        return Err(EncodeError::Invalid(format!("<{}> is no stanza", stanza.name())));
+/// What a stanza says of itself.
+struct Head<'a> {
+    name: &'a str,
+    /// It is in the namespace of stanzas.
+    client: bool,
+    id: Option<&'a str>,
+    from: Option<&'a str>,
+    to: Option<&'a str>,
+}
+
+impl Head<'_> {
+    /// Refuses what would make a server close the stream, and so harm every other request: any top-level element but the
+    /// three stanzas, and on a component stream a missing `from` or `to` (RFC 6120 section 4.9.3).
+    fn guard(&self, kind: StreamKind) -> Result<(), EncodeError> {
+        if !self.client || !matches!(self.name, "message" | "presence" | "iq") {
+            return Err(EncodeError::Invalid(format!("<{}> is no stanza", self.name)));
+        }
+        if kind == StreamKind::Component {
+            for (name, value) in [("from", self.from), ("to", self.to)] {
+                if value.is_none_or(str::is_empty) {
+                    return Err(EncodeError::Invalid(format!("a stanza of a component needs '{name}'")));
+                }
+            }
+        }
+        Ok(())
     }
-    if kind == StreamKind::Component {
-        for name in ["from", "to"] {
-            if stanza.attr(name).is_none_or(str::is_empty) {
-                return Err(EncodeError::Invalid(format!("a stanza of a component needs '{name}'")));
+
+    fn prepared(&self, bytes: Bytes) -> Result<Prepared, EncodeError> {
+        if bytes.len() > LARGEST {
+            return Err(EncodeError::TooLarge(bytes.len(), LARGEST));
+        }
+        let id = self.id.unwrap_or_default().to_owned();
+        Ok(Prepared { bytes, id, to: self.to.map(str::to_owned) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_end_the_stream_is_refused_in_either_form() {
+        let stanza = |xml: &str| -> Element { xml.parse().unwrap() };
+        let long = "x".repeat(LARGEST);
+        for (xml, refusal) in [
+            ("<message xmlns='jabber:client' from='a@h' to='b@h' id='1'/>", None),
+            ("<message xmlns='urn:a' from='a@h' to='b@h'/>", Some("<message> is no stanza")),
+            ("<handshake xmlns='jabber:client' from='a@h' to='b@h'/>", Some("<handshake> is no stanza")),
+            ("<message xmlns='jabber:client' to='b@h'/>", Some("a stanza of a component needs 'from'")),
+            ("<message xmlns='jabber:client' from='a@h' to=''/>", Some("a stanza of a component needs 'to'")),
+            (
+                &format!("<message xmlns='jabber:client' from='a@h' to='b@h'>{long}</message>"),
+                Some("servers take 250000"),
+            ),
+        ] {
+            let element = stanza(xml);
+            let namespace = element.ns();
+            let draft = Draft::like(&element, element.name(), &namespace);
+            for prepared in [Prepared::element(&element), Prepared::draft(&draft)] {
+                match (prepared, refusal) {
+                    (Ok(prepared), None) => assert_eq!((&*prepared.id, prepared.to.as_deref()), ("1", Some("b@h"))),
+                    (Err(error), Some(refusal)) => assert!(error.to_string().contains(refusal), "{error}"),
+                    (prepared, _) => panic!("{xml:.80}: {prepared:?}"),
+                }
             }
         }
     }
-    Ok(())
 }

@@ -3,10 +3,9 @@
 //! ejabberd keeps of `<message>` only the standard attributes and of `<body>` only the text; namespaced children
 //! survive on every server. So whatever else a caller put on these two elements is repeated in one child, the marks.
 
-use minidom::Node;
 use minidom::rxml::Namespace;
 
-use crate::xml::element::{Build, client, el, set};
+use crate::xml::draft::Draft;
 use crate::xml::{CLIENT, COMPONENT, Element, STREAMS};
 
 /// Namespaces whose elements only a server may put into a message, because clients believe them, or which make a server
@@ -99,74 +98,80 @@ pub fn travelling_type(given: &str) -> &'static str {
     TYPES.iter().copied().find(|standard| *standard == given).unwrap_or("chat")
 }
 
-/// Addresses a message that was accepted, and adds its marks as a child `name` in `ns`. `extra` are marks (and
-/// attributes of `<message>`) that the gateway sets whatever the caller said.
-pub fn address(mut message: Element, from: &str, to: &str, id: &str, kind: &str, marks: Marks<'_>) -> Element {
-    let given = message.attr("type").unwrap_or("normal").to_owned();
-    for (name, value) in [("from", from), ("to", to), ("id", id), ("type", kind)] {
-        set(&mut message, name, value.to_owned());
-    }
-    for (name, value) in marks.extra {
-        set(&mut message, name, value.clone());
-    }
-    let mut child = el(marks.name, marks.ns);
-    copy_attributes(&message, &mut child, OWN);
-    if given != kind {
-        set(&mut child, "type", given);
-    }
-    if let Some(body) = message.get_child("body", CLIENT) {
-        copy_attributes(body, &mut child, &[]);
-    }
-    while message.remove_child(marks.name, marks.ns).is_some() {}
-    message.append_child(child);
-    message
-}
-
-/// The marks child, and marks the gateway sets.
+/// The marks child.
 #[derive(Debug, Clone, Copy)]
 pub struct Marks<'a> {
-    /// Namespace of the child.
+    /// Its namespace.
     pub ns: &'a str,
-    /// Name of the child.
+    /// Its name.
     pub name: &'a str,
-    /// Set on `<message>` and in the child, over what the caller said.
-    pub extra: &'a [(&'static str, String)],
 }
 
-fn copy_attributes(from: &Element, to: &mut Element, without: &[&str]) {
-    for ((ns, name), value) in from.attrs() {
-        if *ns == Namespace::NONE && !without.contains(&name.as_str()) {
-            to.attrs_mut().insert(Namespace::NONE, name.clone(), value.clone());
-        }
+/// Addresses a message that was accepted, and adds its marks: they repeat the attributes of `<message>`, those that the
+/// gateway has set included, and those of `<body>`.
+pub fn address<'a>(
+    mut message: Draft<'a>,
+    from: &'a str,
+    to: &'a str,
+    id: &'a str,
+    kind: &'a str,
+    marks: Marks<'a>,
+) -> Draft<'a> {
+    let given = message.attr("type").unwrap_or("normal");
+    for (name, value) in [("from", from), ("to", to), ("id", id), ("type", kind)] {
+        message.set(name, value);
     }
+    let mut child = Draft::new(marks.name, marks.ns);
+    for (name, value) in message.plain().filter(|(name, _)| !OWN.contains(name)) {
+        child.set(name, value);
+    }
+    if given != kind {
+        child.set("type", given);
+    }
+    for (name, value) in message.plain_of_child("body", CLIENT) {
+        child.set(name, value);
+    }
+    message.remove(marks.name, marks.ns);
+    message.child(child)
+}
+
+/// A message that was accepted, to be addressed.
+pub fn given(message: &Element) -> Draft<'_> {
+    Draft::like(message, "message", CLIENT)
 }
 
 /// A `<message>` of one body, both with attributes. Names that are not XML names are left out.
-pub fn text(body: &str, kind: &str, message: &[(String, String)], marks: &[(String, String)]) -> Element {
-    let mut text = client("body");
-    text.append_node(Node::Text(body.to_owned()));
-    for (name, value) in marks {
-        set(&mut text, name, value.clone());
-    }
-    let mut whole = client("message").with("type", kind);
-    for (name, value) in message {
-        set(&mut whole, name, value.clone());
-    }
-    whole.child(text)
+pub fn text<'a>(
+    body: &'a str,
+    kind: &'a str,
+    message: &'a [(String, String)],
+    marks: &'a [(String, String)],
+) -> Draft<'a> {
+    let body = with_all(Draft::new("body", CLIENT), marks).text_of(body);
+    with_all(Draft::new("message", CLIENT).with("type", kind), message).child(body)
 }
 
 /// A headline with one child of attributes, not to be stored (XEP-0334).
-pub fn notice(from: &str, to: &str, ns: &str, name: &str, attributes: &[(String, String)]) -> Element {
-    let mut child = el(name, ns);
-    for (name, value) in attributes {
-        set(&mut child, name, value.clone());
-    }
-    client("message")
+pub fn notice<'a>(
+    from: &'a str,
+    to: &'a str,
+    ns: &'a str,
+    name: &'a str,
+    attributes: &'a [(String, String)],
+) -> Draft<'a> {
+    Draft::new("message", CLIENT)
         .with("type", "headline")
         .with("from", from)
         .with("to", to)
-        .child(child)
-        .child(el("no-store", HINTS))
+        .child(with_all(Draft::new(name, ns), attributes))
+        .child(Draft::new("no-store", HINTS))
+}
+
+fn with_all<'a>(mut draft: Draft<'a>, attributes: &'a [(String, String)]) -> Draft<'a> {
+    for (name, value) in attributes {
+        draft.set(name, value);
+    }
+    draft
 }
 
 #[cfg(test)]
@@ -179,13 +184,13 @@ mod tests {
 
     #[test]
     fn marks_repeat_what_servers_drop() {
-        let given = parse(
+        let parsed = parse(
             "<message xmlns='jabber:client' type='note' client_ver='0' from='x@y' id='i'>\
              <body id='b1' msgType='1' maType='20'>hi</body><stime xmlns='jabber:stime:delay' stamp='1'/></message>",
         );
-        let extra = [("msec_times", "7".to_owned())];
-        let marks = Marks { ns: "urn:stanzagate:qtalk:0", name: "qtalk", extra: &extra };
-        let sent = address(accept(given).unwrap(), "a@h", "b@h", "id1", "chat", marks);
+        let marks = Marks { ns: "urn:stanzagate:qtalk:0", name: "qtalk" };
+        let accepted = accept(parsed).unwrap();
+        let sent = address(given(&accepted).with("msec_times", "7"), "a@h", "b@h", "id1", "chat", marks).element();
         assert_eq!((sent.attr("from"), sent.attr("id"), sent.attr("type")), (Some("a@h"), Some("id1"), Some("chat")));
         let child = sent.get_child("qtalk", "urn:stanzagate:qtalk:0").unwrap();
         for (name, value) in [

@@ -5,10 +5,10 @@ use proptest::prelude::*;
 use stanzagate::chat::Addresses;
 use stanzagate::chat::message::{Bounds, Fragment, MarksChild};
 use stanzagate::config::server::Server;
-use stanzagate::xml::encode::encode;
+use stanzagate::xml::encode::encode_draft;
 use stanzagate::xml::read::read_one;
 use stanzagate::xml::{COMPONENT, Element, StreamKind};
-use stanzagate::xmpp::message::{Marks, accept, address};
+use stanzagate::xmpp::message::{Marks, accept, address, given};
 
 const MARKS: MarksChild = MarksChild { ns: "urn:stanzagate:qtalk:0", name: "qtalk" };
 const BOUNDS: Bounds = Bounds { depth: 32, bytes: 65_536, elements: 1000 };
@@ -92,10 +92,10 @@ fn check(xml: &str) -> Result<bool, TestCaseError> {
     let accepted = read_one(xml, "jabber:client", BOUNDS).ok().and_then(|element| accept(element).ok());
     prop_assert_eq!(parsed.is_ok(), accepted.is_some(), "{}", xml);
     let Some(accepted) = accepted else { return Ok(false) };
-    let extra = [("realfrom", "alice@example.org".to_owned())];
-    let marks = Marks { ns: MARKS.ns, name: MARKS.name, extra: &extra };
-    let sent = address(accepted, "alice@example.org", "bob@example.org", "id.1", "chat", marks);
-    let Ok(bytes) = encode(&sent, StreamKind::Component) else { return Ok(false) };
+    let marks = Marks { ns: MARKS.ns, name: MARKS.name };
+    let message = given(&accepted).with("realfrom", "alice@example.org");
+    let sent = address(message, "alice@example.org", "bob@example.org", "id.1", "chat", marks);
+    let Ok(bytes) = encode_draft(&sent, StreamKind::Component) else { return Ok(false) };
     let wire = std::str::from_utf8(&bytes).map_err(|error| TestCaseError::fail(error.to_string()))?;
     let read = read_one(wire, COMPONENT, WIDE).map_err(|error| TestCaseError::fail(format!("{error} in {wire}")))?;
     prop_assert!(read.is("message", COMPONENT), "{}", wire);
@@ -109,7 +109,7 @@ fn check(xml: &str) -> Result<bool, TestCaseError> {
         prop_assert_eq!(read.attr(name), Some(ours), "{}", wire);
     }
     prop_assert_eq!(read.children().filter(|child| child.is(MARKS.name, MARKS.ns)).count(), 1, "{}", wire);
-    prop_assert_eq!(texts(&read), texts(&sent), "{}", wire);
+    prop_assert_eq!(texts(&read), texts(&sent.element()), "{}", wire);
     Ok(true)
 }
 
