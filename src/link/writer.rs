@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use memchr::memchr2_iter;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::task::yield_now;
@@ -136,11 +137,14 @@ impl Batch {
 
 /// The length of the longest tag. The encoder escapes both brackets wherever they are not a tag's.
 fn longest_tag(bytes: &[u8]) -> usize {
-    bytes
-        .split(|byte| *byte == b'>')
-        .filter_map(|piece| Some(piece.len() - piece.iter().rposition(|byte| *byte == b'<')? + 1))
-        .max()
-        .unwrap_or(0)
+    let (mut opened, mut longest) = (0, 0);
+    for at in memchr2_iter(b'<', b'>', bytes) {
+        match bytes.get(at) {
+            Some(b'<') => opened = at,
+            _ => longest = longest.max(at + 1 - opened),
+        }
+    }
+    longest
 }
 
 /// Writes until the stream ends; then fails what was never written.
