@@ -1,16 +1,21 @@
-//! Speaking in a room for longer than memberships are believed: nobody in the room sees the speaker come and go.
+//! Seats in rooms: nobody sees a speaker come and go whose membership is looked up again, and many who come to speak at
+//! the same time are looked up together.
 
 mod support;
 
 use std::time::Duration;
 
+use futures::future::join_all;
 use serde_json::json;
+use stanzagate::config::sessions::Grant;
 use support::element::says;
 use support::{Client, Gateway, Server, account, fresh};
 
-on_all_servers!(a_speaker_does_not_flicker);
+on_all_servers!(a_speaker_does_not_flicker, a_crowd_of_first_speakers_is_looked_up_together);
 
 const ROOMS: &str = "conference.example.org";
+/// Members who speak for the first time.
+const CROWD: usize = 32;
 
 async fn a_speaker_does_not_flicker(server: Server) {
     let rig = server.shared();
@@ -32,4 +37,35 @@ async fn a_speaker_does_not_flicker(server: Server) {
     }
     let gone = |stanza: &&stanzagate::xml::Element| stanza.name() == "presence" && stanza.attr("type").is_some();
     assert_eq!(device.received().iter().filter(gone).count(), 0, "the speaker left in between");
+}
+
+async fn a_crowd_of_first_speakers_is_looked_up_together(server: Server) {
+    let rig = server.start(Grant::Oauth);
+    let gateway = Gateway::start(&rig, |_| {}).await;
+    let room = fresh("crowd");
+    let accounts: Vec<_> = (0..CROWD).map(|_| account(&rig, "member")).collect();
+    let names: Vec<&str> = accounts.iter().map(|account| account.name.as_str()).collect();
+    let made = json!({"muc_id": room, "muc_owner": names[0], "muc_domain": ROOMS, "muc_member": names});
+    gateway.post("/qtalk/create_muc", &made).await.expect_success();
+    gateway.post("/qtalk/add_muc_user", &made).await.expect_success();
+    let before = stanzas_out(&gateway).await;
+    let text = |n: usize| format!("<message type='groupchat'><body>{room}-{n}</body></message>");
+    let said = accounts
+        .iter()
+        .enumerate()
+        .map(|(n, account)| json!({"from": account.jid, "to": format!("{room}@{ROOMS}"), "message": text(n)}));
+    let said: Vec<_> = said.collect();
+    join_all(said.iter().map(|body| gateway.post("/qtalk/send_thirdmessage", body)))
+        .await
+        .into_iter()
+        .for_each(|reply| drop(reply.expect_success()));
+    let out = stanzas_out(&gateway).await - before;
+    println!("{server:?}: {out} stanzas for {CROWD} first speakers");
+    assert!(out < 5 * CROWD, "{out} stanzas for {CROWD} speakers: each looked for himself");
+}
+
+async fn stanzas_out(gateway: &Gateway) -> usize {
+    let text = gateway.get("/metrics").await.text;
+    let line = text.lines().find_map(|line| line.strip_prefix("stanzagate_link_stanzas_out_total "));
+    line.expect("the number of stanzas").parse().expect("a number")
 }
