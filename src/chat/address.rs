@@ -161,7 +161,7 @@ impl Addresses {
     /// # Errors
     /// See [`AddressError`].
     pub fn user_at(&self, local: &str, domain: &str) -> Result<BareJid, AddressError> {
-        self.check(self.from_parts(local, domain)?, local, |realm| &realm.domain)
+        self.check(self.join(local, domain)?, local, |realm| &realm.domain)
     }
 
     /// A room by JID of a served MUC service.
@@ -177,10 +177,10 @@ impl Addresses {
     /// # Errors
     /// See [`AddressError`].
     pub fn room_at(&self, local: &str, service: &str) -> Result<BareJid, AddressError> {
-        self.check(self.from_parts(local, service)?, local, |realm| &realm.rooms)
+        self.check(self.join(local, service)?, local, |realm| &realm.rooms)
     }
 
-    fn from_parts(&self, local: &str, domain: &str) -> Result<BareJid, AddressError> {
+    fn join(&self, local: &str, domain: &str) -> Result<BareJid, AddressError> {
         let node = node_part(local)?;
         match self.known.iter().find(|known| known.as_str() == domain) {
             Some(known) => Ok(BareJid::from_parts(Some(&node), known)),
@@ -281,7 +281,7 @@ mod tests {
         ) {
             let parsed = node_part(&local)
                 .and_then(|node| Ok(BareJid::from_parts(Some(&node), &domain_part(domain)?)));
-            prop_assert_eq!(addresses().from_parts(&local, domain), parsed);
+            prop_assert_eq!(addresses().join(&local, domain), parsed);
         }
     }
 
