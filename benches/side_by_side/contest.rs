@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::args::Form;
 use super::child::Helper;
 use super::count::Count;
+use super::disk::Disks;
 use super::gateway::Gateway;
 use super::parts::Bench;
 use super::roles::Role;
@@ -33,6 +34,8 @@ pub struct Sample {
     pub memory: Option<f64>,
     /// Messages that one barrier confirmed.
     pub batch: Option<f64>,
+    /// Flushes of the disk for each message, and the part of the time in which it was busy.
+    pub disk: Option<[f64; 2]>,
     /// Messages acknowledged, all rounds together.
     pub acknowledged: u64,
     /// Messages received, all rounds together.
@@ -97,6 +100,7 @@ impl Sending<'_> {
         let group = server.group()?;
         let server_cpu = usage::cpu_of_group(group)?;
         let watch = Watch::begin(self.gateways)?;
+        let disks = server.variant.disks()?;
         let started = Instant::now();
         let outcome: Outcome = load.ask(&first)?;
         accept(&outcome)?;
@@ -111,6 +115,7 @@ impl Sending<'_> {
         let mut sample = watch.end(self.gateways, &outcome)?;
         sample.server_cpu = Some(per_10_000(served, units(&outcome)));
         sample.received = received.messages;
+        sample.disk = per_message(disks, received)?;
         // Who answers before anything is delivered is no faster for it.
         if self.copies > 0 {
             sample.rate = received.messages as f64 / all_here.as_secs_f64();
@@ -136,6 +141,12 @@ pub fn compare(
     let results = alternate(&bench.form, contenders.collect())?;
     bench.table.add(part, &connections.to_string(), &results, against);
     Ok(())
+}
+
+/// What the disks have done for each message.
+pub fn per_message(disks: Option<Disks>, received: Count) -> Fallible<Option<[f64; 2]>> {
+    let Some(disk) = disks.map(|disks| disks.end()).transpose()? else { return Ok(None) };
+    Ok(Some([disk.flushes / received.messages as f64, disk.busy]))
 }
 
 /// Fails when a request did, or none was made.
@@ -224,6 +235,7 @@ fn median(samples: &[Sample]) -> Sample {
         let (low, high) = (values.len().checked_sub(1)? / 2, values.len() / 2);
         Some((values.get(low)? + values.get(high)?) / 2.0)
     };
+    let disk = |index: usize| of(&|sample| sample.disk?.get(index).copied());
     let latency = |index: usize| of(&|sample| sample.latency?.get(index).copied());
     Sample {
         rate: of(&|sample| Some(sample.rate)).unwrap_or_default(),
@@ -232,6 +244,7 @@ fn median(samples: &[Sample]) -> Sample {
         server_cpu: of(&|sample| sample.server_cpu),
         memory: of(&|sample| sample.memory),
         batch: of(&|sample| sample.batch),
+        disk: disk(0).zip(disk(1)).map(|(flushes, busy)| [flushes, busy]),
         acknowledged: samples.iter().map(|sample| sample.acknowledged).sum(),
         received: samples.iter().map(|sample| sample.received).sum(),
     }

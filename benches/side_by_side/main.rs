@@ -9,6 +9,7 @@ mod balancer;
 mod child;
 mod contest;
 mod count;
+mod disk;
 mod gateway;
 mod http;
 mod machine;

@@ -68,6 +68,9 @@ fn row(part: &str, connections: &str, name: &str, sample: &Sample, base: Option<
     let slower = base.as_ref().and_then(p99).zip(p99(sample)).map(|(base, ours)| ours / base);
     let milliseconds = |index: usize| number(sample.latency.and_then(|all| all.get(index).map(|s| s * 1e3)), 2);
     let batch = sample.batch.map_or_else(String::new, |batch| format!(" ({batch:.1} in one acknowledgement)"));
+    let disk = sample.disk.map_or_else(String::new, |[flushes, busy]| {
+        format!(" ({flushes:.1} disk flushes a message, disk busy {:.0} %)", busy * 100.0)
+    });
     let counted = match (sample.acknowledged, sample.received) {
         (0, 0) => String::new(),
         (acknowledged, received) => format!("{acknowledged}, {received}"),
@@ -76,7 +79,7 @@ fn row(part: &str, connections: &str, name: &str, sample: &Sample, base: Option<
         number(times, 2),
         number(slower, 3),
         part.to_owned(),
-        format!("{name}{batch}"),
+        format!("{name}{batch}{disk}"),
         connections.to_owned(),
         number(Some(sample.rate), if sample.rate < 100.0 { 1 } else { 0 }),
         milliseconds(0),

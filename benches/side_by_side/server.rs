@@ -8,6 +8,7 @@ use stanzagate::dev::{Product, ROOMS, Rig, RigOptions};
 use super::Fallible;
 use super::args::Form;
 use super::child::Helper;
+use super::disk::Disks;
 use super::roles::Role;
 use super::roles::load::Until;
 use super::roles::sink::Plan;
@@ -68,6 +69,11 @@ impl Variant {
             (Product::Ejabberd, Archive::Off) if copies > 1 => Until::Requests((form.messages / 20).max(at_least)),
             _ => Until::Time(form.round),
         }
+    }
+
+    /// Looks at the disks where something is archived.
+    pub fn disks(self) -> Fallible<Option<Disks>> {
+        (self.archive != Archive::Off).then(Disks::begin).transpose()
     }
 
     fn changes(self) -> Vec<(String, String)> {

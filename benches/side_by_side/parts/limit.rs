@@ -11,7 +11,7 @@ use super::rooms::third_message;
 use super::{Bench, Pair};
 use crate::Fallible;
 use crate::child::Helper;
-use crate::contest::{Contender, LAG, Sample, alternate, for_a_round, per_10_000};
+use crate::contest::{Contender, LAG, Sample, alternate, for_a_round, per_10_000, per_message};
 use crate::count::{Count, SLOT};
 use crate::gateway::SUCCESS;
 use crate::roles::load::{Plan, Until};
@@ -83,6 +83,7 @@ fn pushed(server: &mut Server, stanzas: &[String], messages: u64, first: u64) ->
     let (mut push, ()) = Helper::start(Role::Push, &plan)?;
     let before: Count = server.sink.ask(&Order::NOW)?;
     let cpu = usage::cpu_of_group(server.group()?)?;
+    let disks = server.variant.disks()?;
     let started = Instant::now();
     let sent: Count = push.ask(&first)?;
     let after: Count = server.sink.ask(&Order::Wait(before.messages + sent.messages, LAG))?;
@@ -95,6 +96,7 @@ fn pushed(server: &mut Server, stanzas: &[String], messages: u64, first: u64) ->
     Ok(Sample {
         rate: received.messages as f64 / took.as_secs_f64(),
         server_cpu: Some(per_10_000(used, received.messages as f64)),
+        disk: per_message(disks, received)?,
         acknowledged: sent.messages,
         received: received.messages,
         ..Sample::default()
