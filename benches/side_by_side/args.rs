@@ -61,7 +61,7 @@ pub struct Form {
 const FULL: Form = Form {
     name: "full",
     rounds: 5,
-    round: Duration::from_secs(2),
+    round: Duration::from_millis(1500),
     connections: &[1, 32, 256],
     messages: 100_000,
     members: &[1, 100, 1000],

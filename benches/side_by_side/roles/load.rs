@@ -10,12 +10,17 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::LocalSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::order;
 use crate::count::{Count, Template};
 use crate::http::{Answer, PATIENCE, head};
 use crate::{Fallible, child};
+
+/// Connections that any server lets wait to be accepted: a further one is only tried again after a second.
+const BACKLOG: usize = 4;
+/// Pause for accepting those.
+const ACCEPTING: Duration = Duration::from_millis(2);
 
 /// What is to be asked.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -78,6 +83,9 @@ pub async fn run() -> Fallible {
     let mut streams = Vec::new();
     for target in plan.targets.iter().cycle().take(plan.connections) {
         streams.push(connect(*target).await?);
+        if streams.len() % BACKLOG == 0 {
+            sleep(ACCEPTING).await;
+        }
     }
     child::write(&())?;
     let Some(first) = order::<u64>().await? else { return Ok(()) };
