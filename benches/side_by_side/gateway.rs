@@ -57,7 +57,7 @@ impl Gateway {
     fn start(binary: &Path, config: &str) -> Fallible<Gateway> {
         let folder = tempfile::tempdir()?;
         let (file, log) = (folder.path().join("stanzagate.toml"), folder.path().join("log"));
-        std::fs::write(&file, format!("{config}\n[http]\nlisten = \"127.0.0.1:0\"\nconnections = 8192\n"))?;
+        std::fs::write(&file, format!("{config}\n[http]\nlisten = \"127.0.0.1:0\"\nconnections = 8192\nrequests = 8192\n"))?;
         let process = Command::new(binary)
             .arg("serve")
             .arg("--config")
