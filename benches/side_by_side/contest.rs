@@ -115,7 +115,9 @@ impl Sending<'_> {
         let mut sample = watch.end(self.gateways, &outcome)?;
         sample.server_cpu = Some(per_10_000(served, units(&outcome)));
         sample.received = received.messages;
-        sample.disk = per_message(disks, received)?;
+        if self.copies > 0 {
+            sample.disk = per_message(disks, received)?;
+        }
         // Who answers before anything is delivered is no faster for it.
         if self.copies > 0 {
             sample.rate = received.messages as f64 / all_here.as_secs_f64();
