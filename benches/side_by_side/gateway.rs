@@ -11,6 +11,8 @@ use super::server::Server;
 use super::{Fallible, usage};
 
 const START: Duration = Duration::from_secs(20);
+/// Room for the crowds that are measured, and time for a thousand members, each of whom gets a session.
+const HTTP: &str = "[http]\nlisten = \"127.0.0.1:0\"\nconnections = 8192\nrequests = 8192\nrequest_seconds = 120\n";
 
 /// A running gateway. Dropping it ends it.
 pub struct Gateway {
@@ -57,7 +59,7 @@ impl Gateway {
     fn start(binary: &Path, config: &str) -> Fallible<Gateway> {
         let folder = tempfile::tempdir()?;
         let (file, log) = (folder.path().join("stanzagate.toml"), folder.path().join("log"));
-        std::fs::write(&file, format!("{config}\n[http]\nlisten = \"127.0.0.1:0\"\nconnections = 8192\nrequests = 8192\n"))?;
+        std::fs::write(&file, format!("{config}\n{HTTP}"))?;
         let process = Command::new(binary)
             .arg("serve")
             .arg("--config")
