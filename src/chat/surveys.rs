@@ -8,7 +8,8 @@ use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
 use super::core::Core;
-use super::room::RoomLists;
+use super::message::Message;
+use super::room::{Affiliation, RoomLists};
 use super::rooms::RoomInfo;
 use super::{Call, ChatError};
 
@@ -96,14 +97,16 @@ impl<T> Drop for Part<'_, T> {
 }
 
 impl Core {
-    /// Looks at a room, and ends what should have ended there. Where it is `enough`, what somebody else finds who is
-    /// looking already serves as well: it is younger than what a seat is believed by.
+    /// Looks at a room in which somebody wants to say `message`, and ends what should have ended there. What somebody else
+    /// finds who is looking already serves as well where it lets him speak: it is younger than what a seat is believed by.
     pub(super) async fn survey(
         &self,
         call: &Call,
         room: &BareJid,
-        enough: impl Fn(&Survey) -> bool,
+        message: &Message,
     ) -> Result<Arc<Survey>, ChatError> {
+        let may_speak =
+            |survey: &Survey| message.own_nick().is_none() && survey.lists.of(&message.from) >= Affiliation::Member;
         let look = async || {
             // First: to ask a room that does not exist for its lists, or to enter it, would create it.
             let info = self.room_info(call, room).await?;
@@ -113,7 +116,7 @@ impl Core {
             }
             Ok(Survey { info, lists, hears: OnceCell::new() })
         };
-        self.surveys.share(room, enough, look).await
+        self.surveys.share(room, may_speak, look).await
     }
 }
 

@@ -12,7 +12,6 @@ use super::super::core::{Core, WINDOW};
 use super::super::message::{Message, Receipt};
 use super::super::room::{Affiliation, RoomLists, distinct_nick};
 use super::super::seats::Seat;
-use super::super::surveys::Survey;
 use super::super::{Call, ChatError};
 use crate::link::LinkError;
 use crate::session::SessionError;
@@ -142,8 +141,7 @@ pub(super) async fn speak(core: &Core, call: &Call, room: &BareJid, message: &Me
 
 async fn take_seat(core: &Core, call: &Call, room: &BareJid, message: &Message) -> Result<Seat, ChatError> {
     let user = &message.from;
-    let may_speak = |survey: &Survey| message.own_nick().is_none() && survey.lists.of(user) >= Affiliation::Member;
-    let survey = core.survey(call, room, may_speak).await?;
+    let survey = core.survey(call, room, message).await?;
     let (lists, archived) = (&survey.lists, survey.info.archived);
     if let Some(nick) = message.own_nick() {
         return own_seat(core, call, room, nick, (lists, archived)).await;

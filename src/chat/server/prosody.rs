@@ -11,7 +11,6 @@ use super::super::core::{Core, WINDOW};
 use super::super::message::{Message, Receipt};
 use super::super::room::{Affiliation, RoomLists};
 use super::super::seats::Seat;
-use super::super::surveys::Survey;
 use super::super::{Call, ChatError};
 use crate::link::LinkError;
 use crate::xml::Element;
@@ -128,8 +127,7 @@ async fn speak_from(
 
 async fn take_seat(core: &Core, call: &Call, room: &BareJid, message: &Message) -> Result<Seat, ChatError> {
     let user = &message.from;
-    let may_speak = |survey: &Survey| message.own_nick().is_none() && survey.lists.of(user) >= Affiliation::Member;
-    let survey = core.survey(call, room, may_speak).await?;
+    let survey = core.survey(call, room, message).await?;
     // The gateway itself enters any room: it is an administrator of the service.
     let wanted = match message.own_nick() {
         Some(nick) => nick.to_owned(),
