@@ -2,17 +2,18 @@
 
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::Fallible;
+use super::child::Owned;
 use super::gateway::Gateway;
 
 const START: Duration = Duration::from_secs(20);
 
 /// A running balancer. Dropping it ends it.
 pub struct Balancer {
-    process: Child,
+    _process: Owned,
     _folder: tempfile::TempDir,
     /// Where it listens.
     pub address: SocketAddr,
@@ -40,21 +41,14 @@ impl Balancer {
             .stdout(Stdio::null())
             .spawn()
             .map_err(|error| format!("haproxy, of the Debian package haproxy: {error}"))?;
-        let mut balancer = Balancer { process, _folder: folder, address };
+        let mut process = Owned(process);
         let deadline = Instant::now() + START;
-        while Instant::now() < deadline && balancer.process.try_wait()?.is_none() {
+        while Instant::now() < deadline && process.0.try_wait()?.is_none() {
             if TcpStream::connect(address).is_ok() {
-                return Ok(balancer);
+                return Ok(Balancer { _process: process, _folder: folder, address });
             }
             std::thread::sleep(Duration::from_millis(20));
         }
         Err("the balancer does not listen".into())
-    }
-}
-
-impl Drop for Balancer {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }

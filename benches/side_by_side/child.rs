@@ -9,9 +9,19 @@ use serde::de::DeserializeOwned;
 use super::Fallible;
 use super::roles::Role;
 
+/// A process that ends when this is dropped.
+pub struct Owned(pub Child);
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A running helper. Dropping it ends it.
 pub struct Helper {
-    process: Child,
+    _process: Owned,
     orders: ChildStdin,
     answers: BufReader<ChildStdout>,
 }
@@ -26,7 +36,7 @@ impl Helper {
             .spawn()?;
         let orders = process.stdin.take().ok_or("no stdin")?;
         let answers = BufReader::new(process.stdout.take().ok_or("no stdout")?);
-        let mut helper = Helper { process, orders, answers };
+        let mut helper = Helper { _process: Owned(process), orders, answers };
         let ready = helper.ask(plan).map_err(|error| format!("{}: {error}", role.name()))?;
         Ok((helper, ready))
     }
@@ -48,13 +58,6 @@ impl Helper {
         let mut line = String::new();
         self.answers.read_line(&mut line)?;
         Ok(serde_json::from_str::<Result<Answer, String>>(&line).map_err(|error| format!("{error}: {line:?}"))??)
-    }
-}
-
-impl Drop for Helper {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 

@@ -3,9 +3,10 @@
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::child::Owned;
 use super::http::{call, require};
 use super::server::Server;
 use super::{Fallible, usage};
@@ -16,7 +17,7 @@ const HTTP: &str = "[http]\nlisten = \"127.0.0.1:0\"\nconnections = 8192\nreques
 
 /// A running gateway. Dropping it ends it.
 pub struct Gateway {
-    process: Child,
+    process: Owned,
     folder: tempfile::TempDir,
     /// Where it listens.
     pub address: SocketAddr,
@@ -69,9 +70,9 @@ impl Gateway {
             .stderr(File::create(&log)?)
             .spawn()
             .map_err(|error| format!("{}: {error}", binary.display()))?;
-        let mut gateway = Gateway { process, folder, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        let mut gateway = Gateway { process: Owned(process), folder, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
         let deadline = Instant::now() + START;
-        while Instant::now() < deadline && gateway.process.try_wait()?.is_none() {
+        while Instant::now() < deadline && gateway.process.0.try_wait()?.is_none() {
             // The log says the port.
             let said = std::fs::read_to_string(&log)?;
             let port = said
@@ -90,7 +91,7 @@ impl Gateway {
 
     /// Its process id.
     pub fn pid(&self) -> u32 {
-        self.process.id()
+        self.process.0.id()
     }
 
     /// Makes a call of the qtalk API that must succeed.
@@ -121,10 +122,3 @@ impl Gateway {
 
 /// What every successful answer of the qtalk API begins with.
 pub const SUCCESS: &str = "{\"ret\":true,\"errcode\":0,";
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
