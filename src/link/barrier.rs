@@ -1,7 +1,7 @@
 //! Who waits until the server has processed what: one ping stands for every stanza written since the one before.
 //!
-//! While few pings are under way, each write gets its own at once. Beyond that the next one waits until one has come back,
-//! so that it serves all that was written meanwhile, but never long.
+//! While few pings are under way, a write goes at once. Beyond that the next one waits until one has come back, but never
+//! long: a server pays for each piece that it reads and for each ping, so what comes meanwhile shares both.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -18,12 +18,10 @@ use crate::xml::{CLIENT, Element};
 
 /// Bounces kept at once. Over it, waiters whose own bounce may be among the lost ones learn "unknown".
 const MOST_BOUNCES: usize = 4096;
-/// Pings under way beyond which the next one waits for the first of them.
+/// Pings under way beyond which the next write waits for the first of them.
 const FEW: usize = 2;
-/// How long a stanza is without a ping behind it at most.
+/// How long it waits at most.
 const LONGEST: Duration = Duration::from_millis(1);
-/// Waiters that one ping serves before it no longer waits for another.
-const MANY: usize = 1024;
 
 /// A caller that waits for the ping behind its stanza.
 pub(super) struct Waiter {
@@ -52,9 +50,6 @@ impl Barrier {
 struct State {
     /// Outstanding barriers in the order of their pings.
     outstanding: VecDeque<Barrier>,
-    /// Those behind whose stanzas there is no ping yet, and since when.
-    unconfirmed: Vec<Waiter>,
-    oldest: Option<Instant>,
     /// Error stanzas by id and sender, with the number of the latest barrier to which they may belong.
     bounces: HashMap<(String, String), (u64, Element)>,
     /// The latest barrier to which a bounce that could not be kept may belong.
@@ -77,47 +72,40 @@ impl Barriers {
         Self { state: Mutex::default(), passed: Notify::new(), peer, metrics }
     }
 
-    /// Registers who waits for the stanzas of a write that is about to happen. When it is time for a ping behind them, or
-    /// when there will be no other chance, registers one and returns its id.
-    pub(super) fn add(&self, waiters: Vec<Waiter>, last: bool) -> Option<String> {
-        let now = Instant::now();
-        let mut state = self.state.lock();
-        state.unconfirmed.extend(waiters);
-        if state.unconfirmed.is_empty() {
-            return None;
+    /// Resolves when it is time for the next write that will need a ping.
+    pub(super) async fn turn(&self) {
+        let latest = Instant::now() + LONGEST;
+        while self.state.lock().under_way() >= FEW {
+            tokio::select! {
+                () = self.passed.notified() => {}
+                () = sleep_until(latest.into()) => return,
+            }
         }
-        // A server that never answers must not make the list grow: barriers whose callers have all left are forgotten.
-        while state.outstanding.front().is_some_and(Barrier::is_abandoned) {
-            state.outstanding.pop_front();
-        }
-        let oldest = *state.oldest.get_or_insert(now);
-        let few = state.outstanding.len() < FEW || state.unconfirmed.len() >= MANY;
-        if !(few || last || now >= oldest + LONGEST) {
-            return None;
-        }
-        let (waiters, ping) = (std::mem::take(&mut state.unconfirmed), new_id("barrier"));
-        self.metrics.barrier_stanzas.observe(waiters.len() as f64);
-        state.oldest = None;
-        state.last += 1;
-        let number = state.last;
-        state.outstanding.push_back(Barrier { ping: ping.clone(), number, since: now, waiters });
-        Some(ping)
     }
 
-    /// Resolves when those who have no ping yet may be due for one; never while there are none.
-    pub(super) async fn due(&self) {
-        let Some(oldest) = self.state.lock().oldest else { return std::future::pending().await };
-        tokio::select! {
-            () = self.passed.notified() => {}
-            () = sleep_until((oldest + LONGEST).into()) => {}
+    /// Registers who waits for the stanzas of a write that is about to happen, and returns the id of the ping that must
+    /// stand behind them; none when nobody waits.
+    pub(super) fn add(&self, waiters: Vec<Waiter>) -> Option<String> {
+        if waiters.is_empty() {
+            return None;
         }
+        let ping = new_id("barrier");
+        self.metrics.barrier_stanzas.observe(waiters.len() as f64);
+        let mut state = self.state.lock();
+        state.last += 1;
+        let number = state.last;
+        state.outstanding.push_back(Barrier { ping: ping.clone(), number, since: Instant::now(), waiters });
+        Some(ping)
     }
 
     /// Keeps an error stanza for the waiter it may belong to.
     pub(super) fn bounce(&self, error: &Element) {
         let (Some(id), Some(from)) = (error.attr("id"), error.attr("from")) else { return };
         let mut state = self.state.lock();
-        let Some(last) = state.latest() else { return };
+        if state.outstanding.is_empty() {
+            return;
+        }
+        let last = state.last;
         if state.bounces.len() >= MOST_BOUNCES {
             state.lost = Some(last);
         } else {
@@ -146,34 +134,31 @@ impl Barriers {
             let _ = answer.send(outcome);
         }
         state.forget();
-        if state.oldest.is_some() {
-            self.passed.notify_one();
-        }
+        self.passed.notify_one();
         true
     }
 
     /// Fails everyone who waits.
     pub(super) fn fail_all(&self, error: &LinkError) {
         let state = std::mem::take(&mut *self.state.lock());
-        let waiters = state.outstanding.into_iter().flat_map(|barrier| barrier.waiters);
-        for waiter in waiters.chain(state.unconfirmed) {
+        for waiter in state.outstanding.into_iter().flat_map(|barrier| barrier.waiters) {
             let _ = waiter.answer.send(Err(error.clone()));
         }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.state.lock().latest().is_none()
+        self.state.lock().outstanding.is_empty()
     }
 }
 
 impl State {
-    /// The number of the latest barrier that somebody waits for, also of one whose ping is not written yet.
-    fn latest(&self) -> Option<u64> {
-        match (self.oldest, self.outstanding.is_empty()) {
-            (Some(_), _) => Some(self.last + 1),
-            (None, false) => Some(self.last),
-            (None, true) => None,
+    /// Pings under way. A server that never answers must not make the list grow: barriers whose callers have all left are
+    /// forgotten.
+    fn under_way(&mut self) -> usize {
+        while self.outstanding.front().is_some_and(Barrier::is_abandoned) {
+            self.outstanding.pop_front();
         }
+        self.outstanding.len()
     }
 
     /// Forgets the bounces to which no outstanding barrier can belong.

@@ -1,4 +1,4 @@
-//! The writing task: takes all that waits and writes it in one go, with a ping behind it when one is due.
+//! The writing task: takes all that waits and writes it in one go, with a ping behind it when somebody waits for one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,12 +102,12 @@ impl Batch {
         }
     }
 
-    /// Puts a ping behind the stanzas if one is due for those who want to be confirmed.
+    /// Puts a ping behind the stanzas for those who want to be confirmed.
     fn confirm(&mut self, shared: &Shared) {
         let waiters = std::mem::take(&mut self.routed);
         match &shared.ping {
             Ok(ping) => {
-                if let Some(id) = shared.barriers.add(waiters, self.close) {
+                if let Some(id) = shared.barriers.add(waiters) {
                     ping.write(&id, &mut self.bytes);
                 }
             }
@@ -153,9 +153,7 @@ pub(super) async fn run<W: AsyncWrite + Unpin>(shared: Arc<Shared>, mut queue: m
     queue.close();
     let down = LinkError::Down(shared.cause());
     while let Some(outgoing) = queue.recv().await {
-        if let Outgoing::Stanza(Queued { then, .. }) = outgoing {
-            never_written(&shared, then, &down);
-        }
+        never_written(&shared, outgoing, &down);
     }
     // After half a stanza an end tag would mean nothing.
     if whole {
@@ -170,15 +168,22 @@ where
 {
     let mut ended = shared.ended();
     loop {
-        let mut batch = Batch::default();
-        tokio::select! {
-            first = queue.recv() => match first {
-                Some(first) => batch.add(first),
-                None => return true,
-            },
-            () = shared.barriers.due() => {}
-            _ = ended.wait_for(Option::is_some) => return true,
+        let first = tokio::select! {
+            first = queue.recv() => first,
+            _ = ended.wait_for(Option::is_some) => None,
+        };
+        let Some(first) = first else { return true };
+        if matches!(first, Outgoing::Stanza(Queued { then: Then::Routed(_), .. })) {
+            tokio::select! {
+                () = shared.barriers.turn() => {}
+                _ = ended.wait_for(Option::is_some) => {
+                    never_written(shared, first, &LinkError::Down(shared.cause()));
+                    return true;
+                }
+            }
         }
+        let mut batch = Batch::default();
+        batch.add(first);
         // Whoever is about to queue a stanza gets it into the same write.
         yield_now().await;
         while !batch.is_full() {
@@ -186,9 +191,6 @@ where
             batch.add(next);
         }
         batch.confirm(shared);
-        if batch.bytes.is_empty() && !batch.close {
-            continue;
-        }
         batch.pad();
         let outcome = tokio::select! {
             outcome = timeout(shared.silence(), batch.write(out)) => outcome,
@@ -214,7 +216,8 @@ where
     }
 }
 
-fn never_written(shared: &Shared, then: Then, down: &LinkError) {
+fn never_written(shared: &Shared, outgoing: Outgoing, down: &LinkError) {
+    let Outgoing::Stanza(Queued { then, .. }) = outgoing else { return };
     match then {
         Then::Nothing => {}
         Then::Written(waiter) => drop(waiter.send(Err(down.clone()))),
