@@ -8,6 +8,7 @@ use rxml::{Event, Options, Parse, Parser, WithOptions};
 use super::Element;
 use super::build::{Builder, Built, Over};
 use super::encode::inside;
+use super::plain::read_plain;
 
 /// Bounds of what is read. Over a bound the element is refused (fragments) or skipped and counted (streams).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +58,19 @@ pub fn read_one(text: &str, default_ns: &str, bounds: Bounds) -> Result<Element,
         false => Cow::Borrowed(text),
     };
     let (declaration, text) = split_declaration(&text);
+    match if declaration.is_empty() { read_plain(text, default_ns, bounds) } else { None } {
+        Some(element) => Ok(element),
+        None => read_general(declaration, text, default_ns, bounds),
+    }
+}
+
+/// As [`read_one`], whatever XML it is.
+pub(super) fn read_general(
+    declaration: &str,
+    text: &str,
+    default_ns: &str,
+    bounds: Bounds,
+) -> Result<Element, ReadError> {
     let root = inside(default_ns).map_err(|e| ReadError::Malformed(e.to_string()))?;
 
     // The parser sets aside room for the longest token there may be, and none is longer than what it is fed.
