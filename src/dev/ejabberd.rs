@@ -21,6 +21,7 @@ pub(super) const READY: &str = "ready";
 
 const TEMPLATE: &str = include_str!("../../config/ejabberd.yml");
 /// Evaluated when ejabberd has started. That is a moment before its data base: what is sent until then is in no archive.
+/// The archive's file gets the write-ahead log that `config/ejabberd.yml` recommends.
 const START: &str = r#"
 Server = <<"example.org">>.
 Ready = <<@READY@/utf8>>.
@@ -41,14 +42,14 @@ Orders = fun Next() ->
     end
 end.
 spawn(Orders).
-Archive = fun Again(0) -> ok;
+Archive = fun Again(0) -> locked;
     Again(Left) ->
-        case catch ejabberd_sql:sql_query(Server, <<"SELECT 1">>) of
-            {selected, _, _} -> ok;
+        case catch ejabberd_sql:sql_query(Server, <<"PRAGMA journal_mode = WAL">>) of
+            {selected, _, [[<<"wal">>]]} -> ok;
             _ -> timer:sleep(50), Again(Left - 1)
         end
 end.
-Archive(200).
+ok = Archive(200).
 ok = file:write_file(Ready, <<>>).
 "#;
 const PACKAGES: &str = "ejabberd erlang-p1-sqlite3 erlang-p1-oauth2";
