@@ -155,6 +155,19 @@ impl Server {
         }
     }
 
+    /// Ends the archive of a room where nothing is to be archived: the gateway gives one to every room that it makes.
+    pub fn without_archive(&self, room: &str) -> Fallible {
+        if self.variant.archive != Archive::Off {
+            return Ok(());
+        }
+        let field = match self.variant.product {
+            Product::Ejabberd => "mam",
+            Product::Prosody => "muc#roomconfig_enablearchiving",
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(self.component().configure(&self.room(room), field, "0"))
+    }
+
     /// The server's own HTTP API.
     pub fn api(&self) -> Fallible<SocketAddr> {
         let url = self.rig.http_api().ok_or("this server has no HTTP API of its own")?;
