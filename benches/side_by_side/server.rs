@@ -22,7 +22,8 @@ pub const SENDERS: [&str; 4] = ["alice", "bob", "carol", "dave"];
 /// What is switched on for messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Archive {
-    /// Nothing is archived.
+    /// Nothing is archived, and what would do it is not loaded: idle it costs too, and the gateway gives each room that it
+    /// makes an archive where there are any.
     Off,
     /// SQLite.
     Sqlite,
@@ -90,12 +91,12 @@ impl Variant {
         };
         match (self.product, self.archive) {
             (Product::Ejabberd, Archive::Off) => changes.extend([
-                ("    default: always\n", "    default: never\n"),
+                ("  mod_mam:\n    db_type: sql\n    default: always\n    request_activates_archiving: false\n", ""),
                 ("      mam: true\n", "      mam: false\n"),
             ]),
             (Product::Prosody, Archive::Off) => changes.extend([
-                ("default_archive_policy = true", "default_archive_policy = false"),
-                ("muc_log_by_default = true", "muc_log_by_default = false"),
+                ("\"offline\"; \"mam\";", "\"offline\";"),
+                ("{ \"muc_mam\"; \"stanzagate\"", "{ \"stanzagate\""),
             ]),
             (Product::Prosody, Archive::Sqlite) => changes.push((
                 "storage = \"internal\"\n",
@@ -153,19 +154,6 @@ impl Server {
             name: name.to_owned(),
             secret: self.rig.component_secret().to_owned(),
         }
-    }
-
-    /// Ends the archive of a room where nothing is to be archived: the gateway gives one to every room that it makes.
-    pub fn without_archive(&self, room: &str) -> Fallible {
-        if self.variant.archive != Archive::Off {
-            return Ok(());
-        }
-        let field = match self.variant.product {
-            Product::Ejabberd => "mam",
-            Product::Prosody => "muc#roomconfig_enablearchiving",
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(self.component().configure(&self.room(room), field, "0"))
     }
 
     /// The server's own HTTP API.

@@ -14,7 +14,6 @@ use super::Fallible;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const STREAMS: &str = "http://etherx.jabber.org/streams";
-const MUC: &str = "http://jabber.org/protocol/muc";
 
 /// Who logs in where.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -76,23 +75,6 @@ impl Component {
         let digest = Sha1::new().chain_update(id).chain_update(&self.secret).finalize();
         wire.say(&format!("<handshake>{digest:x}</handshake>"), "<handshake").await?;
         Ok(wire.stream)
-    }
-
-    /// Changes one field of a room's configuration.
-    pub async fn configure(&self, room: &str, field: &str, value: &str) -> Fallible {
-        let mut wire = Wire { stream: self.connect().await?, read: String::new() };
-        let form = format!(
-            "<iq type='set' id='configure' from='{}' to='{room}'><query xmlns='{MUC}#owner'><x xmlns='jabber:x:data' \
-             type='submit'><field var='FORM_TYPE' type='hidden'><value>{MUC}#roomconfig</value></field><field \
-             var='{field}'><value>{value}</value></field></x></query></iq>",
-            self.name
-        );
-        wire.stream.write_all(form.as_bytes()).await?;
-        let answer = wire.until(|read| read.contains("<iq") && read.ends_with('>')).await?;
-        match attribute(&answer, "type") {
-            Some("result") => Ok(()),
-            _ => Err(format!("{room} was not configured: {answer}").into()),
-        }
     }
 }
 

@@ -39,7 +39,6 @@ pub fn run(bench: &mut Bench<'_>, variants: &[Variant]) -> Fallible {
             for (owner, member) in SENDERS.iter().zip(&server.recipients) {
                 let room = format!("room-of-{owner}");
                 make(&gateway, owner, &room)?;
-                server.without_archive(&room)?;
                 add(&gateway, owner, &room, std::slice::from_ref(member))?;
                 rooms.push((full(owner), server.room(&room)));
             }

@@ -27,7 +27,6 @@ pub fn run(bench: &mut Bench<'_>, variants: &[Variant]) -> Fallible {
         let rooms = SENDERS.map(|owner| (owner, format!("room-of-{owner}")));
         for (owner, room) in &rooms {
             make(&gateway, owner, room)?;
-            server.without_archive(room)?;
             add(&gateway, owner, room, &server.recipients)?;
         }
         enter(&mut server, &rooms)?;
@@ -49,7 +48,6 @@ fn many(bench: &mut Bench<'_>, server: &mut Server, gateway: &Gateway) -> Fallib
     {
         let room = format!("one-of-many-{number}");
         make(gateway, owner, &room)?;
-        server.without_archive(&room)?;
         add(gateway, owner, &room, std::slice::from_ref(member))?;
         bodies.push(third_message(&format!("{owner}@{DOMAIN}"), &server.room(&room)));
     }
