@@ -31,15 +31,18 @@ pub(super) async fn authenticate(
 }
 
 async fn secure(endpoint: &Endpoint, attempt: Attempt) -> Result<(Stream, Features), OpenError> {
+    let arriving = attempt.within("a place to connect", endpoint.arrivals.acquire()).await?;
     let tcp: BoxIo = Box::new(attempt.within("the connection", endpoint.connect()).await??);
     match endpoint.tls {
         Tls::None => Stream::open(tcp, attempt).await,
         Tls::Direct => {
             let tls = attempt.within("the TLS handshake", endpoint.secure(tcp, &attempt.domain)).await??;
+            drop(arriving);
             Stream::open(tls, attempt).await
         }
         Tls::Starttls => {
             let (mut stream, features) = Stream::open(tcp, attempt.clone()).await?;
+            drop(arriving);
             if !features.starttls {
                 return Err(attempt.refused("it does not offer STARTTLS, and c2s.tls = \"starttls\" demands it"));
             }

@@ -7,10 +7,12 @@ use jid::BareJid;
 use parking_lot::Mutex;
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use super::SessionError;
 use super::breaker::Breaker;
 use super::error::OpenError;
+use super::tls::ARRIVALS;
 use super::tokens::Tokens;
 
 /// Life of the gateway's own tokens, in seconds. A token logs in as its user: short enough to be of little use once it leaks.
@@ -26,6 +28,8 @@ pub(super) struct OAuth {
     http: reqwest::Client,
     tokens: Mutex<Tokens>,
     breaker: Breaker,
+    /// Places of those who ask, each of whom may need a connection of his own.
+    arrivals: Semaphore,
     /// ejabberd 24 and newer want `scopes` as a list, 23 as a text. The form that worked last is tried first.
     scopes_as_text: AtomicBool,
 }
@@ -46,6 +50,7 @@ impl OAuth {
             http,
             tokens: Mutex::new(Tokens::new(tokens)),
             breaker: Breaker::default(),
+            arrivals: Semaphore::new(ARRIVALS),
             scopes_as_text: AtomicBool::new(false),
         })
     }
@@ -117,7 +122,11 @@ impl OAuth {
             }
             Ok::<_, reqwest::Error>((answer.status().as_u16(), String::from_utf8_lossy(&bytes).into_owned()))
         };
-        match tokio::time::timeout_at(deadline.into(), exchange).await {
+        let asked = async {
+            let _arriving = self.arrivals.acquire().await;
+            exchange.await
+        };
+        match tokio::time::timeout_at(deadline.into(), asked).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(e)) => Err(unreachable(cause(&e))),
             Err(_) => Err(unreachable("no answer in time".into())),

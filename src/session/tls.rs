@@ -9,6 +9,7 @@ use rustls_pki_types::{CertificateDer, ServerName};
 use rustls_platform_verifier::Verifier;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 
 use super::SessionError;
@@ -18,6 +19,10 @@ use crate::config::c2s::{C2s, Tls};
 /// A connected transport, encrypted or not.
 pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+/// Connections that the server may have to take up at once. More than its listener's backlog holds (5, as ejabberd has it
+/// by default) are dropped without a word, and tried again by TCP a second later.
+pub(super) const ARRIVALS: usize = 4;
+
 /// Any transport.
 pub(super) type BoxIo = Box<dyn Io>;
 
@@ -27,6 +32,8 @@ pub(super) struct Endpoint {
     pub address: String,
     /// When TLS starts.
     pub tls: Tls,
+    /// Places of those who wait for the first word of the server.
+    pub arrivals: Semaphore,
     /// The error is kept until TLS is wanted: a gateway that opens no client stream needs no authority.
     connector: Result<TlsConnector, String>,
 }
@@ -51,7 +58,7 @@ impl Endpoint {
             Tls::None => Err("TLS is switched off (c2s.tls = \"none\")".to_owned()),
             Tls::Starttls | Tls::Direct => connector(extra),
         };
-        Ok(Endpoint { address: config.address.clone(), tls: config.tls, connector })
+        Ok(Endpoint { address: config.address.clone(), tls: config.tls, arrivals: Semaphore::new(ARRIVALS), connector })
     }
 
     /// Opens the TCP connection. Without TLS it must be to a loopback address, which is seen before a byte is sent.
