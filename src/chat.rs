@@ -2,6 +2,7 @@
 //! `server/`) the one place where ejabberd and Prosody differ.
 
 pub mod account;
+mod adding;
 pub mod address;
 mod archives;
 mod cache;

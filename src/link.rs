@@ -186,9 +186,14 @@ impl Link {
         }
     }
 
-    /// Sends many IQs with at most `window` unanswered at once; one result each, in the order of the IQs.
+    /// Sends many IQs with at most `window` unanswered at once; one result each, in the order of the IQs. What is not sent
+    /// when the caller's time is up is not sent at all.
     pub async fn iq_all(&self, call: &Call, iqs: Vec<Element>, window: usize) -> Vec<Result<Element, LinkError>> {
-        let replies = futures::stream::iter(iqs.into_iter().map(|iq| self.iq(call, iq)));
+        let ask = async |iq| match Instant::now() < call.deadline {
+            true => self.iq(call, iq).await,
+            false => Err(LinkError::Timeout),
+        };
+        let replies = futures::stream::iter(iqs.into_iter().map(ask));
         replies.buffered(window.max(1)).collect().await
     }
 

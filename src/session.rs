@@ -113,6 +113,15 @@ impl Sessions {
         self.pool.run(call, user, |conn| async move { conn.iq(call, iq.clone()).await }).await
     }
 
+    /// Opens a session of `user` where none is open, for an IQ that is to follow.
+    ///
+    /// # Errors
+    /// [`SessionError`] when none could be opened.
+    pub async fn open(&self, call: &Call, user: &BareJid) -> Result<(), SessionError> {
+        self.may_open()?;
+        self.pool.run(call, user, |_| async { Ok(()) }).await
+    }
+
     /// Sends a stanza in the session of `user` and waits until the server has processed it; `Some` is its bounce.
     ///
     /// # Errors

@@ -6,20 +6,21 @@ use std::time::{Duration, Instant};
 
 use jid::BareJid;
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 
+use super::adding::Begun;
 use super::archives::Archives;
 use super::cache::Cache;
 use super::file::Storage;
 use super::group::Owners;
 use super::number::Known;
 use super::seats::Seats;
-use super::server::Product;
+use super::server::{BOOKMARKS, Product};
 use super::surveys::Surveys;
 use super::waiters::Waiters;
 use super::{Addresses, ChatError};
 use crate::config::Config;
-use crate::link::{Call, Link};
+use crate::link::{Call, Link, LinkError};
 use crate::session::Sessions;
 use crate::xml::Element;
 use crate::xmpp::iq;
@@ -27,6 +28,10 @@ use crate::xmpp::stanza_error::StanzaError;
 
 /// Accounts that are believed to exist without asking again, at most.
 const KNOWN_USERS: usize = 100_000;
+/// Members who are remembered after a call that ran out of time, at most.
+const BEGUN: usize = 20_000;
+/// Domains of which something is remembered, at most.
+const DOMAINS: usize = 1000;
 /// IQs of one verb that are asked side by side.
 pub(super) const WINDOW: usize = 64;
 
@@ -51,6 +56,12 @@ pub(super) struct Core {
     pub(super) product: OnceCell<Product>,
     pub(super) incoming: Arc<Incoming>,
     known: Cache<BareJid, ()>,
+    /// What a call that ran out of time did for members of a room: the next one goes on there.
+    pub(super) begun: Cache<(BareJid, BareJid), Begun>,
+    /// Places of those who write bookmarks.
+    pub(super) bookmarking: Semaphore,
+    /// Domains whose server takes bookmarks without options only.
+    pub(super) plain_bookmarks: Cache<String, ()>,
     pub(super) owners: Owners,
     pub(super) seats: Seats,
     pub(super) surveys: Surveys,
@@ -92,6 +103,9 @@ impl Core {
             siblings: config.component.siblings.iter().map(|name| as_written(name)).collect(),
             unshared: Mutex::default(),
             known: Cache::new(life, KNOWN_USERS),
+            begun: Cache::new(life, BEGUN),
+            bookmarking: Semaphore::new(BOOKMARKS),
+            plain_bookmarks: Cache::new(life, DOMAINS),
             owners: Owners::new(life),
             seats: Seats::new(life),
             surveys: Surveys::default(),
@@ -136,6 +150,11 @@ impl Core {
     ) -> Vec<Result<(), ChatError>> {
         let answers = self.ask_all(call, iqs, window).await;
         answers.into_iter().map(|answer| answer?.map(drop).map_err(ChatError::refused)).collect()
+    }
+
+    /// Fails when the caller's time is up: what is not begun then has certainly not been done.
+    pub(super) fn in_time(&self, call: &Call) -> Result<(), ChatError> {
+        if Instant::now() < call.deadline { Ok(()) } else { Err(LinkError::Timeout.into()) }
     }
 
     /// Fails for the first of `users` that has no account.

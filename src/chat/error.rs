@@ -64,6 +64,9 @@ pub enum ChatError {
     /// Several parts failed; the text says which.
     #[error("{0}")]
     Partial(String),
+    /// A failure of this kind, told with what is known to have been done in spite of it.
+    #[error("{1}")]
+    Told(Kind, String),
     /// The configuration cannot work.
     #[error("{0}")]
     Config(String),
@@ -111,7 +114,13 @@ impl ChatError {
 
     /// The failure of a step after others that were done, so that it does not pass for one in which nothing was.
     pub(super) fn after(self, done: &str) -> ChatError {
-        if self.is_unavailable() { ChatError::Partial(format!("{done}; then: {self}")) } else { self }
+        let kind = if self.is_unavailable() { Kind::Partial } else { self.kind() };
+        ChatError::Told(kind, format!("{done}; then: {self}"))
+    }
+
+    /// The failure, led by what it is that failed. One in which nothing was done says so itself.
+    pub(super) fn of(self, what: &str) -> ChatError {
+        if self.is_unavailable() { self } else { ChatError::Told(self.kind(), format!("{what}: {self}")) }
     }
 
     /// What sort of failure this is: all that a dialect needs to choose its own code.
@@ -131,6 +140,7 @@ impl ChatError {
             Self::FileTooLarge(_) => Kind::TooLarge,
             Self::Storage(_) => Kind::Storage,
             Self::Partial(_) => Kind::Partial,
+            Self::Told(kind, _) => *kind,
             Self::Link(error) | Self::Session(SessionError::Link(error)) => match error {
                 LinkError::Encode(EncodeError::TooLarge(..)) => Kind::TooLarge,
                 LinkError::Encode(EncodeError::Invalid(_)) => Kind::Xml,
@@ -162,7 +172,9 @@ mod tests {
         assert_eq!(ChatError::Link(LinkError::Unknown).kind(), Kind::OutcomeUnknown);
         assert_eq!(ChatError::Session(SessionError::Link(LinkError::Timeout)).kind(), Kind::OutcomeUnknown);
         assert_eq!(ChatError::Link(LinkError::Busy).after("half").kind(), Kind::Partial);
-        assert_eq!(ChatError::Link(LinkError::Timeout).after("half").kind(), Kind::OutcomeUnknown);
+        let late = ChatError::Link(LinkError::Timeout).of("the rest").after("half");
+        assert_eq!(late.kind(), Kind::OutcomeUnknown);
+        assert_eq!(late.to_string(), format!("half; then: the rest: {}", LinkError::Timeout));
         assert_eq!(ChatError::Session(SessionError::NoGrant).kind(), Kind::MissingRight);
     }
 }

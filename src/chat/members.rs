@@ -1,4 +1,4 @@
-//! Members: adding so that their clients show the room, removing without trace, listing.
+//! Members: removing without trace, listing, and what each one's outcome is.
 
 use std::collections::HashSet;
 
@@ -10,8 +10,7 @@ use super::room::{Affiliation, Member, MemberOutcome};
 use super::rooms::summary;
 use super::{Call, ChatError};
 use crate::xml::Element;
-use crate::xml::element::Build;
-use crate::xmpp::{invite, iq, vcard};
+use crate::xmpp::{iq, vcard};
 
 /// Rooms that are looked at side by side when a user is removed from all of them.
 const ROOMS: usize = 16;
@@ -20,90 +19,6 @@ const ROOMS: usize = 16;
 const REMOVED: usize = 50;
 
 impl Core {
-    pub(super) async fn add_members(
-        &self,
-        call: &Call,
-        room: &BareJid,
-        inviter: Option<&BareJid>,
-        users: &[BareJid],
-    ) -> Result<Vec<MemberOutcome>, ChatError> {
-        let name = self.room_info(call, room).await?.name;
-        let (mut outcomes, present) = self.sort_out(call, users).await;
-        let mut lists = self.lists(call, room).await?;
-        let nicks = self.nicks(call, &present).await;
-        let nicks: Vec<(BareJid, String)> = present
-            .into_iter()
-            .zip(nicks)
-            .filter_map(|(user, nick)| match nick {
-                Ok(nick) => {
-                    let nick = lists.free_nick(&user, &nick);
-                    Some((user, nick))
-                }
-                Err(error) => {
-                    outcomes.fail(&user, error);
-                    None
-                }
-            })
-            .collect();
-
-        let (new, old): (Vec<_>, Vec<_>) =
-            nicks.into_iter().partition(|(user, _)| lists.of(user) < Affiliation::Member);
-        // ejabberd 24.12 answers that it made a subscriber without an affiliation a member, and does not do it.
-        let subscribed: Vec<BareJid> =
-            new.iter().map(|(user, _)| user).filter(|user| lists.subscribers.contains(*user)).cloned().collect();
-        self.unsubscribe(call, room, &subscribed).await?;
-        let affiliations: Vec<_> = new.iter().map(|(user, nick)| (user.clone(), Some(nick.clone()))).collect();
-        let set = self.set_affiliations(call, room, "member", &affiliations).await?;
-        let mut joined = Vec::with_capacity(new.len());
-        for (entry, outcome) in new.into_iter().zip(set) {
-            match outcome {
-                Ok(()) => joined.push(entry),
-                Err(error) => outcomes.fail(&entry.0, error),
-            }
-        }
-        let invited: Vec<BareJid> = joined.iter().map(|(user, _)| user.clone()).collect();
-        joined.extend(old);
-        let (mut whole, mut partly) = (Vec::with_capacity(joined.len()), Vec::new());
-        for ((user, _), outcome) in joined.iter().zip(self.enrol(call, room, &name, &joined).await?) {
-            match outcome {
-                Ok(()) => whole.push(user.clone()),
-                Err(error) => {
-                    partly.push(user.clone());
-                    outcomes.fail(user, error.after("he is a member"));
-                }
-            }
-        }
-        tokio::join!(
-            self.invite(call, room, inviter, &invited, &mut outcomes),
-            self.note_members(call, room, &whole, true),
-            self.note_members(call, room, &partly, false),
-        );
-        Ok(outcomes.list)
-    }
-
-    async fn invite(
-        &self,
-        call: &Call,
-        room: &BareJid,
-        inviter: Option<&BareJid>,
-        users: &[BareJid],
-        outcomes: &mut Outcomes,
-    ) {
-        let from = inviter.map_or(self.component.as_str(), |inviter| inviter.as_str());
-        let invitations: Vec<Element> =
-            users.iter().map(|user| invite::direct(from, user, room).with("id", self.link.new_id(call))).collect();
-        for (user, outcome) in users.iter().zip(self.link.send_all_routed(call, &invitations).await) {
-            match outcome {
-                Ok(None) => {}
-                Ok(Some(bounce)) => {
-                    let error = self.bounced(call, user, &bounce).await;
-                    outcomes.fail(user, error);
-                }
-                Err(error) => outcomes.fail(user, ChatError::from(error).after("he is a member, but not invited")),
-            }
-        }
-    }
-
     pub(super) async fn remove_members(
         &self,
         call: &Call,
@@ -231,22 +146,6 @@ impl Core {
         }
     }
 
-    /// Splits those who exist, each once, from those who do not.
-    async fn sort_out(&self, call: &Call, users: &[BareJid]) -> (Outcomes, Vec<BareJid>) {
-        let mut outcomes = Outcomes::new(users);
-        let each: Vec<BareJid> = outcomes.list.iter().map(|outcome| outcome.user.clone()).collect();
-        let exist = self.exist(call, &each).await;
-        let mut present = Vec::with_capacity(each.len());
-        for (user, exists) in each.into_iter().zip(exist) {
-            match exists {
-                Ok(true) => present.push(user),
-                Ok(false) => outcomes.fail(&user, ChatError::UnknownUser(user.clone())),
-                Err(error) => outcomes.fail(&user, error),
-            }
-        }
-        (outcomes, present)
-    }
-
     /// The nick of each user's vCard, else his localpart; side by side.
     pub(super) async fn nicks(&self, call: &Call, users: &[BareJid]) -> Vec<Result<String, ChatError>> {
         let questions = users.iter().map(|user| iq::get(&self.component, user.as_str(), vcard::query())).collect();
@@ -264,14 +163,14 @@ impl Core {
 }
 
 /// One outcome for each user, the first failure of each kept.
-struct Outcomes {
-    list: Vec<MemberOutcome>,
+pub(super) struct Outcomes {
+    pub(super) list: Vec<MemberOutcome>,
     places: std::collections::HashMap<BareJid, usize>,
 }
 
 impl Outcomes {
     /// All well so far. A user who is named twice has one outcome, at his first place.
-    fn new(users: &[BareJid]) -> Outcomes {
+    pub(super) fn new(users: &[BareJid]) -> Outcomes {
         let mut outcomes = Outcomes { list: Vec::with_capacity(users.len()), places: std::collections::HashMap::new() };
         for user in users {
             if !outcomes.places.contains_key(user) {
@@ -282,7 +181,7 @@ impl Outcomes {
         outcomes
     }
 
-    fn fail(&mut self, user: &BareJid, error: ChatError) {
+    pub(super) fn fail(&mut self, user: &BareJid, error: ChatError) {
         if let Some(outcome) = self.places.get(user).and_then(|place| self.list.get_mut(*place))
             && outcome.result.is_ok()
         {

@@ -63,6 +63,8 @@ pub(super) struct RoomLists {
     pub(super) affiliations: HashMap<BareJid, Affiliation>,
     /// Subscribers (ejabberd).
     pub(super) subscribers: HashSet<BareJid>,
+    /// Those of them who get all that a member gets.
+    pub(super) hearing: HashSet<BareJid>,
     nicks: HashMap<BareJid, String>,
     taken: HashSet<String>,
 }

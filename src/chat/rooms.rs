@@ -141,7 +141,7 @@ impl Core {
         let wanted = self.nick(call, owner).await?;
         let nick = RoomLists::default().free_nick(owner, &wanted);
         all(self.set_affiliations(call, &new.room, "owner", &[(owner.clone(), Some(nick.clone()))]).await?)?;
-        all(self.enrol(call, &new.room, &new.name, &[(owner.clone(), nick)]).await?)?;
+        all(self.enrol(call, &new.room, &new.name, (&[(owner.clone(), nick)], &RoomLists::default())).await?)?;
         self.note_members(call, &new.room, std::slice::from_ref(owner), true).await;
         Ok(())
     }

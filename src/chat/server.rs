@@ -9,6 +9,7 @@ mod prosody;
 
 use jid::BareJid;
 
+pub(super) use self::ejabberd::enrol::BOOKMARKS;
 use super::core::Core;
 use super::message::{Message, Receipt};
 use super::room::RoomLists;
@@ -108,16 +109,17 @@ impl Core {
         Ok(done)
     }
 
-    /// Completes a membership beyond the affiliation: what makes a standard client show the room.
+    /// Completes a membership beyond the affiliation: what makes a standard client show the room. Of what `lists` shows to
+    /// be there nothing is done again.
     pub(super) async fn enrol(
         &self,
         call: &Call,
         room: &BareJid,
         name: &str,
-        users: &[(BareJid, String)],
+        (users, lists): (&[(BareJid, String)], &RoomLists),
     ) -> Result<Vec<Result<(), ChatError>>, ChatError> {
         Ok(match self.product(call).await? {
-            Product::Ejabberd => ejabberd::enrol(self, call, room, name, users).await,
+            Product::Ejabberd => ejabberd::enrol::enrol(self, call, room, name, (users, lists)).await,
             Product::Prosody => prosody::enrol(self, call, room, name, users).await,
         })
     }

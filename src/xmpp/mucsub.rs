@@ -46,6 +46,16 @@ pub fn subscribers(reply: &Element) -> Vec<(BareJid, String)> {
         .collect()
 }
 
+/// The subscribers in an answer to [`subscriptions`] who get all of `nodes`.
+pub fn subscribed_to(reply: &Element, nodes: &[&str]) -> impl Iterator<Item = BareJid> {
+    let list = reply.get_child("subscriptions", NS).into_iter().flat_map(Element::children);
+    let to = |item: &Element, node: &str| {
+        item.children().any(|event| event.is("event", NS) && event.attr("node") == Some(node))
+    };
+    list.filter(move |item| item.is("subscription", NS) && nodes.iter().all(|node| to(item, node)))
+        .filter_map(|item| BareJid::new(item.attr("jid")?).ok())
+}
+
 /// What a subscriber was sent.
 #[derive(Debug)]
 pub struct Event<'a> {

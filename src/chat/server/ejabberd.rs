@@ -1,5 +1,6 @@
 //! ejabberd's way: MUC/Sub for rooms, users' own sessions for what only they may do. Facts measured on 23.01 and 24.12.
 
+pub(super) mod enrol;
 pub(super) mod people;
 
 use std::time::Duration;
@@ -17,7 +18,6 @@ use crate::link::LinkError;
 use crate::session::SessionError;
 use crate::xml::Element;
 use crate::xml::element::{Build, client};
-use crate::xmpp::bookmarks::Options;
 use crate::xmpp::stanza_error::StanzaError;
 use crate::xmpp::{bookmarks, disco, iq, muc, muc_admin, mucsub};
 
@@ -31,16 +31,6 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const GRACE: Duration = Duration::from_millis(250);
 /// Rooms of one page. Of a longer one ejabberd shows but its max_rooms_discoitems, 100 by default, and goes on behind it.
 const PAGE: usize = 100;
-/// How a bookmark that was refused is tried again. 23.01 refuses XEP-0402's publish-options and needs its own configuration
-/// for the node instead. Both lose some nodes that are made at the same moment (the transactions meet and one is given up)
-/// and then answer item-not-found: hence once more, one after the other, and after a while.
-const AGAIN: [(Duration, Options); 5] = [
-    (Duration::ZERO, Options::None),
-    (Duration::from_millis(20), Options::All),
-    (Duration::ZERO, Options::None),
-    (Duration::from_millis(200), Options::All),
-    (Duration::ZERO, Options::None),
-];
 /// What members are subscribed to.
 const MEMBER_NODES: &[&str] = &[mucsub::MESSAGES, mucsub::SUBJECT];
 /// What the gateway is subscribed to: reflections, and what makes its own knowledge of members old.
@@ -256,6 +246,10 @@ pub(super) async fn set_affiliations(
     };
     let mut outcomes = Vec::with_capacity(users.len());
     for chunk in users.chunks(ITEMS) {
+        if let Err(late) = core.in_time(call) {
+            outcomes.extend(chunk.iter().map(|_| Err(late.clone())));
+            continue;
+        }
         match core.ask(call, request(chunk)).await {
             Ok(Ok(_)) => outcomes.extend(chunk.iter().map(|_| Ok(()))),
             Ok(Err(_)) if chunk.len() > 1 => {
@@ -267,48 +261,6 @@ pub(super) async fn set_affiliations(
         }
     }
     outcomes
-}
-
-/// A subscription for everybody, and a bookmark where the gateway may open the user's session.
-pub(super) async fn enrol(
-    core: &Core,
-    call: &Call,
-    room: &BareJid,
-    name: &str,
-    users: &[(BareJid, String)],
-) -> Vec<Result<(), ChatError>> {
-    let subscribed = enrol_nicks(core, call, room, users).await;
-    if !core.sessions.granted() {
-        return subscribed;
-    }
-    let publish = async |user: &BareJid, nick: &str, options| {
-        let request = client("iq").with("type", "set").child(bookmarks::publish(room, name, nick, options));
-        let reply = core.sessions.iq(call, user, request).await?;
-        iq::outcome(reply).map(drop).map_err(ChatError::refused)
-    };
-    let published =
-        stream::iter(users.to_vec()).map(async |(user, nick)| match publish(&user, &nick, Options::All).await {
-            // At once, while his session is open: where the options are refused, they are for everybody.
-            Err(ChatError::Refused { condition, .. }) if condition != "item-not-found" => {
-                publish(&user, &nick, Options::None).await
-            }
-            other => other,
-        });
-    let mut bookmarked: Vec<_> = published.buffered(SESSIONS).collect().await;
-    for (outcome, (user, nick)) in bookmarked.iter_mut().zip(users) {
-        let mut tried = Options::None;
-        for (pause, options) in AGAIN {
-            let Err(ChatError::Refused { condition, .. }) = &outcome else { break };
-            // Any other refusal may be one of the options themselves.
-            if tried == Options::None && condition != "item-not-found" {
-                break;
-            }
-            tokio::time::sleep(pause).await;
-            *outcome = publish(user, nick, options).await;
-            tried = options;
-        }
-    }
-    subscribed.into_iter().zip(bookmarked).map(|(subscribed, bookmarked)| subscribed.and(bookmarked)).collect()
 }
 
 /// Ends subscriptions and removes bookmarks; what is not there needs no removing.
@@ -383,6 +335,7 @@ fn absent_is_fine(answer: Result<Element, StanzaError>) -> Result<(), ChatError>
 pub(super) async fn lists(core: &Core, call: &Call, room: &BareJid) -> Result<RoomLists, ChatError> {
     let (mut lists, subscribers) = core.affiliation_lists(call, room, Some(mucsub::subscriptions())).await?;
     if let Some(reply) = subscribers {
+        lists.hearing = mucsub::subscribed_to(&reply, MEMBER_NODES).collect();
         for (user, nick) in mucsub::subscribers(&reply) {
             lists.set_nick(user.clone(), nick);
             lists.subscribers.insert(user);

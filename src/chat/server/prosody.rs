@@ -176,6 +176,10 @@ pub(super) async fn set_affiliations(
 ) -> Vec<Result<(), ChatError>> {
     let mut outcomes = Vec::with_capacity(users.len());
     for chunk in users.chunks(AT_ONCE) {
+        if let Err(late) = core.in_time(call) {
+            outcomes.extend(chunk.iter().map(|_| Err(late.clone())));
+            continue;
+        }
         let together = match chunk.len() > 1 {
             true => set_together(core, call, room, affiliation, chunk).await,
             false => None,
@@ -248,7 +252,8 @@ pub(super) async fn enrol(
     for (outcome, again) in outcomes.iter_mut().filter(|outcome| differs(outcome)).zip(again) {
         *outcome = again;
     }
-    outcomes.into_iter().map(ungranted_is_fine).collect()
+    let outcomes = outcomes.into_iter().map(ungranted_is_fine);
+    outcomes.map(|outcome| outcome.map_err(|error| error.of("his bookmark"))).collect()
 }
 
 /// Members are members without bookmarks too.

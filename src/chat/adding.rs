@@ -1,0 +1,179 @@
+//! Adding members so that their clients show the room, and saying of each how far that came.
+
+use std::collections::HashSet;
+
+use jid::BareJid;
+
+use super::core::Core;
+use super::members::Outcomes;
+use super::room::{Affiliation, MemberOutcome};
+use super::{Call, ChatError};
+use crate::xml::Element;
+use crate::xml::element::Build;
+use crate::xmpp::invite;
+
+/// Members who are enrolled and then invited at a time.
+const ENROLLED: usize = 50;
+
+/// How far a call that ran out of time came for a member.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Begun {
+    /// All that makes his clients show the room is done.
+    enrolled: bool,
+    /// He is invited.
+    invited: bool,
+}
+
+impl Core {
+    pub(super) async fn add_members(
+        &self,
+        call: &Call,
+        room: &BareJid,
+        inviter: Option<&BareJid>,
+        users: &[BareJid],
+    ) -> Result<Vec<MemberOutcome>, ChatError> {
+        let name = self.room_info(call, room).await?.name;
+        let (mut outcomes, present) = self.sort_out(call, users).await;
+        let mut lists = self.lists(call, room).await?;
+        let nicks = self.nicks(call, &present).await;
+        let nicks: Vec<(BareJid, String)> = present
+            .into_iter()
+            .zip(nicks)
+            .filter_map(|(user, nick)| match nick {
+                Ok(nick) => {
+                    let nick = lists.free_nick(&user, &nick);
+                    Some((user, nick))
+                }
+                Err(error) => {
+                    outcomes.fail(&user, undone(error));
+                    None
+                }
+            })
+            .collect();
+
+        let (new, mut old): (Vec<_>, Vec<_>) =
+            nicks.into_iter().partition(|(user, _)| lists.of(user) < Affiliation::Member);
+        let (enrolled, uninvited) = self.go_on(room, &mut old);
+        // ejabberd 24.12 answers that it made a subscriber without an affiliation a member, and does not do it.
+        let subscribed: Vec<BareJid> =
+            new.iter().map(|(user, _)| user).filter(|user| lists.subscribers.contains(*user)).cloned().collect();
+        self.unsubscribe(call, room, &subscribed).await?;
+        for user in &subscribed {
+            lists.hearing.remove(user);
+        }
+        let affiliations: Vec<_> = new.iter().map(|(user, nick)| (user.clone(), Some(nick.clone()))).collect();
+        let set = self.set_affiliations(call, room, "member", &affiliations).await?;
+        let mut joined = Vec::with_capacity(new.len());
+        for (entry, outcome) in new.into_iter().zip(set) {
+            match outcome {
+                Ok(()) => joined.push(entry),
+                Err(error @ ChatError::Link(_)) => {
+                    outcomes.fail(&entry.0, error.of("he may be a member now"));
+                    self.begun.insert((room.clone(), entry.0), Begun { enrolled: false, invited: false });
+                }
+                Err(error) => outcomes.fail(&entry.0, error),
+            }
+        }
+        let mut uninvited: HashSet<BareJid> = uninvited.into_iter().collect();
+        let waiting: Vec<BareJid> = enrolled.iter().filter(|user| uninvited.contains(*user)).cloned().collect();
+        uninvited.extend(joined.iter().map(|(user, _)| user.clone()));
+        joined.extend(old);
+        let (mut whole, mut partly) = (enrolled, Vec::new());
+        self.invite(call, room, inviter, &waiting, (&mut uninvited, &mut outcomes)).await;
+        // Some after some: when time runs out, few have one step behind them and not the next.
+        for some in joined.chunks(ENROLLED) {
+            for ((user, _), outcome) in some.iter().zip(self.enrol(call, room, &name, (some, &lists)).await?) {
+                match outcome {
+                    Ok(()) => whole.push(user.clone()),
+                    Err(error) => {
+                        partly.push(user.clone());
+                        outcomes.fail(user, error.after("he is a member"));
+                    }
+                }
+            }
+            let waiting: Vec<BareJid> =
+                some.iter().map(|(user, _)| user).filter(|user| uninvited.contains(*user)).cloned().collect();
+            self.invite(call, room, inviter, &waiting, (&mut uninvited, &mut outcomes)).await;
+        }
+        // Only a call that ran out of time is gone on with: any other says what has to be looked at first.
+        if self.in_time(call).is_err() && outcomes.list.iter().any(|outcome| outcome.result.is_err()) {
+            for (users, enrolled) in [(&whole, true), (&partly, false)] {
+                for user in users {
+                    let begun = Begun { enrolled, invited: !uninvited.contains(user) };
+                    self.begun.insert((room.clone(), user.clone()), begun);
+                }
+            }
+        }
+        tokio::join!(self.note_members(call, room, &whole, true), self.note_members(call, room, &partly, false));
+        Ok(outcomes.list)
+    }
+
+    /// Goes on with members whom a call that ran out of time left behind. Those who are enrolled are taken out, and
+    /// returned; and with them those who are still to be invited.
+    fn go_on(&self, room: &BareJid, members: &mut Vec<(BareJid, String)>) -> (Vec<BareJid>, Vec<BareJid>) {
+        let (mut enrolled, mut uninvited) = (Vec::new(), Vec::new());
+        members.retain(|(user, _)| {
+            let entry = (room.clone(), user.clone());
+            let Some(begun) = self.begun.get(&entry) else { return true };
+            self.begun.remove(&entry);
+            if !begun.invited {
+                uninvited.push(user.clone());
+            }
+            if begun.enrolled {
+                enrolled.push(entry.1);
+            }
+            !begun.enrolled
+        });
+        (enrolled, uninvited)
+    }
+
+    /// Invites `users`, and takes those who were sent it out of `uninvited`.
+    async fn invite(
+        &self,
+        call: &Call,
+        room: &BareJid,
+        inviter: Option<&BareJid>,
+        users: &[BareJid],
+        (uninvited, outcomes): (&mut HashSet<BareJid>, &mut Outcomes),
+    ) {
+        let late = |error: ChatError| error.after("he is a member, but not invited");
+        if let Err(error) = self.in_time(call) {
+            return users.iter().for_each(|user| outcomes.fail(user, late(error.clone())));
+        }
+        let from = inviter.map_or(self.component.as_str(), |inviter| inviter.as_str());
+        let invitations: Vec<Element> =
+            users.iter().map(|user| invite::direct(from, user, room).with("id", self.link.new_id(call))).collect();
+        for (user, outcome) in users.iter().zip(self.link.send_all_routed(call, &invitations).await) {
+            match outcome {
+                Ok(None) => drop(uninvited.remove(user)),
+                Ok(Some(bounce)) => {
+                    uninvited.remove(user);
+                    let error = self.bounced(call, user, &bounce).await;
+                    outcomes.fail(user, error);
+                }
+                Err(error) => outcomes.fail(user, late(error.into())),
+            }
+        }
+    }
+
+    /// Splits those who exist, each once, from those who do not.
+    async fn sort_out(&self, call: &Call, users: &[BareJid]) -> (Outcomes, Vec<BareJid>) {
+        let mut outcomes = Outcomes::new(users);
+        let each: Vec<BareJid> = outcomes.list.iter().map(|outcome| outcome.user.clone()).collect();
+        let exist = self.exist(call, &each).await;
+        let mut present = Vec::with_capacity(each.len());
+        for (user, exists) in each.into_iter().zip(exist) {
+            match exists {
+                Ok(true) => present.push(user),
+                Ok(false) => outcomes.fail(&user, ChatError::UnknownUser(user.clone())),
+                Err(error) => outcomes.fail(&user, undone(error)),
+            }
+        }
+        (outcomes, present)
+    }
+}
+
+/// The failure of a question before anything was done for a user: an outcome that is not known would look the same.
+fn undone(error: ChatError) -> ChatError {
+    if matches!(error, ChatError::Link(_)) { error.of("nothing was done for him") } else { error }
+}

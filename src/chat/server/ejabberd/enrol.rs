@@ -1,0 +1,108 @@
+//! What makes a member's clients show a room on ejabberd: his subscription, and his bookmark where he grants a session.
+
+use std::time::Duration;
+
+use futures::{StreamExt as _, stream};
+use jid::BareJid;
+
+use super::super::super::core::Core;
+use super::super::super::room::RoomLists;
+use super::super::super::{Call, ChatError};
+use super::{SESSIONS, enrol_nicks};
+use crate::xml::element::{Build, client};
+use crate::xmpp::bookmarks::{self, Options};
+use crate::xmpp::iq;
+
+/// Bookmarks that are written side by side. Both versions lose some nodes that are made at the same moment (the
+/// transactions meet and one is given up) and then answer item-not-found: of 500 about 120 of eight, 50 of two.
+pub(in super::super::super) const BOOKMARKS: usize = 2;
+/// How a bookmark that was refused is tried again: once more, one after the other, and after a while. 23.01 refuses
+/// XEP-0402's publish-options and needs its own configuration for the node instead.
+const AGAIN: [(Duration, Options); 5] = [
+    (Duration::ZERO, Options::None),
+    (Duration::from_millis(20), Options::All),
+    (Duration::ZERO, Options::None),
+    (Duration::from_millis(200), Options::All),
+    (Duration::ZERO, Options::None),
+];
+
+/// A subscription for everybody, and a bookmark where the gateway may open the user's session.
+pub(in super::super) async fn enrol(
+    core: &Core,
+    call: &Call,
+    room: &BareJid,
+    name: &str,
+    (users, lists): (&[(BareJid, String)], &RoomLists),
+) -> Vec<Result<(), ChatError>> {
+    let deaf: Vec<_> = users.iter().filter(|(user, _)| !lists.hearing.contains(user)).cloned().collect();
+    let mut asked = enrol_nicks(core, call, room, &deaf).await.into_iter();
+    let subscribed: Vec<_> = users
+        .iter()
+        .map(|(user, _)| match lists.hearing.contains(user) {
+            true => Ok(()),
+            false => asked.next().unwrap_or(Ok(())).map_err(|error| error.of("his subscription")),
+        })
+        .collect();
+    if !core.sessions.granted() {
+        return subscribed;
+    }
+    let bookmarked = bookmark(core, call, room, name, users).await;
+    let bookmarked = bookmarked.into_iter().map(|outcome| outcome.map_err(|error| error.of("his bookmark")));
+    subscribed.into_iter().zip(bookmarked).map(|(subscribed, bookmarked)| subscribed.and(bookmarked)).collect()
+}
+
+/// A bookmark for each, in a session of his own.
+async fn bookmark(
+    core: &Core,
+    call: &Call,
+    room: &BareJid,
+    name: &str,
+    users: &[(BareJid, String)],
+) -> Vec<Result<(), ChatError>> {
+    let publish = async |user: &BareJid, nick: &str, options| {
+        core.in_time(call)?;
+        if let Err(error) = core.sessions.open(call, user).await {
+            // A session that is not open yet when the time is up is nothing that the server refuses.
+            return core.in_time(call).and(Err(error.into()));
+        }
+        let place = core.bookmarking.acquire().await;
+        core.in_time(call)?;
+        let request = client("iq").with("type", "set").child(bookmarks::publish(room, name, nick, options));
+        let reply = core.sessions.iq(call, user, request).await?;
+        drop(place);
+        iq::outcome(reply).map(drop).map_err(ChatError::refused)
+    };
+    let published = stream::iter(users.to_vec()).map(async |(user, nick)| {
+        let domain = user.domain().as_str();
+        if core.plain_bookmarks.get(domain).is_some() {
+            return publish(&user, &nick, Options::None).await;
+        }
+        match publish(&user, &nick, Options::All).await {
+            // At once, while his session is open.
+            Err(ChatError::Refused { condition, .. }) if condition != "item-not-found" => {
+                let plain = publish(&user, &nick, Options::None).await;
+                // The options cannot be read, whoever sends them; any other refusal may be one of this user's own node.
+                if plain.is_ok() && condition == "resource-constraint" {
+                    core.plain_bookmarks.insert(domain.to_owned(), ());
+                }
+                plain
+            }
+            other => other,
+        }
+    });
+    let mut bookmarked: Vec<_> = published.buffered(SESSIONS).collect().await;
+    for (outcome, (user, nick)) in bookmarked.iter_mut().zip(users) {
+        let mut tried = Options::None;
+        for (pause, options) in AGAIN {
+            let Err(ChatError::Refused { condition, .. }) = &outcome else { break };
+            // Any other refusal may be one of the options themselves.
+            if tried == Options::None && condition != "item-not-found" {
+                break;
+            }
+            tokio::time::sleep(pause).await;
+            *outcome = publish(user, nick, options).await;
+            tried = options;
+        }
+    }
+    bookmarked
+}
