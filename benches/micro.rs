@@ -74,7 +74,7 @@ fn read_100_replies(bencher: Bencher<'_, '_>) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a tokio runtime");
     bencher.bench(|| {
         runtime.block_on(async {
-            let mut frames = FrameReader::new(stream.as_bytes(), BOUNDS);
+            let mut frames = FrameReader::new(stream.as_bytes(), BOUNDS).expecting(StreamKind::Component);
             frames.header().await.expect("a header");
             for _ in 0..STANZAS {
                 black_box(frames.next().await.expect("a stanza"));

@@ -5,7 +5,7 @@ pub mod draft;
 pub mod element;
 pub mod encode;
 mod escape;
-mod plain;
+pub mod plain;
 pub mod read;
 
 pub use minidom::Element;

@@ -57,7 +57,8 @@ async fn open(config: &LinkConfig) -> Result<Stream, ConnectError> {
     SockRef::from(&socket).set_tcp_keepalive(&TcpKeepalive::new().with_time(idle).with_interval(interval))?;
 
     let (read, mut write) = socket.into_split();
-    let mut frames = FrameReader::new(BufReader::with_capacity(READ_BYTES, read), config.bounds);
+    let frames = FrameReader::new(BufReader::with_capacity(READ_BYTES, read), config.bounds);
+    let mut frames = frames.expecting(StreamKind::Component);
     let header = encode::header(StreamKind::Component, &[("to", &config.name)]).map_err(std::io::Error::other)?;
     // In one packet: Prosody refuses a header that comes in pieces (its issue 1995).
     write.write_all(&header).await?;

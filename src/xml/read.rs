@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 
 use rxml::error::EndOrError;
-use rxml::{Event, Options, Parse, Parser, WithOptions};
+use rxml::{Event, Namespace, Options, Parse, Parser, WithOptions};
 
 use super::Element;
 use super::build::{Builder, Built, Over};
 use super::encode::inside;
-use super::plain::read_plain;
+use super::plain::{read_plain, trim_start};
 
 /// Bounds of what is read. Over a bound the element is refused (fragments) or skipped and counted (streams).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,10 +58,14 @@ pub fn read_one(text: &str, default_ns: &str, bounds: Bounds) -> Result<Element,
         false => Cow::Borrowed(text),
     };
     let (declaration, text) = split_declaration(&text);
-    match if declaration.is_empty() { read_plain(text, default_ns, bounds) } else { None } {
-        Some(element) => Ok(element),
-        None => read_general(declaration, text, default_ns, bounds),
+    if declaration.is_empty()
+        && let Some((element, rest)) =
+            read_plain(text.as_bytes(), Namespace::from(default_ns.to_owned()), Builder::new(bounds))
+        && trim_start(rest).is_empty()
+    {
+        return Ok(element);
     }
+    read_general(declaration, text, default_ns, bounds)
 }
 
 /// As [`read_one`], whatever XML it is.
