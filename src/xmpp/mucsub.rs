@@ -35,25 +35,32 @@ pub fn subscriptions() -> Element {
     el("subscriptions", NS)
 }
 
-/// The subscribers: who, under which nick.
-pub fn subscribers(reply: &Element) -> Vec<(BareJid, String)> {
-    let Some(list) = reply.get_child("subscriptions", NS) else { return Vec::new() };
-    list.children()
-        .filter(|child| child.is("subscription", NS))
-        .filter_map(|item| {
-            Some((BareJid::new(item.attr("jid")?).ok()?, item.attr("nick").unwrap_or_default().to_owned()))
-        })
-        .collect()
+/// One entry of an answer to [`subscriptions`].
+#[derive(Debug)]
+pub struct Subscriber<'a> {
+    /// Who; in a service's answer to a user, which room.
+    pub jid: BareJid,
+    /// Under which nick.
+    pub nick: &'a str,
+    entry: &'a Element,
 }
 
-/// The subscribers in an answer to [`subscriptions`] who get all of `nodes`.
-pub fn subscribed_to(reply: &Element, nodes: &[&str]) -> impl Iterator<Item = BareJid> {
+impl Subscriber<'_> {
+    /// True when he gets all of `nodes`.
+    pub fn gets(&self, nodes: &[&str]) -> bool {
+        let gets =
+            |node: &str| self.entry.children().any(|event| event.is("event", NS) && event.attr("node") == Some(node));
+        nodes.iter().all(|node| gets(node))
+    }
+}
+
+/// The subscribers in an answer to [`subscriptions`].
+pub fn subscribers(reply: &Element) -> impl Iterator<Item = Subscriber<'_>> {
     let list = reply.get_child("subscriptions", NS).into_iter().flat_map(Element::children);
-    let to = |item: &Element, node: &str| {
-        item.children().any(|event| event.is("event", NS) && event.attr("node") == Some(node))
-    };
-    list.filter(move |item| item.is("subscription", NS) && nodes.iter().all(|node| to(item, node)))
-        .filter_map(|item| BareJid::new(item.attr("jid")?).ok())
+    list.filter(|child| child.is("subscription", NS)).filter_map(|entry| {
+        let jid = BareJid::new(entry.attr("jid")?).ok()?;
+        Some(Subscriber { jid, nick: entry.attr("nick").unwrap_or_default(), entry })
+    })
 }
 
 /// What a subscriber was sent.

@@ -54,7 +54,9 @@ impl Core {
                     let mut lists = self.read_lists(room, lists.into_iter())?;
                     let subscribers = subscribers.and_then(|answer| answer.ok()?.ok());
                     let subscribers_known = subscribers.is_some();
-                    lists.subscribers.extend(subscribers.iter().flat_map(mucsub::subscribers).map(|(user, _)| user));
+                    lists
+                        .subscribers
+                        .extend(subscribers.iter().flat_map(mucsub::subscribers).map(|subscriber| subscriber.jid));
                     Ok(Look { info, lists, subscribers_known, record })
                 }),
                 (Some(Err(error)), _) | (_, Err(error)) => Err(error),

@@ -315,7 +315,7 @@ pub(super) async fn shown_rooms(
     let get = |payload: Element| client("iq").with("type", "get").child(payload);
     let subscribed = get(mucsub::subscriptions()).with("to", service);
     let subscribed = iq::outcome(core.sessions.iq(call, user, subscribed).await?).map_err(ChatError::refused)?;
-    let mut rooms: Vec<BareJid> = mucsub::subscribers(&subscribed).into_iter().map(|(room, _)| room).collect();
+    let mut rooms: Vec<BareJid> = mucsub::subscribers(&subscribed).map(|subscription| subscription.jid).collect();
     match iq::outcome(core.sessions.iq(call, user, get(bookmarks::query())).await?) {
         Ok(reply) => rooms.extend(bookmarks::rooms(&reply)),
         Err(error) if error.is("item-not-found") => {}
@@ -335,10 +335,12 @@ fn absent_is_fine(answer: Result<Element, StanzaError>) -> Result<(), ChatError>
 pub(super) async fn lists(core: &Core, call: &Call, room: &BareJid) -> Result<RoomLists, ChatError> {
     let (mut lists, subscribers) = core.affiliation_lists(call, room, Some(mucsub::subscriptions())).await?;
     if let Some(reply) = subscribers {
-        lists.hearing = mucsub::subscribed_to(&reply, MEMBER_NODES).collect();
-        for (user, nick) in mucsub::subscribers(&reply) {
-            lists.set_nick(user.clone(), nick);
-            lists.subscribers.insert(user);
+        for subscriber in mucsub::subscribers(&reply) {
+            lists.set_nick(subscriber.jid.clone(), subscriber.nick.to_owned());
+            if subscriber.gets(MEMBER_NODES) {
+                lists.hearing.insert(subscriber.jid.clone());
+            }
+            lists.subscribers.insert(subscriber.jid);
         }
     }
     Ok(lists)
