@@ -53,7 +53,7 @@ impl Core {
 
         let (new, mut old): (Vec<_>, Vec<_>) =
             nicks.into_iter().partition(|(user, _)| lists.of(user) < Affiliation::Member);
-        let (enrolled, uninvited) = self.go_on(room, &mut old);
+        let (enrolled, mut uninvited) = self.go_on(room, &mut old);
         // ejabberd 24.12 answers that it made a subscriber without an affiliation a member, and does not do it.
         let subscribed: Vec<BareJid> =
             new.iter().map(|(user, _)| user).filter(|user| lists.subscribers.contains(*user)).cloned().collect();
@@ -74,12 +74,10 @@ impl Core {
                 Err(error) => outcomes.fail(&entry.0, error),
             }
         }
-        let mut uninvited: HashSet<BareJid> = uninvited.into_iter().collect();
-        let waiting: Vec<BareJid> = enrolled.iter().filter(|user| uninvited.contains(*user)).cloned().collect();
+        self.invite(call, room, inviter, &enrolled, (&mut uninvited, &mut outcomes)).await;
         uninvited.extend(joined.iter().map(|(user, _)| user.clone()));
         joined.extend(old);
         let (mut whole, mut partly) = (enrolled, Vec::new());
-        self.invite(call, room, inviter, &waiting, (&mut uninvited, &mut outcomes)).await;
         // Some after some: when time runs out, few have one step behind them and not the next.
         for some in joined.chunks(ENROLLED) {
             for ((user, _), outcome) in some.iter().zip(self.enrol(call, room, &name, (some, &lists)).await?) {
@@ -91,9 +89,8 @@ impl Core {
                     }
                 }
             }
-            let waiting: Vec<BareJid> =
-                some.iter().map(|(user, _)| user).filter(|user| uninvited.contains(*user)).cloned().collect();
-            self.invite(call, room, inviter, &waiting, (&mut uninvited, &mut outcomes)).await;
+            let some = some.iter().map(|(user, _)| user);
+            self.invite(call, room, inviter, some, (&mut uninvited, &mut outcomes)).await;
         }
         // Only a call that ran out of time is gone on with: any other says what has to be looked at first.
         if self.in_time(call).is_err() && outcomes.list.iter().any(|outcome| outcome.result.is_err()) {
@@ -110,14 +107,14 @@ impl Core {
 
     /// Goes on with members whom a call that ran out of time left behind. Those who are enrolled are taken out, and
     /// returned; and with them those who are still to be invited.
-    fn go_on(&self, room: &BareJid, members: &mut Vec<(BareJid, String)>) -> (Vec<BareJid>, Vec<BareJid>) {
-        let (mut enrolled, mut uninvited) = (Vec::new(), Vec::new());
+    fn go_on(&self, room: &BareJid, members: &mut Vec<(BareJid, String)>) -> (Vec<BareJid>, HashSet<BareJid>) {
+        let (mut enrolled, mut uninvited) = (Vec::new(), HashSet::new());
         members.retain(|(user, _)| {
             let entry = (room.clone(), user.clone());
             let Some(begun) = self.begun.get(&entry) else { return true };
             self.begun.remove(&entry);
             if !begun.invited {
-                uninvited.push(user.clone());
+                uninvited.insert(user.clone());
             }
             if begun.enrolled {
                 enrolled.push(entry.1);
@@ -127,23 +124,24 @@ impl Core {
         (enrolled, uninvited)
     }
 
-    /// Invites `users`, and takes those who were sent it out of `uninvited`.
-    async fn invite(
+    /// Invites those of `users` who are `uninvited`, and takes whoever was sent it out of these.
+    async fn invite<'a>(
         &self,
         call: &Call,
         room: &BareJid,
         inviter: Option<&BareJid>,
-        users: &[BareJid],
+        users: impl IntoIterator<Item = &'a BareJid>,
         (uninvited, outcomes): (&mut HashSet<BareJid>, &mut Outcomes),
     ) {
+        let users: Vec<&BareJid> = users.into_iter().filter(|user| uninvited.contains(*user)).collect();
         let late = |error: ChatError| error.after("he is a member, but not invited");
         if let Err(error) = self.in_time(call) {
-            return users.iter().for_each(|user| outcomes.fail(user, late(error.clone())));
+            return users.into_iter().for_each(|user| outcomes.fail(user, late(error.clone())));
         }
         let from = inviter.map_or(self.component.as_str(), |inviter| inviter.as_str());
         let invitations: Vec<Element> =
             users.iter().map(|user| invite::direct(from, user, room).with("id", self.link.new_id(call))).collect();
-        for (user, outcome) in users.iter().zip(self.link.send_all_routed(call, &invitations).await) {
+        for (user, outcome) in users.into_iter().zip(self.link.send_all_routed(call, &invitations).await) {
             match outcome {
                 Ok(None) => drop(uninvited.remove(user)),
                 Ok(Some(bounce)) => {
