@@ -71,6 +71,7 @@ async fn says_what_became_of_each_when_time_runs_out(server: Server) {
 
     let mut left = usize::MAX;
     let mut calls = 0;
+    let mut doubtful = BTreeMap::new();
     loop {
         let reply = gateway.post("/qtalk/add_muc_user", &body).await;
         calls += 1;
@@ -90,6 +91,9 @@ async fn says_what_became_of_each_when_time_runs_out(server: Server) {
             }
         }
         for (account, client) in watched.iter().zip(&clients) {
+            if said.get(&account.name).is_some_and(|text| text.starts_with("he is a member, and may be invited")) {
+                *doubtful.entry(account.name.clone()).or_insert(0) += 1;
+            }
             if !said.is_empty() && !said.contains_key(&account.name) {
                 let has = client.bookmarks().await.iter().any(|bookmark| bookmark.room == jid);
                 assert!(has, "{} is done, and has no bookmark", account.name);
@@ -107,10 +111,12 @@ async fn says_what_became_of_each_when_time_runs_out(server: Server) {
     println!("{server:?}: {} members in {calls} calls of {SECONDS} s", names.len());
     assert!(calls > 1, "there was time enough, and nothing was seen");
     assert_eq!(alice.affiliated(&jid, "member").await.len(), names.len());
-    for client in &clients {
+    for (account, client) in watched.iter().zip(&clients) {
         assert!(client.bookmarks().await.iter().any(|bookmark| bookmark.room == jid), "no bookmark");
         let invited = |el: &&_| child(el, "x").is_some_and(|x| x.attr("jid") == Some(&jid));
-        assert_eq!(client.received().iter().filter(invited).count(), 1, "invitations");
+        let invitations = client.received().iter().filter(invited).count();
+        let most = 1 + doubtful.get(&account.name).copied().unwrap_or(0);
+        assert!((1..=most).contains(&invitations), "{} has {invitations} invitations, of {most}", account.name);
     }
     gateway.shutdown().await;
 }

@@ -8,6 +8,7 @@ use super::core::Core;
 use super::members::Outcomes;
 use super::room::{Affiliation, MemberOutcome};
 use super::{Call, ChatError};
+use crate::link::LinkError;
 use crate::xml::Element;
 use crate::xml::element::Build;
 use crate::xmpp::invite;
@@ -134,9 +135,9 @@ impl Core {
         (uninvited, outcomes): (&mut HashSet<BareJid>, &mut Outcomes),
     ) {
         let users: Vec<&BareJid> = users.into_iter().filter(|user| uninvited.contains(*user)).collect();
-        let late = |error: ChatError| error.after("he is a member, but not invited");
+        let not = |error: ChatError| error.after("he is a member, but not invited");
         if let Err(error) = self.in_time(call) {
-            return users.into_iter().for_each(|user| outcomes.fail(user, late(error.clone())));
+            return users.into_iter().for_each(|user| outcomes.fail(user, not(error.clone())));
         }
         let from = inviter.map_or(self.component.as_str(), |inviter| inviter.as_str());
         let invitations: Vec<Element> =
@@ -149,7 +150,11 @@ impl Core {
                     let error = self.bounced(call, user, &bounce).await;
                     outcomes.fail(user, error);
                 }
-                Err(error) => outcomes.fail(user, late(error.into())),
+                // Better invited twice than not at all: he stays among those whom the same call again invites.
+                Err(error @ (LinkError::Unknown | LinkError::Timeout)) => {
+                    outcomes.fail(user, ChatError::from(error).after("he is a member, and may be invited"));
+                }
+                Err(error) => outcomes.fail(user, not(error.into())),
             }
         }
     }
