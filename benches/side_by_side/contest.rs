@@ -14,6 +14,7 @@ use super::roles::Role;
 use super::roles::load::{Outcome, Plan, Until};
 use super::roles::sink::Order;
 use super::server::Server;
+use super::usage::Machine;
 use super::{Fallible, usage};
 
 /// Longest wait for messages that were acknowledged but have not come yet.
@@ -36,6 +37,8 @@ pub struct Sample {
     pub batch: Option<f64>,
     /// Flushes of the disk for each message, and the part of the time in which it was busy.
     pub disk: Option<[f64; 2]>,
+    /// The parts of the machine's CPU time that were idle, and that its host gave to others.
+    pub machine: Option<[f64; 2]>,
     /// Messages acknowledged, all rounds together.
     pub acknowledged: u64,
     /// Messages received, all rounds together.
@@ -166,6 +169,7 @@ pub fn accept(outcome: &Outcome) -> Fallible {
 pub struct Watch {
     cpu: Duration,
     barriers: (f64, f64),
+    machine: Machine,
 }
 
 impl Watch {
@@ -175,11 +179,12 @@ impl Watch {
             gateway.forget_log()?;
             gateway.forget_peak()?;
         }
-        Ok(Watch { cpu: cpu(gateways)?, barriers: barriers(gateways)? })
+        Ok(Watch { cpu: cpu(gateways)?, barriers: barriers(gateways)?, machine: Machine::now()? })
     }
 
     /// Ends, and says it with what came of the load.
     pub fn end(self, gateways: &[&Gateway], outcome: &Outcome) -> Fallible<Sample> {
+        let machine = Machine::now()?.since(self.machine);
         let used = cpu(gateways)?.saturating_sub(self.cpu);
         let (stanzas, pings) = barriers(gateways)?;
         let (stanzas, pings) = (stanzas - self.barriers.0, pings - self.barriers.1);
@@ -191,6 +196,7 @@ impl Watch {
             gateway_cpu: ours.then(|| per_10_000(used, units(outcome))),
             memory: ours.then_some(memory as f64),
             batch: (pings > 0.0).then(|| stanzas / pings),
+            machine: Some(machine),
             acknowledged: outcome.acknowledged.messages,
             ..Sample::default()
         })
@@ -238,6 +244,7 @@ fn median(samples: &[Sample]) -> Sample {
         Some((values.get(low)? + values.get(high)?) / 2.0)
     };
     let disk = |index: usize| of(&|sample| sample.disk?.get(index).copied());
+    let machine = |index: usize| of(&|sample| sample.machine?.get(index).copied());
     let latency = |index: usize| of(&|sample| sample.latency?.get(index).copied());
     Sample {
         rate: of(&|sample| Some(sample.rate)).unwrap_or_default(),
@@ -247,6 +254,7 @@ fn median(samples: &[Sample]) -> Sample {
         memory: of(&|sample| sample.memory),
         batch: of(&|sample| sample.batch),
         disk: disk(0).zip(disk(1)).map(|(flushes, busy)| [flushes, busy]),
+        machine: machine(0).zip(machine(1)).map(|(idle, stolen)| [idle, stolen]),
         acknowledged: samples.iter().map(|sample| sample.acknowledged).sum(),
         received: samples.iter().map(|sample| sample.received).sum(),
     }

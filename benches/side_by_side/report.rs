@@ -5,11 +5,11 @@ use super::contest::{Result, Sample};
 /// The rows of all parts.
 #[derive(Default)]
 pub struct Table {
-    rows: Vec<[String; 13]>,
+    rows: Vec<[String; 14]>,
     notes: Vec<String>,
 }
 
-const HEAD: [&str; 13] = [
+const HEAD: [&str; 14] = [
     "times",
     "p99 is",
     "part",
@@ -22,6 +22,7 @@ const HEAD: [&str; 13] = [
     "gateway CPU s",
     "server CPU s",
     "peak MB",
+    "idle, stolen %",
     "acknowledged, received",
 ];
 
@@ -29,7 +30,8 @@ const LEGEND: &str = "\
 `times` is the rate over that of the row in the same part that has no `times`; `p99 is` the same of the latencies at 99 \
 percent. Rates are messages as the recipients get them, until the last one has come, or requests where nothing is sent; \
 latencies are those of the answers. CPU seconds are those of 10,000 requests, or messages where a request has one. Every \
-message that was acknowledged has been received, once by each of its recipients: the last column counts both ends.
+message that was acknowledged has been received, once by each of its recipients: the last column counts both ends. Idle and \
+stolen are the parts of the machine's CPU time that nobody used, and that its host gave to other machines.
 ";
 
 impl Table {
@@ -60,7 +62,7 @@ impl Table {
     }
 }
 
-fn row(part: &str, connections: &str, name: &str, sample: &Sample, base: Option<Sample>) -> [String; 13] {
+fn row(part: &str, connections: &str, name: &str, sample: &Sample, base: Option<Sample>) -> [String; 14] {
     let number =
         |value: Option<f64>, digits: usize| value.map_or_else(String::new, |value| format!("{value:.digits$}"));
     let times = base.map(|base| sample.rate / base.rate);
@@ -88,6 +90,7 @@ fn row(part: &str, connections: &str, name: &str, sample: &Sample, base: Option<
         number(sample.gateway_cpu, 3),
         number(sample.server_cpu, 3),
         number(sample.memory.map(|bytes| bytes / 1e6), 1),
+        sample.machine.map_or_else(String::new, |[idle, stolen]| format!("{:.0}, {:.0}", idle * 1e2, stolen * 1e2)),
         counted,
     ]
 }

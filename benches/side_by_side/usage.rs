@@ -1,4 +1,4 @@
-//! What processes use: CPU time and peak memory, from /proc.
+//! What processes and the machine use: CPU time and peak memory, from /proc.
 
 use std::time::Duration;
 
@@ -38,6 +38,35 @@ fn status(pid: u32, field: &str) -> Fallible<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix(field)).ok_or("no such field")?;
     Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
+}
+
+/// CPU time of the whole machine so far, in ticks.
+#[derive(Debug, Clone, Copy)]
+pub struct Machine {
+    all: u64,
+    idle: u64,
+    stolen: u64,
+}
+
+impl Machine {
+    /// What has been used so far.
+    pub fn now() -> Fallible<Machine> {
+        let text = std::fs::read_to_string("/proc/stat")?;
+        let line = text.lines().next().ok_or("/proc/stat is empty")?;
+        let ticks: Vec<u64> = line.split_whitespace().skip(1).map(str::parse).collect::<Result<_, _>>()?;
+        // user, nice, system, idle, iowait, irq, softirq, steal; guests are in user and nice.
+        let [user, nice, system, idle, iowait, irq, softirq, stolen] =
+            *ticks.first_chunk().ok_or("/proc/stat has too few fields")?;
+        let idle = idle + iowait;
+        Ok(Machine { all: user + nice + system + idle + irq + softirq + stolen, idle, stolen })
+    }
+
+    /// The parts of the time since `before` that nobody used and that other machines on the same host were given, up to 1.
+    pub fn since(self, before: Machine) -> [f64; 2] {
+        let all = self.all.saturating_sub(before.all).max(1) as f64;
+        [(self.idle, before.idle), (self.stolen, before.stolen)]
+            .map(|(now, before)| now.saturating_sub(before) as f64 / all)
+    }
 }
 
 struct Stat {
