@@ -10,6 +10,7 @@ pub mod conn;
 mod connect;
 pub mod frame;
 pub mod id;
+mod input;
 mod iq;
 mod line_ends;
 mod reader;
@@ -26,12 +27,13 @@ use secrecy::SecretString;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout_at};
 
-use self::conn::{Conn, Routed, Shared};
+use self::conn::{Conn, Routed, Shared, tree};
 pub use self::stanza::Prepared;
 use self::supervisor::Supervisor;
 use crate::metrics::LinkMetrics;
 use crate::xml::encode::EncodeError;
 use crate::xml::read::Bounds;
+use crate::xml::received::Received;
 use crate::xml::{Element, StreamKind};
 
 /// Longest wait for the server's end of the stream when draining.
@@ -176,10 +178,23 @@ impl Link {
     /// # Errors
     /// [`LinkError`] when there is no reply. A reply of type `error` is an `Ok`.
     pub async fn iq(&self, call: &Call, iq: Element) -> Result<Element, LinkError> {
+        tree(self.ask(call, iq, false).await?)
+    }
+
+    /// As [`Link::iq`], of which a large result comes as its own text: to build a tree costs several times as much as to read
+    /// what it says.
+    ///
+    /// # Errors
+    /// As [`Link::iq`].
+    pub async fn iq_as_text(&self, call: &Call, iq: Element) -> Result<Received, LinkError> {
+        self.ask(call, iq, true).await
+    }
+
+    async fn ask(&self, call: &Call, iq: Element, as_text: bool) -> Result<Received, LinkError> {
         let iq = Prepared::iq(iq, StreamKind::Component, &call.request)?;
         let patience = self.patience(call);
         loop {
-            match self.up(patience).await?.iq_prepared(call, &iq).await {
+            match self.up(patience).await?.iq_prepared(call, &iq, as_text).await {
                 Err(LinkError::Down(_)) => {}
                 outcome => return outcome,
             }

@@ -7,6 +7,10 @@ pub mod encode;
 mod escape;
 pub mod plain;
 pub mod read;
+pub mod received;
+pub mod scan;
+pub mod text;
+pub mod token;
 
 pub use minidom::Element;
 

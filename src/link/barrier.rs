@@ -118,7 +118,7 @@ impl Barriers {
         let Some(id) = reply.attr("id") else { return false };
         let mut state = self.state.lock();
         let Some(at) = state.outstanding.iter().position(|barrier| barrier.ping == id) else { return false };
-        if !self.peer.sent(reply) {
+        if !self.peer.sent(reply.attr("from"), reply.attr("to")) {
             return false;
         }
         let Some(barrier) = state.outstanding.remove(at) else { return false };

@@ -18,6 +18,7 @@ use super::{Call, Inbound, LinkError, reader, writer};
 use crate::metrics::LinkMetrics;
 use crate::metrics::link::Dropped;
 use crate::xml::encode::EncodeError;
+use crate::xml::received::Received;
 use crate::xml::{Element, StreamKind};
 
 /// What a stream needs to know of itself.
@@ -110,7 +111,7 @@ impl Conn {
 
     /// As [`super::Link::iq`], on this stream.
     pub async fn iq(&self, call: &Call, iq: Element) -> Result<Element, LinkError> {
-        self.iq_prepared(call, &Prepared::iq(iq, self.shared().config.kind, &call.request)?).await
+        tree(self.iq_prepared(call, &Prepared::iq(iq, self.shared().config.kind, &call.request)?, false).await?)
     }
 
     /// As [`super::Link::send`], on this stream.
@@ -136,10 +137,11 @@ impl Conn {
         }
     }
 
-    pub(super) async fn iq_prepared(&self, call: &Call, iq: &Prepared) -> Result<Element, LinkError> {
+    /// Sends an IQ and waits for the reply, which may come as its own text or not.
+    pub(super) async fn iq_prepared(&self, call: &Call, iq: &Prepared, as_text: bool) -> Result<Received, LinkError> {
         let shared = self.shared();
         let peer = Peer::new(iq.to.as_deref(), &shared.server);
-        let (_guard, answer) = shared.iqs.expect(&iq.id, peer)?;
+        let (_guard, answer) = shared.iqs.expect(&iq.id, peer, as_text)?;
         let until = call.deadline.min(Instant::now() + shared.config.iq_timeout);
         shared.enqueue(iq.bytes.clone(), Then::Iq(iq.id.clone()), until).await?;
         wait(answer, until).await
@@ -187,6 +189,14 @@ impl Routed {
     /// Resolves when the server has processed the stanza, with its bounce if there is one.
     pub(super) async fn outcome(self, call: &Call) -> Result<Option<Element>, LinkError> {
         wait(self.outcome, call.deadline.min(Instant::now() + self.longest)).await
+    }
+}
+
+/// A reply that was not to come as its own text.
+pub(super) fn tree(reply: Received) -> Result<Element, LinkError> {
+    match reply {
+        Received::Tree(element) => Ok(element),
+        Received::Text(_) => Err(LinkError::Unknown),
     }
 }
 

@@ -68,7 +68,7 @@ async fn open(config: &LinkConfig) -> Result<Stream, ConnectError> {
         match frames.next().await? {
             Frame::Element(element) if element.is("handshake", CLIENT) => return Ok((frames, write)),
             Frame::Element(element) => StreamError::read(&element).map_or(Ok(()), Err)?,
-            Frame::TooBig(_) => {}
+            Frame::Text(_) | Frame::TooBig(_) => {}
             Frame::End => return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into()),
         }
     }

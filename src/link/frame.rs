@@ -1,16 +1,17 @@
 //! Stream reading: the header, then one bounded element after another.
 
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 
 use rxml::{AsyncReader, Event, Namespace, Options};
-use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncRead, ReadBuf};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt as _};
 
-use super::line_ends::LineEnds;
+use super::input::{Input, invalid};
 use crate::xml::build::{Builder, Built};
-use crate::xml::plain::{read_plain, trim_start};
+use crate::xml::plain::read_plain;
 use crate::xml::read::Bounds;
+use crate::xml::scan::Scan;
+use crate::xml::text::{Tags, Text};
+use crate::xml::token::{Stop, trim_start};
 use crate::xml::{Element, STREAMS, StreamKind};
 
 /// Longest attribute value or name, in bytes. The parser's own default of 8 KiB would end the stream at an attribute
@@ -22,6 +23,8 @@ const MAX_TOKEN: usize = 256 * 1024;
 pub enum Frame {
     /// A complete top-level element; component stanzas arrive in `jabber:client`.
     Element(Element),
+    /// The same as its own text, where that was wanted.
+    Text(Text),
     /// An element over a bound: skipped to its end, only its head kept. The stream goes on.
     TooBig(Element),
     /// The peer closed the stream properly.
@@ -39,13 +42,15 @@ pub struct Header {
 
 /// Reads a stream. Dropping a pending [`FrameReader::next`] loses nothing.
 pub struct FrameReader<R> {
-    events: AsyncReader<Metered<R>>,
+    events: AsyncReader<Input<R>>,
     builder: Builder,
     bounds: Bounds,
     /// The namespace of what has no other on this stream, where it is known.
     default_ns: Option<&'static str>,
     /// The parser stands between two elements and holds nothing back.
     between: bool,
+    /// How far the next element is looked through.
+    scan: Scan,
 }
 
 impl<R: AsyncBufRead + Unpin> FrameReader<R> {
@@ -55,13 +60,13 @@ impl<R: AsyncBufRead + Unpin> FrameReader<R> {
         // Only a start tag can be long: text comes in pieces. One far over the bounds would be collected in memory
         // before any of it could be skipped.
         let most = bounds.bytes.max(MAX_TOKEN).saturating_mul(4) as u64;
-        let metered = Metered { inner: LineEnds::new(inner), received: 0, event_start: 0, most };
         Self {
-            events: AsyncReader::with_options(metered, options),
+            events: AsyncReader::with_options(Input::new(inner, most), options),
             builder: Builder::for_stream(bounds),
             bounds,
             default_ns: None,
             between: false,
+            scan: Scan::new(bounds),
         }
     }
 
@@ -95,9 +100,17 @@ impl<R: AsyncBufRead + Unpin> FrameReader<R> {
     /// # Errors
     /// When the bytes are not well-formed XML, or the connection fails; the stream is unusable afterwards.
     pub async fn next(&mut self) -> io::Result<Frame> {
+        self.next_or_text(|_| false).await
+    }
+
+    /// As [`FrameReader::next`], but as its own text where that is `wanted` by the tags of a plain element.
+    ///
+    /// # Errors
+    /// As [`FrameReader::next`].
+    pub async fn next_or_text(&mut self, wanted: impl Fn(Tags<'_>) -> bool) -> io::Result<Frame> {
         loop {
-            if let Some(element) = self.plain().await? {
-                return Ok(Frame::Element(element));
+            if let Some(frame) = self.plain(&wanted).await? {
+                return Ok(frame);
             }
             let event = self.event().await?;
             if self.builder.is_idle() && matches!(event, Event::EndElement(_)) {
@@ -113,12 +126,12 @@ impl<R: AsyncBufRead + Unpin> FrameReader<R> {
         }
     }
 
-    /// The next element, when it is plain and all of it is here: then the parser need not see it.
-    async fn plain(&mut self) -> io::Result<Option<Element>> {
+    /// The next element, when it is plain: then the parser need not see it. As long as it may be, more is waited for.
+    async fn plain(&mut self, wanted: impl Fn(Tags<'_>) -> bool) -> io::Result<Option<Frame>> {
         let Some(default_ns) = self.default_ns.filter(|_| self.between) else { return Ok(None) };
         let input = self.events.inner_mut();
-        input.event_start = input.received;
-        loop {
+        input.begin_event();
+        while self.scan.is_new() {
             let bytes = input.fill_buf().await?;
             let spaces = bytes.len() - trim_start(bytes).len();
             if spaces == 0 {
@@ -126,24 +139,39 @@ impl<R: AsyncBufRead + Unpin> FrameReader<R> {
             }
             input.consume(spaces);
         }
-        let bytes = input.fill_buf().await?;
-        let read = read_plain(bytes, Namespace::from(default_ns), Builder::for_stream(self.bounds));
-        let read = read.map(|(element, rest)| (element, bytes.len() - rest.len()));
-        self.between = read.is_some();
-        Ok(read.map(|(element, taken)| {
-            input.consume(taken);
-            element
-        }))
+        let length = loop {
+            let bytes = input.fill_buf().await?;
+            match self.scan.advance(bytes, default_ns) {
+                Ok(length) => break Some(length),
+                Err(Stop::More) if bytes.len() <= self.bounds.bytes && input.more().await? => {}
+                Err(_) => break None,
+            }
+        };
+        self.scan = Scan::new(self.bounds);
+        self.between = false;
+        let Some(length) = length else { return Ok(None) };
+        let bytes = input.fill_buf().await?.get(..length).unwrap_or_default();
+        let frame = if wanted(Tags::new(bytes)) {
+            Some(Frame::Text(Text::new(bytes)))
+        } else {
+            let read = read_plain(bytes, Namespace::from(default_ns), Builder::for_stream(self.bounds));
+            read.map(|(element, _)| Frame::Element(element))
+        };
+        if frame.is_some() {
+            self.between = true;
+            input.consume(length);
+        }
+        Ok(frame)
     }
 
     /// Bytes received so far: it grows with every sign of life, white space and parts of stanzas included.
     pub fn received(&self) -> u64 {
-        self.events.inner().received
+        self.events.inner().received()
     }
 
     /// The transport, to wrap it in TLS or to restart the stream. Bytes already buffered stay in the buffered reader.
     pub fn into_inner(self) -> R {
-        self.events.into_inner().0.inner.into_inner()
+        self.events.into_inner().0.into_inner()
     }
 
     async fn event(&mut self) -> io::Result<Event> {
@@ -152,48 +180,8 @@ impl<R: AsyncBufRead + Unpin> FrameReader<R> {
                 error.get_ref().and_then(|e| e.downcast_ref()).is_some_and(|e| matches!(e, rxml::Error::InvalidEof(_)));
             if eof { io::ErrorKind::UnexpectedEof.into() } else { error }
         })?;
-        let metered = self.events.inner_mut();
-        metered.event_start = metered.received;
+        self.events.inner_mut().begin_event();
         event.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
-    }
-}
-
-fn invalid(message: String) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, message)
-}
-
-/// Counts what is consumed, and fails when one parser event takes too much.
-struct Metered<R> {
-    inner: LineEnds<R>,
-    received: u64,
-    event_start: u64,
-    most: u64,
-}
-
-impl<R: AsyncBufRead + Unpin> AsyncRead for Metered<R> {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let bytes = ready!(this.inner.poll_fill_buf(cx))?;
-        let taken = bytes.len().min(buf.remaining());
-        buf.put_slice(bytes.get(..taken).unwrap_or_default());
-        Pin::new(this).consume(taken);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<R: AsyncBufRead + Unpin> AsyncBufRead for Metered<R> {
-    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
-        let this = self.get_mut();
-        if this.received - this.event_start > this.most {
-            return Poll::Ready(Err(invalid("a start tag is larger than can be held".into())));
-        }
-        this.inner.poll_fill_buf(cx)
-    }
-
-    fn consume(self: Pin<&mut Self>, amount: usize) {
-        let this = self.get_mut();
-        this.received += amount as u64;
-        this.inner.consume(amount);
     }
 }
 
@@ -203,6 +191,8 @@ mod tests {
     use tokio::io::BufReader;
 
     use super::*;
+    use crate::xml::received::Received;
+    use crate::xml::received::tests::seen;
 
     const BOUNDS: Bounds = Bounds { depth: 3, bytes: 300, elements: 8 };
     const HEADER: &str = "<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept' \
@@ -234,8 +224,8 @@ mod tests {
         prop::collection::vec(prop_oneof![3 => plain, 1 => odd], 0..12)
     }
 
-    /// What comes of a stream that arrives in pieces of so many bytes.
-    async fn frames(stream: &str, piece: usize, expected: Option<StreamKind>) -> Vec<String> {
+    /// What comes of a stream that arrives in pieces of so many bytes: trees, or the tags of those or of texts.
+    async fn frames(stream: &str, piece: usize, (expected, tags): (Option<StreamKind>, bool)) -> Vec<String> {
         let mut frames = FrameReader::new(BufReader::with_capacity(piece, stream.as_bytes()), BOUNDS);
         if let Some(kind) = expected {
             frames = frames.expecting(kind);
@@ -243,10 +233,14 @@ mod tests {
         frames.header().await.unwrap();
         let mut read = Vec::new();
         loop {
-            let frame = frames.next().await;
-            read.push(format!("{frame:?}"));
+            let frame = frames.next_or_text(|_| tags).await;
+            read.push(match &frame {
+                Ok(Frame::Text(text)) => format!("{:?}", seen(&Received::Text(text.clone()))),
+                Ok(Frame::Element(element)) if tags => format!("{:?}", seen(element)),
+                frame => format!("{frame:?}"),
+            });
             if matches!(frame, Err(_) | Ok(Frame::End)) {
-                read.push(format!("{} bytes", if frame.is_ok() { frames.received() } else { 0 }));
+                read.push(format!("{} bytes", if frame.is_ok() { frames.events.inner().consumed } else { 0 }));
                 return read;
             }
         }
@@ -257,9 +251,11 @@ mod tests {
         fn a_stream_of_known_kind_is_read_as_any_other(pieces in pieces(), piece in 1..600usize) {
             let stream = HEADER.to_owned() + &pieces.concat();
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-            let [known, unknown] = [Some(StreamKind::Component), None]
-                .map(|expected| runtime.block_on(frames(&stream, piece, expected)));
-            prop_assert_eq!(known, unknown);
+            for tags in [false, true] {
+                let [known, unknown] = [Some(StreamKind::Component), None]
+                    .map(|expected| runtime.block_on(frames(&stream, piece, (expected, tags))));
+                prop_assert_eq!(known, unknown);
+            }
         }
     }
 }

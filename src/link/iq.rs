@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jid::Jid;
 use parking_lot::Mutex;
@@ -9,7 +10,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::oneshot;
 
 use super::LinkError;
-use crate::xml::Element;
+use crate::xml::CLIENT;
+use crate::xml::received::Received;
+use crate::xml::text::Tags;
 
 /// Who must answer a request.
 #[derive(Debug, Clone)]
@@ -25,17 +28,16 @@ impl Peer {
         Self { to: to.map(str::to_owned), server: server.clone() }
     }
 
-    /// True when `reply` comes from whom was asked. Its `to` proves nothing: Prosody answers a request with a borrowed
-    /// `from` on our own stream.
-    pub(super) fn sent(&self, reply: &Element) -> bool {
-        match (self.to.as_deref(), reply.attr("from")) {
+    /// True when a reply with these attributes comes from whom was asked. Its `to` proves nothing: Prosody answers a request
+    /// with a borrowed `from` on our own stream.
+    pub(super) fn sent(&self, from: Option<&str>, own: Option<&str>) -> bool {
+        match (self.to.as_deref(), from) {
             (Some(to), Some(from)) => same(to, from),
             // Only the server itself may leave out `from`: it speaks for itself or for our own account.
-            (Some(to), None) => same(to, &self.server) || reply.attr("to").is_some_and(|own| same(to, &bare(own))),
+            (Some(to), None) => same(to, &self.server) || own.is_some_and(|own| same(to, &bare(own))),
             (None, None) => true,
             (None, Some(from)) => {
-                same(from, &self.server)
-                    || reply.attr("to").is_some_and(|own| same(from, own) || same(from, &bare(own)))
+                same(from, &self.server) || own.is_some_and(|own| same(from, own) || same(from, &bare(own)))
             }
         }
     }
@@ -50,49 +52,84 @@ fn bare(jid: &str) -> String {
     Jid::new(jid).map(|jid| jid.to_bare().to_string()).unwrap_or_default()
 }
 
-type Answer = Result<Element, LinkError>;
+type Answer = Result<Received, LinkError>;
 
 struct Pending {
     peer: Peer,
     answer: oneshot::Sender<Answer>,
+    /// Set when the reply may come as its own text.
+    as_text: Option<Counted>,
+}
+
+/// One of those that are counted.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// The pending IQs of one stream.
 pub(super) struct IqTracker {
     pending: Mutex<HashMap<String, Pending>>,
+    /// How many of them are asked for a text.
+    texts: Arc<AtomicUsize>,
     most: usize,
     gauge: Gauge,
 }
 
 impl IqTracker {
     pub(super) fn new(most: usize, gauge: Gauge) -> Self {
-        Self { pending: Mutex::default(), most, gauge }
+        Self { pending: Mutex::default(), texts: Arc::default(), most, gauge }
     }
 
-    /// Registers a request. Dropping the guard forgets it.
+    /// Registers a request, of which the reply may come as its own text or not. Dropping the guard forgets it.
     pub(super) fn expect(
         self: &Arc<Self>,
         id: &str,
         peer: Peer,
+        as_text: bool,
     ) -> Result<(Guard, oneshot::Receiver<Answer>), LinkError> {
         let (answer, receiver) = oneshot::channel();
         let mut pending = self.pending.lock();
         if pending.len() >= self.most {
             return Err(LinkError::Busy);
         }
-        pending.insert(id.to_owned(), Pending { peer, answer });
+        let as_text = as_text.then(|| Counted::new(&self.texts));
+        pending.insert(id.to_owned(), Pending { peer, answer, as_text });
         self.gauge.inc();
         Ok((Guard { tracker: self.clone(), id: id.to_owned() }, receiver))
     }
 
-    /// Hands a reply to whoever asked for it; false when nobody did, or when somebody else answers.
-    pub(super) fn resolve(&self, reply: Element) -> bool {
-        let Some(id) = reply.attr("id") else { return false };
-        let mut all = self.pending.lock();
-        if !all.get(id).is_some_and(|pending| pending.peer.sent(&reply)) {
+    /// True for the tags of a result that somebody takes as its own text.
+    pub(super) fn wants_text(&self, mut tags: Tags<'_>) -> bool {
+        if self.texts.load(Ordering::Relaxed) == 0 {
             return false;
         }
-        let found = all.remove(id);
+        let Some((_, stanza)) = tags.next_tag() else { return false };
+        let asked =
+            |pending: &Pending| pending.as_text.is_some() && pending.peer.sent(stanza.attr("from"), stanza.attr("to"));
+        stanza.is("iq", CLIENT)
+            && stanza.attr("type") == Some("result")
+            && stanza.attr("id").is_some_and(|id| self.pending.lock().get(id).is_some_and(asked))
+    }
+
+    /// Hands a reply to whoever asked for it; false when nobody did, or when somebody else answers.
+    pub(super) fn resolve(&self, reply: Received) -> bool {
+        let [Some(id), from, to] = ["id", "from", "to"].map(|name| reply.attr(name)) else { return false };
+        let mut all = self.pending.lock();
+        if !all.get(&*id).is_some_and(|pending| pending.peer.sent(from.as_deref(), to.as_deref())) {
+            return false;
+        }
+        let found = all.remove(&*id);
         drop(all);
         self.settle(found, Ok(reply))
     }
@@ -141,7 +178,7 @@ impl Drop for Guard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::xml::CLIENT;
+    use crate::xml::Element;
 
     fn accepts(asked: Option<&str>, from: Option<&str>) -> bool {
         let mut reply = Element::bare("iq", CLIENT);
@@ -150,7 +187,7 @@ mod tests {
                 reply.attrs_mut().insert(rxml::Namespace::NONE, name, value.to_owned());
             }
         }
-        Peer::new(asked, &"example.org".into()).sent(&reply)
+        Peer::new(asked, &"example.org".into()).sent(reply.attr("from"), reply.attr("to"))
     }
 
     #[test]

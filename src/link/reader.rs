@@ -1,5 +1,6 @@
 //! The reading task: hands every stanza to whom it concerns, and notices silence. It waits for nothing but the socket.
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use super::frame::{Frame, FrameReader};
 use super::stream_error::StreamError;
 use super::{Inbound, LinkError, LinkHandle};
 use crate::metrics::link::Dropped;
+use crate::xml::received::Received;
 use crate::xml::{CLIENT, Element};
 
 /// The namespace of the conditions of a stanza error (RFC 6120 section 8.3.2).
@@ -54,8 +56,12 @@ async fn read_all<R: AsyncBufRead + Unpin>(shared: &Arc<Shared>, mut frames: Fra
     loop {
         tokio::select! {
             biased;
-            frame = frames.next() => match frame {
+            frame = frames.next_or_text(|tags| shared.iqs.wants_text(tags)) => match frame {
                 Ok(Frame::Element(element)) => dispatch(shared, &handle, inbound, element),
+                Ok(Frame::Text(text)) => {
+                    shared.metrics.stanzas_in.inc();
+                    resolve(shared, Received::Text(text));
+                }
                 Ok(Frame::TooBig(head)) => oversize(shared, &handle, inbound, head),
                 Ok(Frame::End) => shared.end("the server closed the stream", false),
                 Err(error) => shared.end(&format!("cannot read: {error}"), false),
@@ -102,10 +108,13 @@ fn hand_over(handle: &LinkHandle, inbound: &Inbound, element: Element) {
 }
 
 fn reply(shared: &Shared, reply: Element) {
-    if shared.barriers.resolve(&reply) {
-        return;
+    if !shared.barriers.resolve(&reply) {
+        resolve(shared, Received::Tree(reply));
     }
-    let (id, from) = (reply.attr("id").map(str::to_owned), reply.attr("from").map(str::to_owned));
+}
+
+fn resolve(shared: &Shared, reply: Received) {
+    let [id, from] = ["id", "from"].map(|name| reply.attr(name).map(Cow::into_owned));
     if !shared.iqs.resolve(reply) {
         debug!(?id, ?from, "a reply nobody waits for");
         shared.metrics.drop_one(Dropped::Unmatched);

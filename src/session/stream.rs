@@ -108,7 +108,9 @@ impl Stream {
         match frame.map_err(|e| self.attempt.unreachable(&format!("{e}, while waiting for {what}")))? {
             Frame::Element(element) if element.is("error", STREAMS) => Err(self.stream_error(&element)),
             Frame::Element(element) => Ok(element),
-            Frame::TooBig(_) => Err(self.attempt.refused(&format!("an oversized element in place of {what}"))),
+            Frame::Text(_) | Frame::TooBig(_) => {
+                Err(self.attempt.refused(&format!("an oversized element in place of {what}")))
+            }
             Frame::End => {
                 Err(self.attempt.unreachable(&format!("the server closed the stream in place of sending {what}")))
             }

@@ -151,6 +151,17 @@ impl Builder {
 }
 
 fn weight((namespace, name): &QName, attributes: &AttrMap) -> usize {
-    let attributes: usize = attributes.iter().map(|((_, name), value)| name.len() + value.len() + 4).sum();
-    namespace.len().saturating_sub(FREE_NAMESPACE) + name.len() + 2 + attributes
+    let attributes: usize = attributes.iter().map(|((_, name), value)| weight::of_attribute(name, value)).sum();
+    weight::of_tag(namespace.len(), name) + attributes
+}
+
+/// What counts as [`Bounds::bytes`], beside text.
+pub(super) mod weight {
+    pub(in super::super) fn of_tag(namespace: usize, name: &str) -> usize {
+        namespace.saturating_sub(super::FREE_NAMESPACE) + name.len() + 2
+    }
+
+    pub(in super::super) fn of_attribute(name: &str, value: &str) -> usize {
+        name.len() + value.len() + 4
+    }
 }

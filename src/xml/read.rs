@@ -8,7 +8,8 @@ use rxml::{Event, Namespace, Options, Parse, Parser, WithOptions};
 use super::Element;
 use super::build::{Builder, Built, Over};
 use super::encode::inside;
-use super::plain::{read_plain, trim_start};
+use super::plain::read_plain;
+use super::token::trim_start;
 
 /// Bounds of what is read. Over a bound the element is refused (fragments) or skipped and counted (streams).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

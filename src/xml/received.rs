@@ -1,0 +1,150 @@
+//! A stanza as it was received, a tree or a text, and its tags, which are the same in either.
+
+use std::borrow::Cow;
+
+use rxml::Namespace;
+
+use super::Element;
+use super::text::Text;
+use super::token::Attribute;
+
+/// A stanza as it was received.
+#[derive(Debug, Clone)]
+pub enum Received {
+    /// As a tree.
+    Tree(Element),
+    /// As its own text.
+    Text(Text),
+}
+
+impl Received {
+    /// The value of an attribute without namespace of the stanza itself.
+    pub fn attr(&self, name: &str) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Tree(element) => Tag::Tree(element).attr(name).map(Cow::Borrowed),
+            Self::Text(text) => text.tags().next_tag()?.1.attr(name).map(|value| Cow::Owned(value.to_owned())),
+        }
+    }
+}
+
+/// A start tag.
+#[derive(Debug, Clone, Copy)]
+#[allow(private_interfaces, reason = "what a tag is made of is nobody's business")]
+pub enum Tag<'a> {
+    /// Of an element of a tree.
+    Tree(&'a Element),
+    /// In a text.
+    Text {
+        /// Its name.
+        name: &'a str,
+        /// Its namespace.
+        ns: &'a str,
+        /// Its attributes.
+        attributes: &'a [Attribute<'a>],
+    },
+}
+
+impl<'a> Tag<'a> {
+    /// True when it is `name` in `ns`.
+    pub fn is(&self, name: &str, ns: &str) -> bool {
+        match self {
+            Self::Tree(element) => element.is(name, ns),
+            Self::Text { name: own, ns: own_ns, .. } => *own == name && *own_ns == ns,
+        }
+    }
+
+    /// The value of an attribute without namespace.
+    pub fn attr(&self, name: &str) -> Option<&'a str> {
+        match self {
+            Self::Tree(element) => element.attrs().get(&Namespace::NONE, name).map(String::as_str),
+            Self::Text { attributes, .. } => {
+                let found = attributes.iter().find(|attribute| !attribute.xml && attribute.name == name);
+                found.map(|attribute| &*attribute.value)
+            }
+        }
+    }
+}
+
+/// What has start tags to visit.
+pub trait Walk {
+    /// Visits all of them in their order, each with the number of elements in which it stands.
+    fn walk(&self, visit: impl FnMut(usize, Tag<'_>));
+}
+
+impl Walk for Element {
+    fn walk(&self, mut visit: impl FnMut(usize, Tag<'_>)) {
+        visit(0, Tag::Tree(self));
+        let mut open = vec![self.children()];
+        while let Some(innermost) = open.last_mut() {
+            match innermost.next() {
+                Some(child) => {
+                    let children = child.children();
+                    visit(open.len(), Tag::Tree(child));
+                    open.push(children);
+                }
+                None => drop(open.pop()),
+            }
+        }
+    }
+}
+
+impl Walk for Received {
+    fn walk(&self, mut visit: impl FnMut(usize, Tag<'_>)) {
+        match self {
+            Self::Tree(element) => element.walk(visit),
+            Self::Text(text) => {
+                let mut tags = text.tags();
+                while let Some((level, tag)) = tags.next_tag() {
+                    visit(level, tag);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::xml::CLIENT;
+    use crate::xml::build::Builder;
+    use crate::xml::plain::read_plain;
+    use crate::xml::plain::tests::{BOUNDS, almost_documents};
+
+    /// All that there is to see of the tags.
+    pub(crate) fn seen(received: &impl Walk) -> Vec<String> {
+        let mut seen = Vec::new();
+        received.walk(|level, tag| {
+            let (name, ns, mut attributes): (_, _, Vec<_>) = match tag {
+                Tag::Tree(element) => {
+                    let attributes = element.attrs().iter().filter(|((ns, _), _)| ns.is_none());
+                    let names = attributes.map(|((_, name), _)| name.to_string());
+                    (element.name().to_owned(), element.ns(), names.collect())
+                }
+                Tag::Text { name, ns, attributes } => {
+                    let names = attributes.iter().filter(|attribute| !attribute.xml);
+                    (name.to_owned(), ns.to_owned(), names.map(|attribute| attribute.name.to_owned()).collect())
+                }
+            };
+            attributes.sort_unstable();
+            assert!(tag.is(&name, &ns) && !tag.is(&name, "urn:other") && !tag.is("other", &ns));
+            let values: Vec<_> = attributes.iter().map(|name| (name, tag.attr(name))).collect();
+            seen.push(format!("{level} {name} {ns} {values:?} {:?}", tag.attr("lang")));
+        });
+        seen
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(5000))]
+        #[test]
+        fn the_tags_of_a_text_are_those_of_its_tree(text in almost_documents()) {
+            let text = text.replace("urn:a", crate::xml::COMPONENT);
+            let (bytes, builder) = (text.as_bytes(), Builder::for_stream(BOUNDS));
+            if let Some((element, rest)) = read_plain(bytes, Namespace::from(CLIENT), builder) {
+                let text = Text::new(&bytes[..bytes.len() - rest.len()]);
+                prop_assert_eq!(seen(&Received::Text(text)), seen(&element));
+            }
+        }
+    }
+}

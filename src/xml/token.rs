@@ -1,0 +1,129 @@
+//! The tokens of plain XML: names, attributes and what texts say.
+//!
+//! Plain are tags without prefixes, attributes without line breaks, `xml:lang`, the five predefined entities, and text.
+//! What is not certain to be well-formed XML of this kind is not judged here.
+
+use std::borrow::Cow;
+
+use memchr::{memchr, memmem};
+
+/// Why there is no token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// The bytes end before it does.
+    More,
+    /// It is not certain to be plain.
+    Other,
+}
+
+/// An attribute, but for `xmlns`.
+#[derive(Debug, Clone)]
+pub(super) struct Attribute<'a> {
+    /// It is `xml:lang`, and its name is `lang`.
+    pub(super) xml: bool,
+    pub(super) name: &'a str,
+    pub(super) value: Cow<'a, str>,
+}
+
+/// What follows the white space at the beginning.
+pub fn trim_start(bytes: &[u8]) -> &[u8] {
+    let spaces = bytes.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n')).count();
+    bytes.get(spaces..).unwrap_or_default()
+}
+
+/// What follows `byte`.
+pub(super) fn after(byte: u8, bytes: &[u8]) -> Result<&[u8], Stop> {
+    match bytes.split_first() {
+        Some((first, rest)) if *first == byte => Ok(rest),
+        Some(_) => Err(Stop::Other),
+        None => Err(Stop::More),
+    }
+}
+
+/// A name of ASCII letters and digits, and what follows.
+pub(super) fn name(bytes: &[u8]) -> Result<(&str, &[u8]), Stop> {
+    let of_names = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    let first = bytes.first().ok_or(Stop::More)?;
+    if !first.is_ascii_alphabetic() && *first != b'_' {
+        return Err(Stop::Other);
+    }
+    let end = bytes.iter().position(|byte| !of_names(byte)).ok_or(Stop::More)?;
+    let (name, rest) = bytes.split_at_checked(end).ok_or(Stop::More)?;
+    Ok((std::str::from_utf8(name).map_err(|_| Stop::Other)?, rest))
+}
+
+/// Reads the attributes of a start tag; the namespace that they declare, and what follows them.
+pub(super) fn attributes<'a>(
+    mut bytes: &'a [u8],
+    mut take: impl FnMut(Attribute<'a>) -> Result<(), Stop>,
+) -> Result<(Option<Cow<'a, str>>, &'a [u8]), Stop> {
+    let mut ns = None;
+    loop {
+        let unspaced = trim_start(bytes);
+        if matches!(unspaced.first().ok_or(Stop::More)?, b'/' | b'>') {
+            return Ok((ns, unspaced));
+        }
+        if unspaced.len() == bytes.len() {
+            return Err(Stop::Other);
+        }
+        let (mut name, mut rest) = self::name(unspaced)?;
+        let xml = name == "xml" && rest.first() == Some(&b':');
+        if xml {
+            (name, rest) = self::name(after(b':', rest)?)?;
+            if name != "lang" {
+                return Err(Stop::Other);
+            }
+        }
+        let (quote, rest) = after(b'=', rest)?.split_first().ok_or(Stop::More)?;
+        if !matches!(quote, b'\'' | b'"') {
+            return Err(Stop::Other);
+        }
+        let end = memchr(*quote, rest).ok_or(Stop::More)?;
+        let (value, rest) = rest.split_at_checked(end).ok_or(Stop::More)?;
+        if value.iter().any(|byte| matches!(byte, b'<' | b'\t' | b'\n')) {
+            return Err(Stop::Other);
+        }
+        let value = content(value)?;
+        if xml || name != "xmlns" {
+            take(Attribute { xml, name, value })?;
+        // What is reserved, or no namespace, is for the general parser to judge.
+        } else if ns.is_some() || value.is_empty() || value.starts_with("http://www.w3.org/") {
+            return Err(Stop::Other);
+        } else {
+            ns = Some(value);
+        }
+        bytes = after(*quote, rest)?;
+    }
+}
+
+/// What a text or the value of an attribute says.
+pub(super) fn content(bytes: &[u8]) -> Result<Cow<'_, str>, Stop> {
+    let text = std::str::from_utf8(bytes).map_err(|_| Stop::Other)?;
+    if bytes.iter().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'&' | b']')) {
+        return Ok(Cow::Borrowed(text));
+    }
+    let valid = |c: char| c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}') || matches!(c, '\t' | '\n');
+    if !text.chars().all(valid) || memmem::find(bytes, b"]]>").is_some() {
+        return Err(Stop::Other);
+    }
+    let mut pieces = text.split('&');
+    let first = pieces.next().unwrap_or_default();
+    if first.len() == text.len() {
+        return Ok(Cow::Borrowed(text));
+    }
+    let mut said = String::with_capacity(text.len());
+    said.push_str(first);
+    for piece in pieces {
+        let (entity, rest) = piece.split_once(';').ok_or(Stop::Other)?;
+        said.push(match entity {
+            "lt" => '<',
+            "gt" => '>',
+            "amp" => '&',
+            "apos" => '\'',
+            "quot" => '"',
+            _ => return Err(Stop::Other),
+        });
+        said.push_str(rest);
+    }
+    Ok(Cow::Owned(said))
+}
