@@ -27,6 +27,7 @@ mod reading;
 pub mod record;
 pub mod room;
 mod room_avatar;
+mod room_lists;
 mod rooms;
 mod rooms_of;
 mod seating;

@@ -57,10 +57,10 @@ impl Core {
         let (enrolled, mut uninvited) = self.go_on(room, &mut old);
         // ejabberd 24.12 answers that it made a subscriber without an affiliation a member, and does not do it.
         let subscribed: Vec<BareJid> =
-            new.iter().map(|(user, _)| user).filter(|user| lists.subscribers.contains(*user)).cloned().collect();
+            new.iter().map(|(user, _)| user).filter(|user| lists.is_subscribed(user)).cloned().collect();
         self.unsubscribe(call, room, &subscribed).await?;
         for user in &subscribed {
-            lists.hearing.remove(user);
+            lists.deafen(user);
         }
         let affiliations: Vec<_> = new.iter().map(|(user, nick)| (user.clone(), Some(nick.clone()))).collect();
         let set = self.set_affiliations(call, room, "member", &affiliations).await?;

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::{StreamExt as _, stream};
 use jid::BareJid;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{OnceCell, Semaphore};
@@ -23,6 +24,7 @@ use crate::config::Config;
 use crate::link::{Call, Link, LinkError};
 use crate::session::Sessions;
 use crate::xml::Element;
+use crate::xml::received::Received;
 use crate::xmpp::iq;
 use crate::xmpp::stanza_error::StanzaError;
 
@@ -139,6 +141,23 @@ impl Core {
     ) -> Vec<Result<Result<Element, StanzaError>, ChatError>> {
         let replies = self.link.iq_all(call, iqs, window).await;
         replies.into_iter().map(|reply| Ok(iq::outcome(reply?))).collect()
+    }
+
+    /// As [`Core::ask_all`], of answers that may be long: each is read when it comes, and only what was read is kept until
+    /// all have come.
+    pub(super) async fn ask_all_reading<T>(
+        &self,
+        call: &Call,
+        iqs: Vec<Element>,
+        window: usize,
+        read: impl Fn(&Received) -> T,
+    ) -> Vec<Result<Result<T, StanzaError>, ChatError>> {
+        let ask = async |iq| {
+            self.in_time(call)?;
+            let reply = self.link.iq_as_text(call, iq).await?;
+            Ok(iq::received_outcome(reply).map(|reply| read(&reply)))
+        };
+        stream::iter(iqs.into_iter().map(ask)).buffered(window).collect().await
     }
 
     /// As [`Core::ask_all`], where any refusal is a failure and no answer says more than that it was done.

@@ -217,8 +217,6 @@ impl Core {
 
     /// Who has which nick in a room.
     async fn holders(&self, call: &Call, room: &BareJid) -> Result<HashMap<String, BareJid>, ChatError> {
-        let lists = self.lists(call, room).await?;
-        let users = lists.affiliations.keys().chain(&lists.subscribers);
-        Ok(users.filter_map(|user| Some((lists.nick(user)?.to_owned(), user.clone()))).collect())
+        Ok(self.lists(call, room).await?.into_nicks().collect())
     }
 }

@@ -58,19 +58,11 @@ impl Core {
     }
 
     pub(super) async fn members(&self, call: &Call, room: &BareJid) -> Result<Vec<Member>, ChatError> {
-        let lists = self.lists(call, room).await?;
-        let mut members: Vec<Member> = Vec::with_capacity(lists.affiliations.len());
-        let mut nameless = Vec::new();
-        for (jid, affiliation) in &lists.affiliations {
-            if self.is_own(jid) || jid.node().is_none() {
-                continue;
-            }
-            let nick = lists.nick(jid).map(str::to_owned);
-            if nick.is_none() {
-                nameless.push(jid.clone());
-            }
-            members.push(Member { jid: jid.clone(), affiliation: *affiliation, nick: nick.unwrap_or_default() });
-        }
+        let listed = self.lists(call, room).await?.into_members();
+        let mut members: Vec<Member> =
+            listed.filter(|member| !self.is_own(&member.jid) && member.jid.node().is_some()).collect();
+        let nameless = members.iter().filter(|member| member.nick.is_empty());
+        let nameless: Vec<BareJid> = nameless.map(|member| member.jid.clone()).collect();
         let mut nicks = self.nicks(call, &nameless).await.into_iter();
         for member in members.iter_mut().filter(|member| member.nick.is_empty()) {
             if let Some(nick) = nicks.next() {
@@ -135,7 +127,7 @@ impl Core {
             Err(ChatError::UnknownRoom(_)) => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
-        let there = |user: &&BareJid| lists.of(user) >= Affiliation::Member || lists.subscribers.contains(*user);
+        let there = |user: &&BareJid| lists.of(user) >= Affiliation::Member || lists.is_subscribed(user);
         let there: Vec<BareJid> = users.iter().filter(there).cloned().collect();
         if there.is_empty() {
             return Ok(Vec::new());

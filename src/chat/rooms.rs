@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use jid::BareJid;
 
-use super::core::Core;
-use super::room::{Affiliation, NewRoom, RoomLists};
+use super::core::{Core, WINDOW};
+use super::room::{Affiliation, NewRoom};
+use super::room_lists::RoomLists;
 use super::{Call, ChatError};
 use crate::link::LinkError;
 use crate::xml::Element;
@@ -26,6 +27,9 @@ const FILE_NAME: usize = 251;
 /// The lists of those who belong to a room.
 pub(super) const LISTS: [(&str, Affiliation); 3] =
     [("owner", Affiliation::Owner), ("admin", Affiliation::Admin), ("member", Affiliation::Member)];
+
+/// The entries of a list, or why there are none.
+pub(super) type Listed = Result<Result<Vec<muc_admin::Item>, StanzaError>, ChatError>;
 
 static ENTRIES: AtomicU64 = AtomicU64::new(0);
 
@@ -162,8 +166,8 @@ impl Core {
     pub(super) async fn destroy_room(&self, call: &Call, room: &BareJid, reason: &str) -> Result<(), ChatError> {
         // On ejabberd the request to destroy would create a room that does not exist.
         self.room_info(call, room).await?;
-        let members: Vec<BareJid> = self.lists(call, room).await?.affiliations.into_keys().collect();
-        let members: Vec<BareJid> = members.into_iter().filter(|member| !self.is_own(member)).collect();
+        let members = self.lists(call, room).await?.into_members().map(|member| member.jid);
+        let members: Vec<BareJid> = members.filter(|member| !self.is_own(member)).collect();
         if let Err(error) = self.require(call, iq::set(&self.component, room.as_str(), muc::destroy(reason))).await {
             match self.unless_gone(call, room, &error).await {
                 // It was done, by whomever, and this is what is left to do.
@@ -203,22 +207,17 @@ impl Core {
 
     /// The three lists of those who belong to a room, and before them one more question of the caller's, asked at once.
     /// Before: whoever becomes a member and a subscriber meanwhile must not look like a subscriber who is no member.
-    pub(super) async fn affiliation_lists(
+    pub(super) async fn affiliation_lists<T>(
         &self,
         call: &Call,
         room: &BareJid,
-        more: Option<Element>,
-    ) -> Result<(RoomLists, Option<Element>), ChatError> {
-        let asked = more.is_some();
-        let questions = more
-            .into_iter()
-            .chain(LISTS.iter().map(|(name, _)| muc_admin::list(name)))
-            .map(|question| iq::get(&self.component, room.as_str(), question))
-            .collect();
-        let mut answers = self.ask_all(call, questions, LISTS.len() + 1).await.into_iter();
-        let more = if asked { answers.next() } else { None };
-        match self.read_lists(room, answers) {
-            Ok(lists) => Ok((lists, more.and_then(|answer| answer.ok()?.ok()))),
+        more: impl Future<Output = T>,
+    ) -> Result<(RoomLists, T), ChatError> {
+        let list = |(name, _): &(&str, _)| iq::get(&self.component, room.as_str(), muc_admin::list(name));
+        // This one asks in the order in which the futures stand.
+        let (more, answers) = futures::join!(more, self.ask_lists(call, LISTS.iter().map(list).collect()));
+        match self.read_lists(room, answers.into_iter()) {
+            Ok(lists) => Ok((lists, more)),
             Err(error) => match self.unless_gone(call, room, &error).await {
                 Err(gone @ ChatError::UnknownRoom(_)) => Err(gone),
                 Ok(()) | Err(_) => Err(error),
@@ -226,20 +225,20 @@ impl Core {
         }
     }
 
+    /// Asks for lists, which may be long.
+    pub(super) async fn ask_lists(&self, call: &Call, questions: Vec<Element>) -> Vec<Listed> {
+        self.ask_all_reading(call, questions, WINDOW, muc_admin::items).await
+    }
+
     /// The lists in the answers to the questions of [`LISTS`], in their order.
     pub(super) fn read_lists(
         &self,
         room: &BareJid,
-        answers: impl Iterator<Item = Result<Result<Element, StanzaError>, ChatError>>,
+        answers: impl Iterator<Item = Listed>,
     ) -> Result<RoomLists, ChatError> {
         let mut lists = RoomLists::default();
         for ((_, affiliation), answer) in LISTS.iter().zip(answers) {
-            for item in self.read_list(room, answer?)? {
-                if let Some(nick) = item.nick {
-                    lists.set_nick(item.jid.clone(), nick);
-                }
-                lists.affiliations.insert(item.jid, *affiliation);
-            }
+            lists.affiliate(*affiliation, self.read_list(room, answer?)?);
         }
         Ok(lists)
     }
@@ -247,10 +246,10 @@ impl Core {
     fn read_list(
         &self,
         room: &BareJid,
-        answer: Result<Element, StanzaError>,
+        answer: Result<Vec<muc_admin::Item>, StanzaError>,
     ) -> Result<Vec<muc_admin::Item>, ChatError> {
         match answer {
-            Ok(reply) => Ok(muc_admin::items(&reply)),
+            Ok(items) => Ok(items),
             Err(error) if error.is("item-not-found") => Err(ChatError::UnknownRoom(room.clone())),
             Err(error) if error.is("forbidden") || error.is("not-allowed") => Err(ChatError::Right(format!(
                 "the members of {room} were refused ({error}): {:?} must be an administrator of the MUC service \
@@ -263,7 +262,7 @@ impl Core {
 
     pub(super) async fn is_banned(&self, call: &Call, room: &BareJid, user: &BareJid) -> Result<bool, ChatError> {
         let question = iq::get(&self.component, room.as_str(), muc_admin::list("outcast"));
-        let banned = self.read_list(room, self.ask(call, question).await?)?;
+        let banned = self.read_list(room, listed(self.ask(call, question).await)?)?;
         let domain = BareJid::from_parts(None, user.domain());
         Ok(banned.into_iter().any(|item| item.jid == *user || item.jid == domain))
     }
@@ -273,6 +272,11 @@ impl Core {
         let domain = jid.domain().as_str();
         domain == self.component || self.siblings.iter().any(|sibling| sibling == domain)
     }
+}
+
+/// The list in an answer to the question for one.
+pub(super) fn listed(answer: Result<Result<Element, StanzaError>, ChatError>) -> Listed {
+    answer.map(|outcome| outcome.map(|reply| muc_admin::items(&reply)))
 }
 
 /// What an answer to disco#info says of a room.

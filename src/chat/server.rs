@@ -9,10 +9,11 @@ mod prosody;
 
 use jid::BareJid;
 
+pub(super) use self::ejabberd::MEMBER_NODES;
 pub(super) use self::ejabberd::enrol::BOOKMARKS;
 use super::core::Core;
 use super::message::{Message, Receipt};
-use super::room::RoomLists;
+use super::room_lists::RoomLists;
 use super::{Call, ChatError};
 use crate::config::server::Kind;
 use crate::xml::Element;

@@ -9,7 +9,8 @@ use tokio::sync::OnceCell;
 
 use super::core::Core;
 use super::message::Message;
-use super::room::{Affiliation, RoomLists};
+use super::room::Affiliation;
+use super::room_lists::RoomLists;
 use super::rooms::RoomInfo;
 use super::{Call, ChatError};
 

@@ -69,6 +69,21 @@ impl<'a> Tag<'a> {
 pub trait Walk {
     /// Visits all of them in their order, each with the number of elements in which it stands.
     fn walk(&self, visit: impl FnMut(usize, Tag<'_>));
+
+    /// Visits what stands in the first child `name` in `ns`, each with the number of elements of that child in which it
+    /// stands.
+    fn walk_child(&self, name: &str, ns: &str, mut visit: impl FnMut(usize, Tag<'_>)) {
+        let (mut found, mut inside) = (false, false);
+        self.walk(|level, tag| match level {
+            0 => {}
+            1 => {
+                inside = !found && tag.is(name, ns);
+                found |= inside;
+            }
+            _ if inside => visit(level - 2, tag),
+            _ => {}
+        });
+    }
 }
 
 impl Walk for Element {

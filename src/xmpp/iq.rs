@@ -3,6 +3,7 @@
 use super::stanza_error::StanzaError;
 use crate::xml::Element;
 use crate::xml::element::{Build, client};
+use crate::xml::received::Received;
 
 /// `<iq type='get'>`; the link sets the id.
 pub fn get(from: &str, to: &str, payload: Element) -> Element {
@@ -30,4 +31,15 @@ pub fn result(request: &Element, payload: Option<Element>) -> Element {
 /// The stanza error, when the reply is one.
 pub fn outcome(reply: Element) -> Result<Element, StanzaError> {
     if reply.attr("type") == Some("error") { Err(StanzaError::read(&reply)) } else { Ok(reply) }
+}
+
+/// As [`outcome`], of a reply that may be its own text: an error never is.
+///
+/// # Errors
+/// As [`outcome`].
+pub fn received_outcome(reply: Received) -> Result<Received, StanzaError> {
+    match reply {
+        Received::Tree(reply) => outcome(reply).map(Received::Tree),
+        Received::Text(_) => Ok(reply),
+    }
 }

@@ -2,8 +2,10 @@
 
 use jid::BareJid;
 
+use super::addresses::Addresses;
 use crate::xml::Element;
 use crate::xml::element::{Build, el};
+use crate::xml::received::Walk;
 
 /// The namespace.
 pub const NS: &str = "http://jabber.org/protocol/muc#admin";
@@ -23,15 +25,15 @@ pub fn list(affiliation: &str) -> Element {
 }
 
 /// The entries of a list; those whose address is not a JID are left out.
-pub fn items(reply: &Element) -> Vec<Item> {
-    let Some(query) = reply.get_child("query", NS) else { return Vec::new() };
-    query
-        .children()
-        .filter(|child| child.is("item", NS))
-        .filter_map(|item| {
-            Some(Item { jid: BareJid::new(item.attr("jid")?).ok()?, nick: item.attr("nick").map(str::to_owned) })
-        })
-        .collect()
+pub fn items(reply: &impl Walk) -> Vec<Item> {
+    let (mut items, mut addresses) = (Vec::new(), Addresses::default());
+    reply.walk_child("query", NS, |level, tag| {
+        if level == 0 && tag.is("item", NS) {
+            let jid = tag.attr("jid").and_then(|jid| addresses.read(jid));
+            items.extend(jid.map(|jid| Item { jid, nick: tag.attr("nick").map(str::to_owned) }));
+        }
+    });
+    items
 }
 
 /// Sets an affiliation for several users, with reserved nicks where given.

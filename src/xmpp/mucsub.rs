@@ -3,7 +3,9 @@
 use jid::BareJid;
 use xmpp_parsers::ns::PUBSUB_EVENT as EVENT;
 
+use super::addresses::Addresses;
 use crate::xml::element::{Build, el};
+use crate::xml::received::Walk;
 use crate::xml::{CLIENT, Element};
 
 /// The namespace.
@@ -36,31 +38,40 @@ pub fn subscriptions() -> Element {
 }
 
 /// One entry of an answer to [`subscriptions`].
-#[derive(Debug)]
-pub struct Subscriber<'a> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscriber {
     /// Who; in a service's answer to a user, which room.
     pub jid: BareJid,
     /// Under which nick.
-    pub nick: &'a str,
-    entry: &'a Element,
+    pub nick: String,
+    /// Whether he gets all of the nodes that were asked for.
+    pub gets: bool,
 }
 
-impl Subscriber<'_> {
-    /// True when he gets all of `nodes`.
-    pub fn gets(&self, nodes: &[&str]) -> bool {
-        let gets =
-            |node: &str| self.entry.children().any(|event| event.is("event", NS) && event.attr("node") == Some(node));
-        nodes.iter().all(|node| gets(node))
-    }
-}
-
-/// The subscribers in an answer to [`subscriptions`].
-pub fn subscribers(reply: &Element) -> impl Iterator<Item = Subscriber<'_>> {
-    let list = reply.get_child("subscriptions", NS).into_iter().flat_map(Element::children);
-    list.filter(|child| child.is("subscription", NS)).filter_map(|entry| {
-        let jid = BareJid::new(entry.attr("jid")?).ok()?;
-        Some(Subscriber { jid, nick: entry.attr("nick").unwrap_or_default(), entry })
-    })
+/// The subscribers in an answer to [`subscriptions`], and whether each gets all of `nodes`; those whose address is not a
+/// JID are left out.
+pub fn subscribers(reply: &impl Walk, nodes: &[&str]) -> Vec<Subscriber> {
+    let mut subscribers: Vec<Subscriber> = Vec::new();
+    let (mut addresses, mut listed, mut missing) = (Addresses::default(), false, Vec::new());
+    reply.walk_child("subscriptions", NS, |level, tag| match level {
+        0 => {
+            let jid = tag.attr("jid").filter(|_| tag.is("subscription", NS)).and_then(|jid| addresses.read(jid));
+            let nick = tag.attr("nick").unwrap_or_default();
+            listed = jid.is_some();
+            missing.clear();
+            missing.extend_from_slice(nodes);
+            let gets = missing.is_empty();
+            subscribers.extend(jid.map(|jid| Subscriber { jid, nick: nick.to_owned(), gets }));
+        }
+        1 if listed && tag.is("event", NS) => {
+            missing.retain(|node| Some(*node) != tag.attr("node"));
+            if let Some(subscriber) = subscribers.last_mut() {
+                subscriber.gets = missing.is_empty();
+            }
+        }
+        _ => {}
+    });
+    subscribers
 }
 
 /// What a subscriber was sent.

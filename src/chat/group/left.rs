@@ -36,7 +36,7 @@ impl Core {
             if look.subscribers_known {
                 let members = self.people(&look.lists).into_iter();
                 let plain = members.filter(|(_, affiliation)| *affiliation == Affiliation::Member);
-                let unsubscribed = plain.filter(|(user, _)| !look.lists.subscribers.contains(user));
+                let unsubscribed = plain.filter(|(user, _)| !look.lists.is_subscribed(user));
                 suspects.extend(unsubscribed.map(|(user, _)| (index, user)));
             }
         }
@@ -55,7 +55,7 @@ impl Core {
             if !self.has_left(call, room, &user).await {
                 continue;
             }
-            look.lists.affiliations.remove(&user);
+            look.lists.part_with(&user);
             match self.remove_members(call, room, std::slice::from_ref(&user)).await {
                 Ok(_) => tracing::info!(request = %call.request, %room, %user, "has left the room in his client"),
                 Err(error) => tracing::warn!(request = %call.request, %room, %user, %error, "left, and stays a member"),
@@ -67,6 +67,6 @@ impl Core {
     async fn has_left(&self, call: &Call, room: &BareJid, user: &BareJid) -> bool {
         tokio::time::sleep(SETTLING).await;
         let lists = self.lists(call, room).await;
-        lists.is_ok_and(|lists| lists.of(user) == Affiliation::Member && !lists.subscribers.contains(user))
+        lists.is_ok_and(|lists| lists.of(user) == Affiliation::Member && !lists.is_subscribed(user))
     }
 }

@@ -8,8 +8,10 @@ use serde_json::{Map, Value};
 use super::super::core::{Core, WINDOW};
 use super::super::history::cleared;
 use super::super::record::{Record, Subject};
-use super::super::room::{Affiliation, RoomLists};
-use super::super::rooms::{LISTS, RoomInfo, read_info};
+use super::super::room::Affiliation;
+use super::super::room_lists::RoomLists;
+use super::super::rooms::{LISTS, RoomInfo, listed, read_info};
+use super::super::server::MEMBER_NODES;
 use super::super::{Call, ChatError, Product, Realm};
 use super::{CREATED, Group, GroupKind, KIND, NAME, shown_name, text_of};
 use crate::link::LinkError;
@@ -48,15 +50,15 @@ impl Core {
         for (room, record) in rooms.iter().zip(records) {
             let info = answers.next();
             let subscribers = if subscribing { answers.next() } else { None };
-            let lists: Vec<_> = answers.by_ref().take(LISTS.len()).collect();
+            let lists: Vec<_> = answers.by_ref().take(LISTS.len()).map(listed).collect();
             looks.push(match (info, record) {
                 (Some(Ok(info)), Ok(record)) => read_info(room, info).and_then(|info| {
                     let mut lists = self.read_lists(room, lists.into_iter())?;
                     let subscribers = subscribers.and_then(|answer| answer.ok()?.ok());
                     let subscribers_known = subscribers.is_some();
-                    lists
-                        .subscribers
-                        .extend(subscribers.iter().flat_map(mucsub::subscribers).map(|subscriber| subscriber.jid));
+                    if let Some(reply) = subscribers {
+                        lists.subscribe(mucsub::subscribers(&reply, MEMBER_NODES));
+                    }
                     Ok(Look { info, lists, subscribers_known, record })
                 }),
                 (Some(Err(error)), _) | (_, Err(error)) => Err(error),
@@ -114,8 +116,8 @@ impl Core {
 
     /// Who belongs to a room beside the gateway, in order of their addresses.
     pub(super) fn people(&self, lists: &RoomLists) -> Vec<(BareJid, Affiliation)> {
-        let known = lists.affiliations.iter().filter(|(user, _)| !self.is_own(user) && user.node().is_some());
-        let mut people: Vec<_> = known.map(|(user, affiliation)| (user.clone(), *affiliation)).collect();
+        let known = lists.affiliated().filter(|(user, _)| !self.is_own(user) && user.node().is_some());
+        let mut people: Vec<_> = known.map(|(user, affiliation)| (user.clone(), affiliation)).collect();
         people.sort_unstable_by(|(one, _), (other, _)| one.as_str().cmp(other.as_str()));
         people
     }

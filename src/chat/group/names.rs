@@ -37,7 +37,7 @@ impl Core {
         let lists = || LISTS.iter().map(|(name, _)| muc_admin::list(name));
         let questions =
             rooms.iter().flat_map(|room| lists().map(|list| iq::get(&self.component, room.as_str(), list))).collect();
-        let mut answers = self.ask_all(call, questions, WINDOW).await.into_iter();
+        let mut answers = self.ask_lists(call, questions).await.into_iter();
         let mut everybody = BTreeSet::new();
         for room in rooms {
             // All three are taken, or the next room would be given this one's.

@@ -8,8 +8,9 @@ use std::time::Duration;
 use jid::BareJid;
 
 use super::super::cache::Cache;
-use super::super::core::{Core, WINDOW};
-use super::super::room::{Affiliation, RoomLists};
+use super::super::core::Core;
+use super::super::room::Affiliation;
+use super::super::room_lists::RoomLists;
 use super::super::rooms::LISTS;
 use super::super::{Call, ChatError, Realm};
 use crate::xmpp::{iq, muc_admin};
@@ -27,7 +28,7 @@ impl Owners {
 
     /// Learns who is an owner by the lists of a room.
     pub(super) fn learn(&self, room: &BareJid, lists: &RoomLists) {
-        let owners = lists.affiliations.iter().filter(|(_, affiliation)| **affiliation == Affiliation::Owner);
+        let owners = lists.affiliated().filter(|(_, affiliation)| *affiliation == Affiliation::Owner);
         self.0.insert(room.clone(), Arc::new(owners.map(|(user, _)| user.clone()).collect()));
     }
 
@@ -61,7 +62,7 @@ impl Core {
         // That he is none is asked anew: a group that he was just given must not be missing.
         let (mut owned, open): (Vec<BareJid>, Vec<BareJid>) =
             rooms.into_iter().partition(|room| self.owners.holds(room, user) == Some(true));
-        let answers = self.ask_all(call, open.iter().map(owners).collect(), WINDOW).await;
+        let answers = self.ask_lists(call, open.iter().map(owners).collect()).await;
         for (room, answer) in open.into_iter().zip(answers) {
             match self.read_lists(&room, std::iter::once(answer)) {
                 Ok(lists) => {

@@ -11,7 +11,8 @@ use minidom::rxml::Namespace;
 
 use super::super::core::{Core, WINDOW};
 use super::super::message::{Message, Receipt};
-use super::super::room::{Affiliation, RoomLists, distinct_nick};
+use super::super::room::Affiliation;
+use super::super::room_lists::{RoomLists, distinct_nick};
 use super::super::seats::Seat;
 use super::super::{Call, ChatError};
 use crate::link::LinkError;
@@ -32,7 +33,7 @@ const GRACE: Duration = Duration::from_millis(250);
 /// Rooms of one page. Of a longer one ejabberd shows but its max_rooms_discoitems, 100 by default, and goes on behind it.
 const PAGE: usize = 100;
 /// What members are subscribed to.
-const MEMBER_NODES: &[&str] = &[mucsub::MESSAGES, mucsub::SUBJECT];
+pub(in super::super) const MEMBER_NODES: &[&str] = &[mucsub::MESSAGES, mucsub::SUBJECT];
 /// What the gateway is subscribed to: reflections, and what makes its own knowledge of members old.
 const OWN_NODES: &[&str] = &[mucsub::MESSAGES, mucsub::AFFILIATIONS, mucsub::SYSTEM];
 
@@ -139,7 +140,7 @@ async fn take_seat(core: &Core, call: &Call, room: &BareJid, message: &Message) 
     if lists.of(user) < Affiliation::Member {
         return Err(ChatError::NotMember { user: user.clone(), room: room.clone() });
     }
-    if !lists.subscribers.iter().any(|subscriber| subscriber.as_str() == core.component) {
+    if !lists.subscribers().any(|subscriber| subscriber.as_str() == core.component) {
         let own = async || {
             let own = mucsub::subscribe(None, &core.component, OWN_NODES);
             subscribe(core, call, room, vec![own]).await.into_iter().collect()
@@ -148,7 +149,7 @@ async fn take_seat(core: &Core, call: &Call, room: &BareJid, message: &Message) 
     }
     let wanted = core.nick(call, user).await?;
     let nick = lists.nick_for(user, &wanted);
-    if !lists.subscribers.contains(user) {
+    if !lists.is_subscribed(user) {
         enrol_nicks(core, call, room, &[(user.clone(), nick.clone())])
             .await
             .into_iter()
@@ -168,7 +169,7 @@ async fn own_seat(
     let own = BareJid::new(&core.component).map_err(|error| ChatError::Config(error.to_string()))?;
     let other = distinct_nick(wanted, &own);
     for nick in [wanted, &other] {
-        if lists.subscribers.contains(&own) && lists.nick(&own) == Some(nick) {
+        if lists.is_subscribed(&own) && lists.nick(&own) == Some(nick) {
             return Ok(Seat::new(nick.to_owned(), None, archived));
         }
         match subscribe(core, call, room, vec![mucsub::subscribe(None, nick, OWN_NODES)]).await.pop() {
@@ -183,7 +184,7 @@ async fn own_seat(
 /// An owner's client that removes a member leaves his subscription, and a members-only room goes on sending to him.
 pub(super) async fn end_stale_subscriptions(core: &Core, call: &Call, room: &BareJid, lists: &RoomLists) {
     let stale = |user: &&BareJid| !core.is_own(user) && lists.of(user) < Affiliation::Member;
-    let stale: Vec<BareJid> = lists.subscribers.iter().filter(stale).cloned().collect();
+    let stale: Vec<BareJid> = lists.subscribers().filter(stale).cloned().collect();
     for (user, outcome) in stale.iter().zip(unsubscribe(core, call, room, &stale).await) {
         if let Err(error) = outcome {
             tracing::warn!(%room, %user, %error, "one who is no member any more is still subscribed");
@@ -315,7 +316,8 @@ pub(super) async fn shown_rooms(
     let get = |payload: Element| client("iq").with("type", "get").child(payload);
     let subscribed = get(mucsub::subscriptions()).with("to", service);
     let subscribed = iq::outcome(core.sessions.iq(call, user, subscribed).await?).map_err(ChatError::refused)?;
-    let mut rooms: Vec<BareJid> = mucsub::subscribers(&subscribed).map(|subscription| subscription.jid).collect();
+    let subscribed = mucsub::subscribers(&subscribed, &[]).into_iter();
+    let mut rooms: Vec<BareJid> = subscribed.map(|subscription| subscription.jid).collect();
     match iq::outcome(core.sessions.iq(call, user, get(bookmarks::query())).await?) {
         Ok(reply) => rooms.extend(bookmarks::rooms(&reply)),
         Err(error) if error.is("item-not-found") => {}
@@ -333,15 +335,11 @@ fn absent_is_fine(answer: Result<Element, StanzaError>) -> Result<(), ChatError>
 
 /// Three affiliation lists and the subscribers, asked at once.
 pub(super) async fn lists(core: &Core, call: &Call, room: &BareJid) -> Result<RoomLists, ChatError> {
-    let (mut lists, subscribers) = core.affiliation_lists(call, room, Some(mucsub::subscriptions())).await?;
-    if let Some(reply) = subscribers {
-        for subscriber in mucsub::subscribers(&reply) {
-            lists.set_nick(subscriber.jid.clone(), subscriber.nick.to_owned());
-            if subscriber.gets(MEMBER_NODES) {
-                lists.hearing.insert(subscriber.jid.clone());
-            }
-            lists.subscribers.insert(subscriber.jid);
-        }
+    let question = vec![iq::get(&core.component, room.as_str(), mucsub::subscriptions())];
+    let subscribers = core.ask_all_reading(call, question, 1, |reply| mucsub::subscribers(reply, MEMBER_NODES));
+    let (mut lists, mut subscribers) = core.affiliation_lists(call, room, subscribers).await?;
+    if let Some(Ok(Ok(subscribers))) = subscribers.pop() {
+        lists.subscribe(subscribers);
     }
     Ok(lists)
 }

@@ -9,7 +9,8 @@ use jid::BareJid;
 
 use super::super::core::{Core, WINDOW};
 use super::super::message::{Message, Receipt};
-use super::super::room::{Affiliation, RoomLists};
+use super::super::room::Affiliation;
+use super::super::room_lists::{RoomLists, distinct_nick};
 use super::super::seats::Seat;
 use super::super::{Call, ChatError};
 use crate::link::LinkError;
@@ -142,7 +143,7 @@ async fn take_seat(core: &Core, call: &Call, room: &BareJid, message: &Message) 
     for last in [false, true] {
         match enter(core, call, room, &own, &nick).await? {
             Ok(()) => return Ok(Seat::new(nick, Some(resource), survey.info.archived)),
-            Err(error) if error.is("conflict") && !last => nick = super::super::room::distinct_nick(&nick, user),
+            Err(error) if error.is("conflict") && !last => nick = distinct_nick(&nick, user),
             Err(error) if error.is("registration-required") || error.is("forbidden") => {
                 return Err(ChatError::NotMember { user: user.clone(), room: room.clone() });
             }
@@ -328,7 +329,7 @@ async fn privileged_replies(
 
 /// Three affiliation lists, asked at once; they carry the reserved nicks.
 pub(super) async fn lists(core: &Core, call: &Call, room: &BareJid) -> Result<RoomLists, ChatError> {
-    Ok(core.affiliation_lists(call, room, None).await?.0)
+    Ok(core.affiliation_lists(call, room, async {}).await?.0)
 }
 
 /// The form of the command that destroys rooms lists all of them; service discovery lists the public ones only.

@@ -6,7 +6,7 @@ use futures::{StreamExt as _, stream};
 use jid::BareJid;
 
 use super::super::super::core::Core;
-use super::super::super::room::RoomLists;
+use super::super::super::room_lists::RoomLists;
 use super::super::super::{Call, ChatError};
 use super::{SESSIONS, enrol_nicks};
 use crate::xml::element::{Build, client};
@@ -34,11 +34,11 @@ pub(in super::super) async fn enrol(
     name: &str,
     (users, lists): (&[(BareJid, String)], &RoomLists),
 ) -> Vec<Result<(), ChatError>> {
-    let deaf: Vec<_> = users.iter().filter(|(user, _)| !lists.hearing.contains(user)).cloned().collect();
+    let deaf: Vec<_> = users.iter().filter(|(user, _)| !lists.hears(user)).cloned().collect();
     let mut asked = enrol_nicks(core, call, room, &deaf).await.into_iter();
     let subscribed: Vec<_> = users
         .iter()
-        .map(|(user, _)| match lists.hearing.contains(user) {
+        .map(|(user, _)| match lists.hears(user) {
             true => Ok(()),
             false => asked.next().unwrap_or(Ok(())).map_err(|error| error.of("his subscription")),
         })
