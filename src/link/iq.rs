@@ -115,11 +115,11 @@ impl IqTracker {
             return false;
         }
         let Some((_, stanza)) = tags.next_tag() else { return false };
-        let asked =
-            |pending: &Pending| pending.as_text.is_some() && pending.peer.sent(stanza.attr("from"), stanza.attr("to"));
+        let [from, to] = ["from", "to"].map(|name| stanza.attr(name));
+        let asked = |pending: &Pending| pending.as_text.is_some() && pending.peer.sent(from.as_deref(), to.as_deref());
         stanza.is("iq", CLIENT)
-            && stanza.attr("type") == Some("result")
-            && stanza.attr("id").is_some_and(|id| self.pending.lock().get(id).is_some_and(asked))
+            && stanza.attr("type").is_some_and(|kind| kind == "result")
+            && stanza.attr("id").is_some_and(|id| self.pending.lock().get(&*id).is_some_and(asked))
     }
 
     /// Hands a reply to whoever asked for it; false when nobody did, or when somebody else answers.

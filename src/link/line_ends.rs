@@ -7,6 +7,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use memchr::memchr;
 use tokio::io::AsyncBufRead;
 
 /// Reads `inner` with its line ends made LF.
@@ -39,7 +40,7 @@ impl<R: AsyncBufRead + Unpin> LineEnds<R> {
         self.after = false;
         let bytes = ready!(Pin::new(&mut self.inner).poll_fill_buf(cx))?;
         if self.plain == 0 {
-            self.plain = bytes.iter().position(|byte| *byte == b'\r').unwrap_or(bytes.len());
+            self.plain = memchr(b'\r', bytes).unwrap_or(bytes.len());
             self.shows = self.plain == 0 && !bytes.is_empty();
         }
         Poll::Ready(Ok(if self.shows { b"\n" } else { bytes.get(..self.plain).unwrap_or_default() }))

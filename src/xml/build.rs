@@ -151,17 +151,18 @@ impl Builder {
 }
 
 fn weight((namespace, name): &QName, attributes: &AttrMap) -> usize {
-    let attributes: usize = attributes.iter().map(|((_, name), value)| weight::of_attribute(name, value)).sum();
-    weight::of_tag(namespace.len(), name) + attributes
+    let attributes: usize =
+        attributes.iter().map(|((_, name), value)| weight::of_attribute(name.len(), value.len())).sum();
+    weight::of_tag(namespace.len(), name.len()) + attributes
 }
 
 /// What counts as [`Bounds::bytes`], beside text.
 pub(super) mod weight {
-    pub(in super::super) fn of_tag(namespace: usize, name: &str) -> usize {
-        namespace.saturating_sub(super::FREE_NAMESPACE) + name.len() + 2
+    pub(in super::super) fn of_tag(namespace: usize, name: usize) -> usize {
+        namespace.saturating_sub(super::FREE_NAMESPACE) + name + 2
     }
 
-    pub(in super::super) fn of_attribute(name: &str, value: &str) -> usize {
-        name.len() + value.len() + 4
+    pub(in super::super) fn of_attribute(name: usize, value: usize) -> usize {
+        name + value + 4
     }
 }

@@ -6,7 +6,7 @@ use rxml::{AttrMap, Namespace, NcName};
 
 use super::Element;
 use super::build::{Builder, Built};
-use super::token::{Stop, after, attributes, content, name};
+use super::token::{Stop, after, attributes, content, name, value};
 
 /// The element with which `bytes` begin, when it is whole, plain and within the builder's bounds; and what follows it.
 pub fn read_plain<'a>(
@@ -22,7 +22,7 @@ fn read<'a>(
     default_ns: Namespace<'static>,
     mut builder: Builder,
 ) -> Result<(Element, &'a [u8]), Stop> {
-    let mut open = vec![("", default_ns)];
+    let mut open = vec![(&b""[..], default_ns)];
     let mut rest = bytes;
     loop {
         rest = after(b'<', rest)?;
@@ -38,13 +38,13 @@ fn read<'a>(
                 let mut found = AttrMap::new();
                 let (ns, tag) = attributes(tag, |attribute| {
                     let space = if attribute.xml { Namespace::XML } else { Namespace::NONE };
-                    match found.insert(space, nc_name(attribute.name)?, attribute.value.into_owned()) {
+                    match found.insert(space, nc_name(attribute.name)?, value(attribute.value)?.into_owned()) {
                         None => Ok(()),
                         Some(_) => Err(Stop::Other),
                     }
                 })?;
                 let ns = match ns {
-                    Some(ns) => Namespace::from(ns.into_owned()),
+                    Some(ns) => Namespace::from(value(ns)?.into_owned()),
                     None => open.last().map(|(_, inherited)| inherited.clone()).ok_or(Stop::Other)?,
                 };
                 builder.start((ns.clone(), nc_name(name)?), found);
@@ -75,7 +75,8 @@ fn read<'a>(
     }
 }
 
-fn nc_name(name: &str) -> Result<NcName, Stop> {
+fn nc_name(name: &[u8]) -> Result<NcName, Stop> {
+    let name = std::str::from_utf8(name).map_err(|_| Stop::Other)?;
     NcName::try_from(name).map_err(|_| Stop::Other)
 }
 

@@ -6,7 +6,7 @@ use rxml::Namespace;
 
 use super::Element;
 use super::text::Text;
-use super::token::Attribute;
+use super::token::{Attribute, value};
 
 /// A stanza as it was received.
 #[derive(Debug, Clone)]
@@ -21,8 +21,8 @@ impl Received {
     /// The value of an attribute without namespace of the stanza itself.
     pub fn attr(&self, name: &str) -> Option<Cow<'_, str>> {
         match self {
-            Self::Tree(element) => Tag::Tree(element).attr(name).map(Cow::Borrowed),
-            Self::Text(text) => text.tags().next_tag()?.1.attr(name).map(|value| Cow::Owned(value.to_owned())),
+            Self::Tree(element) => Tag::Tree(element).attr(name),
+            Self::Text(text) => text.tags().next_tag()?.1.attr(name).map(|value| Cow::Owned(value.into_owned())),
         }
     }
 }
@@ -36,7 +36,7 @@ pub enum Tag<'a> {
     /// In a text.
     Text {
         /// Its name.
-        name: &'a str,
+        name: &'a [u8],
         /// Its namespace.
         ns: &'a str,
         /// Its attributes.
@@ -49,17 +49,17 @@ impl<'a> Tag<'a> {
     pub fn is(&self, name: &str, ns: &str) -> bool {
         match self {
             Self::Tree(element) => element.is(name, ns),
-            Self::Text { name: own, ns: own_ns, .. } => *own == name && *own_ns == ns,
+            Self::Text { name: own, ns: own_ns, .. } => *own == name.as_bytes() && *own_ns == ns,
         }
     }
 
     /// The value of an attribute without namespace.
-    pub fn attr(&self, name: &str) -> Option<&'a str> {
+    pub fn attr(&self, name: &str) -> Option<Cow<'a, str>> {
         match self {
-            Self::Tree(element) => element.attrs().get(&Namespace::NONE, name).map(String::as_str),
+            Self::Tree(element) => element.attrs().get(&Namespace::NONE, name).map(Cow::from),
             Self::Text { attributes, .. } => {
-                let found = attributes.iter().find(|attribute| !attribute.xml && attribute.name == name);
-                found.map(|attribute| &*attribute.value)
+                let found = attributes.iter().find(|found| !found.xml && found.name == name.as_bytes());
+                value(found?.value).ok()
             }
         }
     }
@@ -139,7 +139,8 @@ pub(crate) mod tests {
                 }
                 Tag::Text { name, ns, attributes } => {
                     let names = attributes.iter().filter(|attribute| !attribute.xml);
-                    (name.to_owned(), ns.to_owned(), names.map(|attribute| attribute.name.to_owned()).collect())
+                    let names = names.map(|attribute| String::from_utf8_lossy(attribute.name).into_owned());
+                    (String::from_utf8_lossy(name).into_owned(), ns.to_owned(), names.collect())
                 }
             };
             attributes.sort_unstable();

@@ -1,12 +1,13 @@
 //! Looks through the next element of a stream, as far as it has come, without building anything.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use memchr::memchr;
 
 use super::build::weight;
 use super::read::Bounds;
-use super::token::{Stop, after, attributes, content, name};
+use super::token::{Stop, after, attributes, content, is_literal, name, value};
 
 /// Attributes of one tag at most: each is compared with those before it.
 const ATTRIBUTES: usize = 24;
@@ -76,7 +77,7 @@ impl Scan {
 
     fn start<'a>(&mut self, bytes: &[u8], tag: &'a [u8], default_ns: &str) -> Result<&'a [u8], Stop> {
         let (name, rest) = name(tag)?;
-        let mut seen = [(false, ""); ATTRIBUTES];
+        let mut seen = [(false, &b""[..]); ATTRIBUTES];
         let (mut count, mut weighed) = (0, 0);
         let (ns, rest) = attributes(rest, |attribute| {
             let one = (attribute.xml, attribute.name);
@@ -85,7 +86,7 @@ impl Scan {
             }
             *seen.get_mut(count).ok_or(Stop::Other)? = one;
             count += 1;
-            weighed += weight::of_attribute(attribute.name, &attribute.value);
+            weighed += weight::of_attribute(attribute.name.len(), length(attribute.value, value)?);
             Ok(())
         })?;
         let (empty, rest) = match rest.strip_prefix(b"/") {
@@ -93,8 +94,8 @@ impl Scan {
             None => (false, after(b'>', rest)?),
         };
         let inherited = self.open.last().map_or(default_ns.len(), |open| open.namespace);
-        let namespace = ns.map_or(inherited, |ns| ns.len());
-        self.weight += weight::of_tag(namespace, name) + weighed;
+        let namespace = ns.map_or(Ok(inherited), |ns| length(ns, value))?;
+        self.weight += weight::of_tag(namespace, name.len()) + weighed;
         self.elements += 1;
         if self.open.len() >= self.bounds.depth {
             return Err(Stop::Other);
@@ -110,15 +111,20 @@ impl Scan {
         let (name, rest) = name(tag)?;
         let rest = after(b'>', rest)?;
         let opened = self.open.pop().and_then(|open| bytes.get(open.name)).ok_or(Stop::Other)?;
-        if opened == name.as_bytes() { Ok(rest) } else { Err(Stop::Other) }
+        if opened == name { Ok(rest) } else { Err(Stop::Other) }
     }
 
     fn text<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], Stop> {
         let end = memchr(b'<', bytes).ok_or(Stop::More)?;
         let (text, rest) = bytes.split_at_checked(end).ok_or(Stop::More)?;
-        self.weight += content(text)?.len();
+        self.weight += length(text, content)?;
         Ok(rest)
     }
+}
+
+/// The length of what `read` finds that `bytes` say.
+fn length(bytes: &[u8], read: fn(&[u8]) -> Result<Cow<'_, str>, Stop>) -> Result<usize, Stop> {
+    if is_literal(bytes) { Ok(bytes.len()) } else { Ok(read(bytes)?.len()) }
 }
 
 #[cfg(test)]

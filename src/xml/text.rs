@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use memchr::memchr;
 
 use super::received::Tag;
-use super::token::{Attribute, attributes, name};
+use super::token::{Attribute, attributes, name, value};
 use super::{CLIENT, COMPONENT};
 
 /// A stanza of a stream that was looked through (see [`super::scan`]), as its own text.
@@ -65,8 +65,8 @@ impl<'a> Tags<'a> {
         let (ns, rest) = declared.ok()?;
         // As the builder has it: stanzas are in the namespace of clients on whichever stream they come.
         let ns = match ns {
-            Some(ns) if ns == COMPONENT => Cow::Borrowed(CLIENT),
-            Some(ns) => ns,
+            Some(ns) if ns == COMPONENT.as_bytes() => Cow::Borrowed(CLIENT),
+            Some(ns) => value(ns).ok()?,
             None => self.open.last().cloned().unwrap_or(Cow::Borrowed(CLIENT)),
         };
         let level = self.open.len();

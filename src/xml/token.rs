@@ -17,12 +17,13 @@ pub enum Stop {
 }
 
 /// An attribute, but for `xmlns`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Attribute<'a> {
     /// It is `xml:lang`, and its name is `lang`.
     pub(super) xml: bool,
-    pub(super) name: &'a str,
-    pub(super) value: Cow<'a, str>,
+    pub(super) name: &'a [u8],
+    /// As it is written.
+    pub(super) value: &'a [u8],
 }
 
 /// What follows the white space at the beginning.
@@ -41,22 +42,21 @@ pub(super) fn after(byte: u8, bytes: &[u8]) -> Result<&[u8], Stop> {
 }
 
 /// A name of ASCII letters and digits, and what follows.
-pub(super) fn name(bytes: &[u8]) -> Result<(&str, &[u8]), Stop> {
+pub(super) fn name(bytes: &[u8]) -> Result<(&[u8], &[u8]), Stop> {
     let of_names = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     let first = bytes.first().ok_or(Stop::More)?;
     if !first.is_ascii_alphabetic() && *first != b'_' {
         return Err(Stop::Other);
     }
     let end = bytes.iter().position(|byte| !of_names(byte)).ok_or(Stop::More)?;
-    let (name, rest) = bytes.split_at_checked(end).ok_or(Stop::More)?;
-    Ok((std::str::from_utf8(name).map_err(|_| Stop::Other)?, rest))
+    bytes.split_at_checked(end).ok_or(Stop::More)
 }
 
-/// Reads the attributes of a start tag; the namespace that they declare, and what follows them.
+/// Reads the attributes of a start tag; the namespace that they declare, as it is written, and what follows them.
 pub(super) fn attributes<'a>(
     mut bytes: &'a [u8],
     mut take: impl FnMut(Attribute<'a>) -> Result<(), Stop>,
-) -> Result<(Option<Cow<'a, str>>, &'a [u8]), Stop> {
+) -> Result<(Option<&'a [u8]>, &'a [u8]), Stop> {
     let mut ns = None;
     loop {
         let unspaced = trim_start(bytes);
@@ -67,10 +67,10 @@ pub(super) fn attributes<'a>(
             return Err(Stop::Other);
         }
         let (mut name, mut rest) = self::name(unspaced)?;
-        let xml = name == "xml" && rest.first() == Some(&b':');
+        let xml = name == b"xml" && rest.first() == Some(&b':');
         if xml {
             (name, rest) = self::name(after(b':', rest)?)?;
-            if name != "lang" {
+            if name != b"lang" {
                 return Err(Stop::Other);
             }
         }
@@ -78,16 +78,11 @@ pub(super) fn attributes<'a>(
         if !matches!(quote, b'\'' | b'"') {
             return Err(Stop::Other);
         }
-        let end = memchr(*quote, rest).ok_or(Stop::More)?;
-        let (value, rest) = rest.split_at_checked(end).ok_or(Stop::More)?;
-        if value.iter().any(|byte| matches!(byte, b'<' | b'\t' | b'\n')) {
-            return Err(Stop::Other);
-        }
-        let value = content(value)?;
-        if xml || name != "xmlns" {
+        let (value, rest) = rest.split_at_checked(memchr(*quote, rest).ok_or(Stop::More)?).ok_or(Stop::More)?;
+        if xml || name != b"xmlns" {
             take(Attribute { xml, name, value })?;
         // What is reserved, or no namespace, is for the general parser to judge.
-        } else if ns.is_some() || value.is_empty() || value.starts_with("http://www.w3.org/") {
+        } else if ns.is_some() || value.is_empty() || value.starts_with(b"http://www.w3.org/") {
             return Err(Stop::Other);
         } else {
             ns = Some(value);
@@ -96,10 +91,18 @@ pub(super) fn attributes<'a>(
     }
 }
 
-/// What a text or the value of an attribute says.
+/// What the value of an attribute says.
+pub(super) fn value(bytes: &[u8]) -> Result<Cow<'_, str>, Stop> {
+    if !is_literal(bytes) && bytes.iter().any(|byte| matches!(byte, b'<' | b'\t' | b'\n')) {
+        return Err(Stop::Other);
+    }
+    content(bytes)
+}
+
+/// What a text, or a value without markup and line breaks, says.
 pub(super) fn content(bytes: &[u8]) -> Result<Cow<'_, str>, Stop> {
     let text = std::str::from_utf8(bytes).map_err(|_| Stop::Other)?;
-    if bytes.iter().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'&' | b']')) {
+    if is_literal(bytes) {
         return Ok(Cow::Borrowed(text));
     }
     let valid = |c: char| c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}') || matches!(c, '\t' | '\n');
@@ -126,4 +129,10 @@ pub(super) fn content(bytes: &[u8]) -> Result<Cow<'_, str>, Stop> {
         said.push_str(rest);
     }
     Ok(Cow::Owned(said))
+}
+
+/// True when each byte stands for itself in any text and any value, whatever stands beside it.
+pub(super) fn is_literal(bytes: &[u8]) -> bool {
+    // Without an early end it is looked at many bytes at a time.
+    bytes.iter().fold(true, |all, byte| all & matches!(byte, b' '..=b'~') & !matches!(byte, b'&' | b'<' | b']'))
 }

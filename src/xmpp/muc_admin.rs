@@ -1,5 +1,7 @@
 //! Affiliations of a room (XEP-0045 sections 9 and 10): lists, and changes without joining.
 
+use std::borrow::Cow;
+
 use jid::BareJid;
 
 use super::addresses::Addresses;
@@ -29,8 +31,8 @@ pub fn items(reply: &impl Walk) -> Vec<Item> {
     let (mut items, mut addresses) = (Vec::new(), Addresses::default());
     reply.walk_child("query", NS, |level, tag| {
         if level == 0 && tag.is("item", NS) {
-            let jid = tag.attr("jid").and_then(|jid| addresses.read(jid));
-            items.extend(jid.map(|jid| Item { jid, nick: tag.attr("nick").map(str::to_owned) }));
+            let jid = tag.attr("jid").and_then(|jid| addresses.read(&jid));
+            items.extend(jid.map(|jid| Item { jid, nick: tag.attr("nick").map(Cow::into_owned) }));
         }
     });
     items

@@ -55,16 +55,17 @@ pub fn subscribers(reply: &impl Walk, nodes: &[&str]) -> Vec<Subscriber> {
     let (mut addresses, mut listed, mut missing) = (Addresses::default(), false, Vec::new());
     reply.walk_child("subscriptions", NS, |level, tag| match level {
         0 => {
-            let jid = tag.attr("jid").filter(|_| tag.is("subscription", NS)).and_then(|jid| addresses.read(jid));
+            let jid = tag.attr("jid").filter(|_| tag.is("subscription", NS)).and_then(|jid| addresses.read(&jid));
             let nick = tag.attr("nick").unwrap_or_default();
             listed = jid.is_some();
             missing.clear();
             missing.extend_from_slice(nodes);
             let gets = missing.is_empty();
-            subscribers.extend(jid.map(|jid| Subscriber { jid, nick: nick.to_owned(), gets }));
+            subscribers.extend(jid.map(|jid| Subscriber { jid, nick: nick.into_owned(), gets }));
         }
         1 if listed && tag.is("event", NS) => {
-            missing.retain(|node| Some(*node) != tag.attr("node"));
+            let node = tag.attr("node").unwrap_or_default();
+            missing.retain(|missing| *missing != node);
             if let Some(subscriber) = subscribers.last_mut() {
                 subscriber.gets = missing.is_empty();
             }

@@ -1,11 +1,12 @@
 //! `add_muc_user`, `del_muc_user` and `muc_users`: who belongs to a room.
 
 use jid::BareJid;
-use serde_json::{Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use super::auth::{Context, Scope};
 use super::error::{Failure, Part};
-use super::replies::Done;
+use super::replies::{Data, Done};
 use super::room::{fields, must_own, named_room, own_room, owner};
 use super::wire::{Fields, text};
 use crate::chat::room::{Member, MemberOutcome};
@@ -38,7 +39,7 @@ pub async fn del_muc_user(context: &Context<'_>, body: &Value) -> Result<Done, F
 pub async fn muc_users(context: &Context<'_>, body: &Value) -> Result<Done, Failure> {
     let room = named_room(context.scope, fields(body)?)?;
     let members = context.chat.members(context.call, &room).await?;
-    Ok(Some(listed(&members)))
+    Ok(Some(Data::Members(Listed(members))))
 }
 
 /// A change of a room's members.
@@ -75,13 +76,28 @@ impl Change {
     }
 }
 
-/// Members as the API lists them: localpart, host, nick.
-pub fn listed(members: &[Member]) -> Value {
-    let entry = |member: &Member| {
-        let user = member.jid.node().map(|node| node.to_string()).unwrap_or_default();
-        json!({ "U": user, "H": member.jid.domain().as_str(), "N": member.nick })
-    };
-    members.iter().map(entry).collect()
+/// Members as the API lists them.
+#[derive(Debug, Clone)]
+pub struct Listed(pub Vec<Member>);
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    #[serde(rename = "U")]
+    user: &'a str,
+    #[serde(rename = "H")]
+    host: &'a str,
+    #[serde(rename = "N")]
+    nick: &'a str,
+}
+
+impl Serialize for Listed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|Member { jid, nick, .. }| Entry {
+            user: jid.node().map_or("", |node| node.as_str()),
+            host: jid.domain().as_str(),
+            nick,
+        }))
+    }
 }
 
 /// Users named in a list, with their places in it. One who is named twice counts at his first place.

@@ -23,7 +23,7 @@ pub async fn get_user_nick(context: &Context<'_>, origin: &str, body: &Value) ->
         PhotoRef::Url(url) => url,
         PhotoRef::Binary { sha256, .. } => avatar_url(origin, &context.scope.config.qtalk.prefix, &user, &sha256),
     });
-    Ok(Some(json!({ "Nick": profile.nick, "Vcard": photo })))
+    Ok(Some(json!({ "Nick": profile.nick, "Vcard": photo }).into()))
 }
 
 /// The user a request asks about.

@@ -18,6 +18,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::error::{Code, Failure};
+use super::member::Listed;
 use crate::config::qtalk::Replies;
 
 /// An endpoint; its name is its path.
@@ -87,7 +88,23 @@ impl Endpoint {
 }
 
 /// What a call gives when it was done: `data`, where the endpoint has any.
-pub type Done = Option<Value>;
+pub type Done = Option<Data>;
+
+/// What is said beside that it was done.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum Data {
+    /// Any JSON.
+    Value(Value),
+    /// Members of a room.
+    Members(Listed),
+}
+
+impl From<Value> for Data {
+    fn from(value: Value) -> Data {
+        Data::Value(value)
+    }
+}
 
 #[derive(Serialize)]
 #[serde(untagged)]
@@ -103,7 +120,7 @@ struct Body<'a> {
     errcode: Errcode,
     errmsg: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<Value>,
+    data: Option<Data>,
 }
 
 /// The reply's body, compact JSON in UTF-8.
@@ -118,13 +135,13 @@ pub fn body(style: Replies, endpoint: Endpoint, result: Result<Done, Failure>) -
 
 impl Body<'_> {
     fn bytes(&self) -> Vec<u8> {
-        // Strings, numbers and a Value cannot fail to serialise.
+        // Strings, numbers, lists and a Value cannot fail to serialise.
         serde_json::to_vec(self).unwrap_or_default()
     }
 }
 
-fn empty() -> Option<Value> {
-    Some(Value::String(String::new()))
+fn empty() -> Option<Data> {
+    Some(Value::String(String::new()).into())
 }
 
 fn documented(endpoint: Endpoint, done: Done) -> Body<'static> {
@@ -141,7 +158,7 @@ fn documented(endpoint: Endpoint, done: Done) -> Body<'static> {
 fn failed(endpoint: Endpoint, failure: &Failure) -> Body<'_> {
     let data = match endpoint {
         Endpoint::SendMessage | Endpoint::AuthUk if failure.failed.is_empty() => None,
-        _ => Some(failure.data()),
+        _ => Some(failure.data().into()),
     };
     Body { ret: false, errcode: Errcode::Number(failure.code as u8), errmsg: &failure.errmsg, data }
 }
@@ -157,7 +174,7 @@ fn original(endpoint: Endpoint, done: Done) -> Body<'static> {
 }
 
 fn muc(ret: bool, errcode: &'static str, errmsg: &'static str, data: &str) -> Body<'static> {
-    Body { ret, errcode: Errcode::Text(errcode), errmsg, data: Some(data.into()) }
+    Body { ret, errcode: Errcode::Text(errcode), errmsg, data: Some(Value::from(data).into()) }
 }
 
 fn original_failed(endpoint: Endpoint, failure: &Failure) -> Body<'_> {
@@ -188,7 +205,7 @@ fn original_failed(endpoint: Endpoint, failure: &Failure) -> Body<'_> {
         (DelMucUser, _) if whole => muc(false, "1", "owner error", "failed"),
         (DelMucUser, _) => done(),
         (DestroyMuc, _) => muc(true, "1", "", "failed"),
-        (MucUsers, _) => original(endpoint, Some(Value::Array(Vec::new()))),
+        (MucUsers, _) => original(endpoint, Some(Value::Array(Vec::new()).into())),
         (GetUserNick, _) => one("get info fail"),
         (SendMessage, Code::BadRequest | Code::Address | Code::NotMember) if whole => one(&failure.errmsg),
         (SendMessage, _) => done(),

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::Endpoint::*;
 use super::*;
+use crate::chat::room::{Affiliation, Member};
 use crate::dialects::qtalk::error::Part;
 
 fn say(style: Replies, endpoint: Endpoint, result: Result<Done, Failure>) -> String {
@@ -33,12 +34,13 @@ fn documented_successes() {
     for style in [Replies::Documented, Replies::Original] {
         let profile = json!({"Nick": "测试", "Vcard": null});
         assert_eq!(
-            say(style, GetUserNick, Ok(Some(profile))),
+            say(style, GetUserNick, Ok(Some(profile.into()))),
             r#"{"ret":true,"errcode":0,"errmsg":"","data":{"Nick":"测试","Vcard":null}}"#
         );
-        let users = json!([{"U": "test", "H": "qtalk.test.org", "N": "Nick"}]);
+        let jid = jid::BareJid::new("test@qtalk.test.org").unwrap();
+        let users = Listed(vec![Member { jid, affiliation: Affiliation::Member, nick: "Nick".into() }]);
         assert_eq!(
-            say(style, MucUsers, Ok(Some(users))),
+            say(style, MucUsers, Ok(Some(Data::Members(users)))),
             r#"{"ret":true,"errcode":0,"errmsg":"","data":[{"U":"test","H":"qtalk.test.org","N":"Nick"}]}"#
         );
     }
