@@ -143,3 +143,40 @@ impl Person {
 pub(super) fn distinct_nick(nick: &str, user: &BareJid) -> String {
     format!("{nick} ({user})")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn jid(text: &str) -> BareJid {
+        BareJid::new(text).unwrap()
+    }
+
+    #[test]
+    fn a_nick_is_given_once_whoever_learns_of_it_first() {
+        let mut lists = RoomLists::default();
+        let item = |user: &str, nick: Option<&str>| Item { jid: jid(user), nick: nick.map(str::to_owned) };
+        lists.affiliate(Affiliation::Member, vec![item("a@h", Some("Ann")), item("b@h", None), item("c@h", Some(""))]);
+        assert_eq!(lists.nick_for(&jid("b@h"), "ANN"), "ANN (b@h)");
+        assert_eq!(lists.nick_for(&jid("a@h"), "Other"), "Ann");
+        assert_eq!(lists.free_nick(&jid("b@h"), "Ben"), "Ben");
+        assert_eq!(lists.free_nick(&jid("c@h"), "ben"), "ben (c@h)");
+        assert_eq!(lists.free_nick(&jid("new@h"), "Cleo"), "Cleo");
+        assert_eq!(lists.of(&jid("new@h")), Affiliation::None);
+        assert_eq!(lists.affiliated().count(), 3);
+    }
+
+    #[test]
+    fn what_several_lists_say_of_one_is_kept_together() {
+        let mut lists = RoomLists::default();
+        lists.affiliate(Affiliation::Admin, vec![Item { jid: jid("a@h"), nick: None }]);
+        let subscriber = |user: &str, gets| Subscriber { jid: jid(user), nick: "N".to_owned(), gets };
+        lists.subscribe(vec![subscriber("a@h", true), subscriber("b@h", false)]);
+        assert!(lists.is_subscribed(&jid("a@h")) && lists.hears(&jid("a@h")));
+        assert!(lists.is_subscribed(&jid("b@h")) && !lists.hears(&jid("b@h")));
+        lists.deafen(&jid("a@h"));
+        assert!(lists.is_subscribed(&jid("a@h")) && !lists.hears(&jid("a@h")));
+        lists.part_with(&jid("a@h"));
+        assert_eq!(lists.into_members().count(), 0);
+    }
+}

@@ -29,7 +29,6 @@ impl Received {
 
 /// A start tag.
 #[derive(Debug, Clone, Copy)]
-#[allow(private_interfaces, reason = "what a tag is made of is nobody's business")]
 pub enum Tag<'a> {
     /// Of an element of a tree.
     Tree(&'a Element),

@@ -18,12 +18,13 @@ pub enum Stop {
 
 /// An attribute, but for `xmlns`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Attribute<'a> {
+pub struct Attribute<'a> {
     /// It is `xml:lang`, and its name is `lang`.
-    pub(super) xml: bool,
-    pub(super) name: &'a [u8],
-    /// As it is written.
-    pub(super) value: &'a [u8],
+    pub xml: bool,
+    /// Its name.
+    pub name: &'a [u8],
+    /// Its value, as it is written.
+    pub value: &'a [u8],
 }
 
 /// What follows the white space at the beginning.

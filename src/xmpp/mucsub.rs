@@ -96,3 +96,88 @@ pub fn event(message: &Element) -> Option<Event<'_>> {
         message: item.and_then(|item| item.get_child("message", CLIENT)),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::xml::read::{Bounds, read_one};
+    use crate::xml::received::Received;
+    use crate::xml::scan::Scan;
+    use crate::xml::text::Text;
+    use crate::xmpp::muc_admin;
+
+    /// An answer with lists as servers give them, and as they do not.
+    fn answers() -> impl Strategy<Value = String> {
+        let pick = |of: &'static [&'static str]| prop::sample::select(of);
+        let event = (
+            pick(&["event", "event", "event", "other", "event xmlns='urn:x'"]),
+            pick(&[" node='n1'", " node='n2'", " node=\"n2\"", " node='n3'", " xml:lang='n1'", ""]),
+            pick(&["/>", "><event node='n1'/></event>"]),
+        );
+        let event = event.prop_map(|(name, node, rest)| match (rest, name) {
+            ("/>", _) | (_, "other" | "event xmlns='urn:x'") => format!("<{name}{node}/>"),
+            _ => format!("<{name}{node}{rest}"),
+        });
+        let entry = (
+            pick(&["subscription", "subscription", "item", "item", "other"]),
+            pick(&["", "", "", " xmlns='urn:x'"]),
+            pick(&["", " jid='a@h'", " jid='A@H'", " jid='\u{e4}&amp;@h'", " jid='b@h'", " jid='b@h/r'", " jid='h'"]),
+            pick(&["", " nick=''", " nick='a &lt;'", " nick='\u{4f60}'"]),
+            prop::collection::vec(event, 0..4),
+        );
+        let entry = entry
+            .prop_map(|(name, ns, jid, nick, events)| format!("<{name}{ns}{jid}{nick}> {}</{name}>", events.concat()));
+        let list = (
+            pick(&[
+                "subscriptions xmlns='urn:xmpp:mucsub:0'",
+                "query xmlns='http://jabber.org/protocol/muc#admin'",
+                "query",
+            ]),
+            prop::collection::vec(entry, 0..6),
+        );
+        let list = list.prop_map(|(head, entries)| {
+            let name = head.split(' ').next().unwrap_or_default();
+            format!("<{head}>{}</{name}>", entries.concat())
+        });
+        prop::collection::vec(list, 0..3).prop_map(|lists| format!("<iq>{}</iq>", lists.concat()))
+    }
+
+    /// What the lists in a tree say, looked up there.
+    fn looked_up(reply: &Element, list: (&str, &str), entry: &str) -> Vec<(BareJid, Option<String>, Vec<String>)> {
+        let entries = reply.get_child(list.0, list.1).into_iter().flat_map(Element::children);
+        let listed = entries.filter(|child| child.is(entry, list.1)).filter_map(|child| {
+            let events = child.children().filter(|event| event.is("event", NS));
+            let nodes = events.filter_map(|event| event.attr("node").map(str::to_owned)).collect();
+            Some((BareJid::new(child.attr("jid")?).ok()?, child.attr("nick").map(str::to_owned), nodes))
+        });
+        listed.collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn a_list_says_the_same_as_a_text_and_as_a_tree(answer in answers()) {
+            let bounds = Bounds { depth: 9, bytes: 9999, elements: 999 };
+            prop_assert_eq!(Scan::new(bounds).advance(answer.as_bytes(), CLIENT), Ok(answer.len()));
+            let tree = read_one(&answer, CLIENT, bounds).unwrap();
+            let text = Received::Text(Text::new(answer.as_bytes()));
+            let said: Vec<_> = looked_up(&tree, ("subscriptions", NS), "subscription")
+                .into_iter()
+                .map(|(jid, nick, nodes)| {
+                    let gets = ["n1", "n2"].iter().all(|node| nodes.iter().any(|own| own == node));
+                    Subscriber { jid, nick: nick.unwrap_or_default(), gets }
+                })
+                .collect();
+            prop_assert_eq!(&subscribers(&text, &["n1", "n2"]), &said);
+            prop_assert_eq!(&subscribers(&tree, &["n1", "n2"]), &said);
+            let said: Vec<_> = looked_up(&tree, ("query", muc_admin::NS), "item")
+                .into_iter()
+                .map(|(jid, nick, _)| muc_admin::Item { jid, nick })
+                .collect();
+            prop_assert_eq!(&muc_admin::items(&text), &said);
+            prop_assert_eq!(&muc_admin::items(&tree), &said);
+        }
+    }
+}
