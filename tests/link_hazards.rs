@@ -8,6 +8,7 @@ use link_support::*;
 use stanzagate::link::{Link, LinkError, LinkState};
 use stanzagate::metrics::LinkMetrics;
 use stanzagate::xml::Element;
+use stanzagate::xml::received::{Received, Walk as _};
 
 struct Rig {
     _server: FakeServer,
@@ -216,6 +217,42 @@ async fn only_the_peer_that_was_asked_can_answer() {
         .await;
     let reply = asked.await.expect("ran").expect("a reply");
     assert_eq!((reply.attr("type"), reply.attr("to")), (Some("error"), Some("alice@example.org/x")));
+}
+
+#[tokio::test]
+async fn a_large_result_comes_as_its_text_and_of_the_peer_that_was_asked_alone() {
+    const ITEMS: usize = 8000;
+    let mut rig = rig().await;
+    let items = "<item jid='a@b'/>".repeat(ITEMS);
+    let query = |content: &str| format!("<query xmlns='urn:a'>{content}</query>");
+    for (kind, content, is_text) in [
+        ("result", items.clone(), true),
+        // What is not plain comes as a tree, as an error does.
+        ("result", format!("{items}<![CDATA[ ]]>"), false),
+        ("error", items.clone(), false),
+    ] {
+        let link = rig.link.clone();
+        let asked = tokio::spawn(async move { link.iq_as_text(&call(), get("room@rooms.example.org")).await });
+        let iq = rig.peer.next().await;
+        let id = iq.attr("id").expect("stamped");
+        for from in ["", " from='eve@example.org'", " from='room@rooms.example.org/eve'"] {
+            rig.peer.write(&format!("<iq type='result' id='{id}'{from}>{}</iq>", query("<forged/>"))).await;
+        }
+        rig.peer
+            .write(&format!("<iq type='{kind}' id='{id}' from='room@rooms.example.org'>{}</iq>", query(&content)))
+            .await;
+        let reply = asked.await.expect("ran").expect("a reply");
+        assert_eq!(matches!(reply, Received::Text(_)), is_text, "{kind}");
+        let mut listed = 0;
+        reply.walk_child("query", "urn:a", |_, tag| {
+            listed += usize::from(tag.is("item", "urn:a") && tag.attr("jid").is_some_and(|jid| jid == "a@b"));
+        });
+        assert_eq!(listed, ITEMS, "{kind}");
+    }
+    assert!(rig.seen().is_empty());
+    rig.peer.write(&format!("<iq type='result' id='x' from='example.org'><query>{items}</iq>")).await;
+    let cause = down(&rig.link).await;
+    assert!(cause.contains("start and end tag do not match"), "{cause}");
 }
 
 #[tokio::test]
