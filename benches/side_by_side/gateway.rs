@@ -51,7 +51,8 @@ impl Gateway {
             binary,
             &format!(
                 "[server]\ndomain = \"example.org\"\nkind = \"ejabberd\"\ncache_seconds = 3600\n[component]\n\
-                 address = \"{fake}\"\nname = \"gw.example.org\"\nsecret = \"not looked at\"\n[qtalk]\n\
+                 address = \"{fake}\"\nname = \"gw.example.org\"\nsecret = \"not looked at\"\n\
+                 queue_stanzas = 8192\n[qtalk]\n\
                  auth = \"none\"\nsender_copy = false\n"
             ),
         )
