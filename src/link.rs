@@ -204,12 +204,20 @@ impl Link {
     /// Sends many IQs with at most `window` unanswered at once; one result each, in the order of the IQs. What is not sent
     /// when the caller's time is up is not sent at all.
     pub async fn iq_all(&self, call: &Call, iqs: Vec<Element>, window: usize) -> Vec<Result<Element, LinkError>> {
-        let ask = async |iq| match Instant::now() < call.deadline {
-            true => self.iq(call, iq).await,
-            false => Err(LinkError::Timeout),
-        };
-        let replies = futures::stream::iter(iqs.into_iter().map(ask));
-        replies.buffered(window.max(1)).collect().await
+        side_by_side(call, iqs, window, |iq| self.iq(call, iq)).await
+    }
+
+    /// As [`Link::iq_all`], of replies as [`Link::iq_as_text`] gives them: each is read when it comes, and only what was read
+    /// is kept until all have come.
+    pub async fn iq_all_reading<T>(
+        &self,
+        call: &Call,
+        iqs: Vec<Element>,
+        window: usize,
+        read: impl Fn(Received) -> T,
+    ) -> Vec<Result<T, LinkError>> {
+        let read = &read;
+        side_by_side(call, iqs, window, |iq| async move { self.iq_as_text(call, iq).await.map(read) }).await
     }
 
     /// Sends a stanza and returns when it has been written to the socket.
@@ -344,4 +352,21 @@ impl Link {
             LinkState::Draining => LinkError::Draining,
         }
     }
+}
+
+/// Asks with at most `window` questions unanswered at once, as long as the caller has time.
+async fn side_by_side<T, Asked: Future<Output = Result<T, LinkError>>>(
+    call: &Call,
+    iqs: Vec<Element>,
+    window: usize,
+    ask: impl Fn(Element) -> Asked,
+) -> Vec<Result<T, LinkError>> {
+    let ask = &ask;
+    let ask = |iq| async move {
+        match Instant::now() < call.deadline {
+            true => ask(iq).await,
+            false => Err(LinkError::Timeout),
+        }
+    };
+    futures::stream::iter(iqs.into_iter().map(ask)).buffered(window.max(1)).collect().await
 }

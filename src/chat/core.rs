@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::{StreamExt as _, stream};
 use jid::BareJid;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{OnceCell, Semaphore};
@@ -152,12 +151,9 @@ impl Core {
         window: usize,
         read: impl Fn(&Received) -> T,
     ) -> Vec<Result<Result<T, StanzaError>, ChatError>> {
-        let ask = async |iq| {
-            self.in_time(call)?;
-            let reply = self.link.iq_as_text(call, iq).await?;
-            Ok(iq::received_outcome(reply).map(|reply| read(&reply)))
-        };
-        stream::iter(iqs.into_iter().map(ask)).buffered(window).collect().await
+        let outcome = |reply| iq::received_outcome(reply).map(|reply| read(&reply));
+        let replies = self.link.iq_all_reading(call, iqs, window, outcome).await;
+        replies.into_iter().map(|outcome| Ok(outcome?)).collect()
     }
 
     /// As [`Core::ask_all`], where any refusal is a failure and no answer says more than that it was done.
