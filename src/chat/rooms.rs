@@ -213,9 +213,8 @@ impl Core {
         room: &BareJid,
         more: impl Future<Output = T>,
     ) -> Result<(RoomLists, T), ChatError> {
-        let list = |(name, _): &(&str, _)| iq::get(&self.component, room.as_str(), muc_admin::list(name));
         // This one asks in the order in which the futures stand.
-        let (more, answers) = futures::join!(more, self.ask_lists(call, LISTS.iter().map(list).collect()));
+        let (more, answers) = futures::join!(more, self.ask_lists(call, self.list_questions(room).collect()));
         match self.read_lists(room, answers.into_iter()) {
             Ok(lists) => Ok((lists, more)),
             Err(error) => match self.unless_gone(call, room, &error).await {
@@ -223,6 +222,11 @@ impl Core {
                 Ok(()) | Err(_) => Err(error),
             },
         }
+    }
+
+    /// The questions for the [`LISTS`] of a room.
+    pub(super) fn list_questions(&self, room: &BareJid) -> impl Iterator<Item = Element> {
+        LISTS.iter().map(|(name, _)| iq::get(&self.component, room.as_str(), muc_admin::list(name)))
     }
 
     /// Asks for lists, which may be long.

@@ -15,7 +15,7 @@ use super::super::server::MEMBER_NODES;
 use super::super::{Call, ChatError, Product, Realm};
 use super::{CREATED, Group, GroupKind, KIND, NAME, shown_name, text_of};
 use crate::link::LinkError;
-use crate::xmpp::{disco, iq, muc_admin, mucsub};
+use crate::xmpp::{disco, iq, mucsub};
 
 /// A room, looked at.
 pub(super) struct Look {
@@ -37,10 +37,10 @@ impl Core {
     pub(super) async fn look(&self, call: &Call, realm: &Realm, rooms: &[BareJid]) -> Vec<Result<Look, ChatError>> {
         let subscribing = matches!(self.product(call).await, Ok(Product::Ejabberd));
         let questions = rooms.iter().flat_map(|room| {
-            let lists = LISTS.iter().map(|(name, _)| muc_admin::list(name));
             let subscribers = subscribing.then(mucsub::subscriptions);
-            let all = std::iter::once(disco::info_query()).chain(subscribers).chain(lists);
-            all.map(|question| iq::get(&self.component, room.as_str(), question))
+            let others = std::iter::once(disco::info_query()).chain(subscribers);
+            let others = others.map(|question| iq::get(&self.component, room.as_str(), question));
+            others.chain(self.list_questions(room))
         });
         let subjects: Vec<Subject> = rooms.iter().cloned().map(Subject::Room).collect();
         let (answers, records) =

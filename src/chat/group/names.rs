@@ -7,7 +7,7 @@ use jid::BareJid;
 use super::super::core::{Core, WINDOW};
 use super::super::rooms::{LISTS, read_info};
 use super::super::{Call, ChatError};
-use crate::xmpp::{disco, iq, muc_admin};
+use crate::xmpp::{disco, iq};
 
 impl Core {
     pub(super) async fn room_names(&self, call: &Call, service: &str) -> Result<Vec<(BareJid, String)>, ChatError> {
@@ -34,9 +34,7 @@ impl Core {
         service: &str,
     ) -> Result<Vec<(BareJid, String)>, ChatError> {
         let rooms = self.sorted_rooms(call, service).await?;
-        let lists = || LISTS.iter().map(|(name, _)| muc_admin::list(name));
-        let questions =
-            rooms.iter().flat_map(|room| lists().map(|list| iq::get(&self.component, room.as_str(), list))).collect();
+        let questions = rooms.iter().flat_map(|room| self.list_questions(room)).collect();
         let mut answers = self.ask_lists(call, questions).await.into_iter();
         let mut everybody = BTreeSet::new();
         for room in rooms {
