@@ -243,8 +243,10 @@ fn median(samples: &[Sample]) -> Sample {
         let (low, high) = (values.len().checked_sub(1)? / 2, values.len() / 2);
         Some((values.get(low)? + values.get(high)?) / 2.0)
     };
-    let disk = |index: usize| of(&|sample| sample.disk?.get(index).copied());
-    let machine = |index: usize| of(&|sample| sample.machine?.get(index).copied());
+    let both = |value: fn(&Sample) -> Option<[f64; 2]>| {
+        let [first, second] = [0, 1].map(|index| of(&|sample| value(sample)?.get(index).copied()));
+        Some([first?, second?])
+    };
     let latency = |index: usize| of(&|sample| sample.latency?.get(index).copied());
     Sample {
         rate: of(&|sample| Some(sample.rate)).unwrap_or_default(),
@@ -253,8 +255,8 @@ fn median(samples: &[Sample]) -> Sample {
         server_cpu: of(&|sample| sample.server_cpu),
         memory: of(&|sample| sample.memory),
         batch: of(&|sample| sample.batch),
-        disk: disk(0).zip(disk(1)).map(|(flushes, busy)| [flushes, busy]),
-        machine: machine(0).zip(machine(1)).map(|(idle, stolen)| [idle, stolen]),
+        disk: both(|sample| sample.disk),
+        machine: both(|sample| sample.machine),
         acknowledged: samples.iter().map(|sample| sample.acknowledged).sum(),
         received: samples.iter().map(|sample| sample.received).sum(),
     }

@@ -45,7 +45,8 @@ impl Gateway {
         )
     }
 
-    /// Starts a gateway on the fake server.
+    /// Starts a gateway on the fake server. Its queue has room for a stanza of each caller, of whom there are up to 5,000: on
+    /// a slow machine it would else tell some of them that it is busy.
     pub fn on_fake(binary: &Path, fake: SocketAddr) -> Fallible<Gateway> {
         Gateway::start(
             binary,
