@@ -91,7 +91,7 @@ impl Finder {
             bytes = &joined;
         }
         let mut kept = Vec::new();
-        while let Some(at) = bytes.iter().position(|byte| *byte == b'~') {
+        while let Some(at) = memchr::memchr(b'~', bytes) {
             let (_, from) = bytes.split_at(at);
             let Some((slot, after)) = from.split_at_checked(SLOT.len()) else {
                 kept = from.to_vec();

@@ -1,12 +1,12 @@
 //! The recipients: independent clients that are online and count what they receive.
 
 use std::cell::{Cell, RefCell};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::TcpStream;
 use std::rc::Rc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::tcp::OwnedReadHalf;
 use tokio::sync::Notify;
 use tokio::task::LocalSet;
 use tokio::time::{sleep, timeout};
@@ -39,8 +39,20 @@ impl Order {
     pub const NOW: Order = Order::Wait(0, Duration::ZERO);
 }
 
+/// One client's stream.
+struct Client {
+    stream: TcpStream,
+    nick: String,
+    counted: bool,
+    finder: Finder,
+    /// What has come while rooms are being entered, from the last entry on.
+    entering: Vec<u8>,
+}
+
+/// What all clients have received.
 #[derive(Default)]
 struct Received {
+    clients: RefCell<Vec<Client>>,
     count: RefCell<Count>,
     wanted: Cell<u64>,
     enough: Notify,
@@ -49,8 +61,8 @@ struct Received {
     entering: Cell<usize>,
 }
 
-/// Pause between reads. Messages are taken several at a time, as from a network card: a read for each would take more of
-/// the machine from what is measured than the clients of a real machine do.
+/// Pause between rounds over all clients. Nothing is registered with the kernel's poll, which would wake this process for
+/// each message: that takes more of the machine from what is measured than clients on machines of their own do.
 const PAUSE: Duration = Duration::from_millis(5);
 /// Longest wait for rooms to let all in.
 const ENTERING: Duration = Duration::from_secs(30);
@@ -62,31 +74,23 @@ pub async fn run() -> Fallible {
     let Some(plan) = order::<Plan>().await? else { return Ok(()) };
     let received = Rc::new(Received::default());
     received.wanted.set(u64::MAX);
-    let (tasks, mut writers) = (LocalSet::new(), Vec::new());
     for (logins, counted) in [(&plan.recipients, true), (&plan.bystanders, false)] {
         for login in logins {
-            let (read, write) = login.connect().await?.into_split();
-            if counted {
-                writers.push((login.user.clone(), write));
-            } else {
-                // A closed half would end the stream.
-                write.forget();
-            }
-            let received = received.clone();
-            tasks.spawn_local(async move { received.read(read, counted).await });
+            let stream = login.connect().await?.into_std()?;
+            let (finder, entering) = (Finder::default(), Vec::new());
+            let client = Client { stream, nick: login.user.clone(), counted, finder, entering };
+            received.clients.borrow_mut().push(client);
         }
     }
+    let tasks = LocalSet::new();
+    let reading = received.clone();
+    tasks.spawn_local(async move { reading.read().await });
     child::write(&())?;
     let orders = async {
         while let Some(order) = order::<Order>().await? {
             match order {
                 Order::Enter(rooms) => {
-                    received.entering.set(writers.len() * rooms.len());
-                    for (nick, write) in &mut writers {
-                        for room in &rooms {
-                            write.write_all(entry(room, nick).as_bytes()).await?;
-                        }
-                    }
+                    received.enter(&rooms).await?;
                     timeout(ENTERING, received.enough.notified()).await.map_err(|_| "a room does not let all in")?;
                     child::write(&())?;
                 }
@@ -109,31 +113,73 @@ pub async fn run() -> Fallible {
 }
 
 impl Received {
-    async fn read(&self, mut stream: OwnedReadHalf, counted: bool) {
-        let (mut finder, mut piece, mut entering) = (Finder::default(), vec![0; 64 * 1024], Vec::new());
-        loop {
-            match stream.read(&mut piece).await {
-                Ok(read @ 1..) if counted => {
-                    let piece = piece.get(..read).unwrap_or_default();
-                    if self.entering.get() > 0 {
-                        entering.extend_from_slice(piece);
-                        self.look_for_entries(&mut entering);
-                    }
-                    let mut count = self.count.borrow_mut();
-                    finder.find(piece, &mut count);
-                    if count.messages >= self.wanted.get() {
-                        self.enough.notify_one();
-                        self.wanted.set(u64::MAX);
-                    }
-                }
-                Ok(1..) => {}
-                Ok(0) | Err(_) => {
-                    self.lost.set(true);
-                    return self.enough.notify_one();
-                }
-            }
+    /// Takes what has come, again and again, until a client loses its connection.
+    async fn read(&self) {
+        let mut piece = vec![0; 64 * 1024];
+        while self.clients.borrow_mut().iter_mut().all(|client| self.read_one(client, &mut piece)) {
             sleep(PAUSE).await;
         }
+        self.lost.set(true);
+        self.enough.notify_one();
+    }
+
+    /// Takes what has come for one client; false when its connection is lost.
+    fn read_one(&self, client: &mut Client, piece: &mut [u8]) -> bool {
+        loop {
+            let read = match client.stream.read(piece) {
+                Ok(0) => return false,
+                Ok(read) => read,
+                Err(error) => return error.kind() == ErrorKind::WouldBlock,
+            };
+            if client.counted {
+                self.take(client, piece.get(..read).unwrap_or_default());
+            }
+            if read < piece.len() {
+                return true;
+            }
+        }
+    }
+
+    fn take(&self, client: &mut Client, piece: &[u8]) {
+        if self.entering.get() > 0 {
+            client.entering.extend_from_slice(piece);
+            self.look_for_entries(&mut client.entering);
+        }
+        let mut count = self.count.borrow_mut();
+        client.finder.find(piece, &mut count);
+        if count.messages >= self.wanted.get() {
+            self.enough.notify_one();
+            self.wanted.set(u64::MAX);
+        }
+    }
+
+    /// The recipients ask to enter these rooms.
+    async fn enter(&self, rooms: &[String]) -> Fallible {
+        let mut entries = Vec::new();
+        for (at, client) in self.clients.borrow().iter().enumerate().filter(|(_, client)| client.counted) {
+            entries.extend(rooms.iter().map(|room| (at, entry(room, &client.nick))));
+        }
+        self.entering.set(entries.len());
+        for (at, entry) in entries {
+            self.write(at, entry.as_bytes()).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes to one client's stream, which does not wait by itself.
+    async fn write(&self, client: usize, mut bytes: &[u8]) -> Fallible {
+        while !bytes.is_empty() {
+            let written = match self.clients.borrow_mut().get_mut(client) {
+                Some(client) => client.stream.write(bytes),
+                None => return Err("no such client".into()),
+            };
+            match written {
+                Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => sleep(PAUSE).await,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
     /// Takes what rooms say to those who have entered out of what has come.
