@@ -3,6 +3,7 @@
 use jid::BareJid;
 
 use super::card::Card;
+use super::server::Product;
 use crate::chat::clock::now_ms;
 use crate::link::Prepared;
 use crate::xml::draft::Draft;
@@ -152,23 +153,23 @@ impl Message {
         }
     }
 
-    /// The stanza: addressed, with the given id, and with its marks.
-    pub(super) fn stanza(&self, id: &str) -> Element {
-        match self.said(id, &now_ms().to_string()) {
+    /// The stanza for a server: addressed, with the given id, and with its marks.
+    pub(super) fn stanza(&self, id: &str, server: Product) -> Element {
+        match self.said(id, &now_ms().to_string(), server) {
             Said::Draft(draft) => draft.element(),
             Said::Element(element) => element,
         }
     }
 
     /// As [`Message::stanza`], ready to be sent.
-    pub(super) fn prepared(&self, id: &str) -> Result<Prepared, EncodeError> {
-        match self.said(id, &now_ms().to_string()) {
+    pub(super) fn prepared(&self, id: &str, server: Product) -> Result<Prepared, EncodeError> {
+        match self.said(id, &now_ms().to_string(), server) {
             Said::Draft(draft) => Prepared::draft(&draft),
             Said::Element(element) => Prepared::element(&element),
         }
     }
 
-    fn said<'a>(&'a self, id: &'a str, sent_at: &'a str) -> Said<'a> {
+    fn said<'a>(&'a self, id: &'a str, sent_at: &'a str, server: Product) -> Said<'a> {
         let from = self.from.as_str();
         let (to, room) = match &self.to {
             Target::User(user) => (user.as_str(), false),
@@ -194,7 +195,11 @@ impl Message {
             draft.set("realfrom", from);
             draft.set("sendjid", from);
         }
-        Said::Draft(message::address(draft, from, to, id, kind, Marks { ns: child.ns, name: child.name }))
+        let addressed = message::address(draft, from, to, id, kind, Marks { ns: child.ns, name: child.name });
+        Said::Draft(match server {
+            Product::Ejabberd => message::without_dropped(addressed),
+            Product::Prosody => addressed,
+        })
     }
 }
 

@@ -42,12 +42,11 @@ impl Core {
     }
 
     async fn send_to_user(&self, call: &Call, user: &BareJid, messages: &[Message]) -> Vec<Result<Receipt, ChatError>> {
-        let sender_known = match messages.first() {
-            Some(first) => match self.require_both(call, first, user).await {
-                Ok(known) => known,
-                Err(error) => return messages.iter().map(|_| Err(error.clone())).collect(),
-            },
-            None => return Vec::new(),
+        let Some(first) = messages.first() else { return Vec::new() };
+        let asked = async { Ok((self.require_both(call, first, user).await?, self.product(call).await?)) };
+        let (sender_known, server) = match asked.await {
+            Ok(known) => known,
+            Err(error) => return messages.iter().map(|_| Err(ChatError::clone(&error))).collect(),
         };
         let mut outcomes = Vec::with_capacity(messages.len());
         // Those that go the same way go together.
@@ -62,10 +61,10 @@ impl Core {
                 tracing::debug!(request = %call.request, stanza = %id, to = %user, "sending");
             }
             let bounces = if copied(first) {
-                let stanzas = named.map(|(message, id)| message.stanza(id)).collect();
+                let stanzas = named.map(|(message, id)| message.stanza(id, server)).collect();
                 Box::pin(self.deliver_with_copy(call, &first.from, stanzas)).await
             } else {
-                let prepared = named.map(|(message, id)| message.prepared(id)).collect();
+                let prepared = named.map(|(message, id)| message.prepared(id, server)).collect();
                 let bounces = self.link.send_all_prepared(call, prepared).await;
                 bounces.into_iter().map(|bounce| bounce.map_err(ChatError::from)).collect()
             };

@@ -86,6 +86,23 @@ impl<'a> Draft<'a> {
         self.parts.retain(|part| !part.is(name, namespace));
     }
 
+    /// Removes the attributes without namespace but those named in `kept`.
+    pub fn keep(&mut self, kept: &[&str]) {
+        self.attributes.retain(|(namespace, name, _)| !namespace.is_empty() || kept.contains(name));
+    }
+
+    /// As [`Draft::keep`] with nothing to be kept, of all children `name` in `namespace`.
+    pub fn bare_children(&mut self, name: &'a str, namespace: &'a str) {
+        for part in self.parts.iter_mut().filter(|part| part.is(name, namespace)) {
+            if let Part::Element(element) = *part {
+                *part = Part::Draft(Draft::like(element, name, namespace));
+            }
+            if let Part::Draft(child) = part {
+                child.keep(&[]);
+            }
+        }
+    }
+
     /// The value of an attribute without namespace.
     pub fn attr(&self, name: &str) -> Option<&'a str> {
         self.plain().find(|(found, _)| *found == name).map(|(_, value)| value)

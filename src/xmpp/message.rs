@@ -135,6 +135,14 @@ pub fn address<'a>(
     message.child(child)
 }
 
+/// Takes off an addressed message the attributes that RFC 6121 does not know, and which its marks repeat: what a server
+/// drops costs it as much to read as what it passes on.
+pub fn without_dropped(mut message: Draft<'_>) -> Draft<'_> {
+    message.keep(OWN);
+    message.bare_children("body", CLIENT);
+    message
+}
+
 /// A message that was accepted, to be addressed.
 pub fn given(message: &Element) -> Draft<'_> {
     Draft::like(message, "message", CLIENT)
@@ -205,6 +213,23 @@ mod tests {
         }
         assert!(sent.has_child("stime", "jabber:stime:delay"));
         assert_eq!(sent.get_child("body", CLIENT).unwrap().attr("maType"), Some("20"));
+    }
+
+    #[test]
+    fn what_a_server_drops_can_be_left_to_the_marks() {
+        let accepted = accept(parse(
+            "<message xmlns='jabber:client' type='chat' xml:lang='en' client_ver='0'>\
+             <body xml:lang='de' id='b1' msgType='1'>hallo</body><subject kept='1'/></message>",
+        ));
+        let accepted = accepted.unwrap();
+        let marks = Marks { ns: "urn:stanzagate:qtalk:0", name: "qtalk" };
+        let sent = without_dropped(address(given(&accepted), "a@h", "b@h", "id1", "chat", marks)).element();
+        let expected = parse(
+            "<message xmlns='jabber:client' type='chat' xml:lang='en' from='a@h' to='b@h' id='id1'>\
+             <body xml:lang='de'>hallo</body><subject kept='1'/>\
+             <qtalk xmlns='urn:stanzagate:qtalk:0' client_ver='0' id='b1' msgType='1'/></message>",
+        );
+        assert_eq!(sent, expected);
     }
 
     #[test]

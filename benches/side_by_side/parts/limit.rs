@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::time::Instant;
 
-use stanzagate::dev::DOMAIN;
+use stanzagate::dev::{DOMAIN, Product};
 
 use super::messages::{TEXT, conversations, send_message, sending};
 use super::rooms::third_message;
@@ -42,7 +42,8 @@ fn on(bench: &mut Bench<'_>, server: &mut Server, pair: &Pair) -> Fallible {
     let full = |(from, to): &(String, String)| (format!("{from}@{DOMAIN}"), format!("{to}@{DOMAIN}"));
     let letters: Vec<String> = conversations.iter().map(full).map(|(from, to)| third_message(&from, &to)).collect();
     let singles = conversations.iter().map(|(from, to)| send_message(from, to)).collect();
-    let stanzas: Vec<String> = conversations.iter().map(full).map(|(from, to)| stanza(&from, &to)).collect();
+    let stanzas: Vec<String> =
+        conversations.iter().map(full).map(|(from, to)| stanza(server.variant.product, &from, &to)).collect();
     let gateways = [&pair.plain];
     let load = |path, bodies, connections, requests| {
         let plan = for_a_round(&bench.form, connections, path, SUCCESS);
@@ -104,11 +105,12 @@ fn pushed(server: &mut Server, stanzas: &[String], messages: u64, first: u64) ->
 }
 
 /// What the gateway writes for `send_message`.
-fn stanza(from: &str, to: &str) -> String {
-    format!(
-        "<message from='{from}' to='{to}' type='chat' id='abcdef.0123456789abcdef.12345' msec_times='1795254882595'>\
-         <body id='http12345678901795254882595' msgType='1' extendInfo=''>{TEXT} {SLOT}</body>\
-         <qtalk xmlns='urn:stanzagate:qtalk:0' id='http12345678901795254882595' msgType='1' extendInfo='' \
-         msec_times='1795254882595'/></message>"
-    )
+fn stanza(server: Product, from: &str, to: &str) -> String {
+    let (id, sent_at) = ("id='http12345678901795254882595' msgType='1' extendInfo=''", "msec_times='1795254882595'");
+    let head = format!("<message from='{from}' to='{to}' type='chat' id='abcdef.0123456789abcdef.12345'");
+    let child = format!("<qtalk xmlns='urn:stanzagate:qtalk:0' {id} {sent_at}/>");
+    match server {
+        Product::Ejabberd => format!("{head}><body>{TEXT} {SLOT}</body>{child}</message>"),
+        Product::Prosody => format!("{head} {sent_at}><body {id}>{TEXT} {SLOT}</body>{child}</message>"),
+    }
 }

@@ -15,6 +15,7 @@ use super::super::room::Affiliation;
 use super::super::room_lists::{RoomLists, distinct_nick};
 use super::super::seats::Seat;
 use super::super::{Call, ChatError};
+use super::Product;
 use crate::link::LinkError;
 use crate::session::SessionError;
 use crate::xml::Element;
@@ -102,7 +103,7 @@ pub(super) async fn speak(core: &Core, call: &Call, room: &BareJid, message: &Me
     let seat = core.seat(room, user, || take_seat(core, call, room, message)).await?;
     let id = core.link.new_id(call);
     let mut reflection = core.incoming.reflections.register((room.clone(), id.clone()));
-    core.link.send(call, &message.stanza(&id)).await?;
+    core.link.send(call, &message.stanza(&id, Product::Ejabberd)).await?;
     let mut seen = reflection.until(core.until(call, PATIENCE)).await;
     if seen.is_none() {
         if let Err(error) = core.room_info(call, room).await {

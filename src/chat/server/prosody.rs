@@ -13,6 +13,7 @@ use super::super::room::Affiliation;
 use super::super::room_lists::{RoomLists, distinct_nick};
 use super::super::seats::Seat;
 use super::super::{Call, ChatError};
+use super::Product;
 use crate::link::LinkError;
 use crate::xml::Element;
 use crate::xml::element::{Build, set};
@@ -109,7 +110,7 @@ async fn speak_from(
 ) -> Result<Receipt, ChatError> {
     let user = &message.from;
     let id = core.link.new_id(call);
-    let mut stanza = message.stanza(&id);
+    let mut stanza = message.stanza(&id, Product::Prosody);
     if let Some(resource) = &seat.resource {
         set(&mut stanza, "from", format!("{user}/{resource}"));
     }
