@@ -43,10 +43,11 @@ impl Core {
 
     async fn send_to_user(&self, call: &Call, user: &BareJid, messages: &[Message]) -> Vec<Result<Receipt, ChatError>> {
         let Some(first) = messages.first() else { return Vec::new() };
-        let asked = async { Ok((self.require_both(call, first, user).await?, self.product(call).await?)) };
+        let asked =
+            async { Ok::<_, ChatError>((self.require_both(call, first, user).await?, self.product(call).await?)) };
         let (sender_known, server) = match asked.await {
             Ok(known) => known,
-            Err(error) => return messages.iter().map(|_| Err(ChatError::clone(&error))).collect(),
+            Err(error) => return messages.iter().map(|_| Err(error.clone())).collect(),
         };
         let mut outcomes = Vec::with_capacity(messages.len());
         // Those that go the same way go together.
