@@ -42,7 +42,6 @@ impl Order {
 /// One client's stream.
 struct Client {
     stream: TcpStream,
-    nick: String,
     counted: bool,
     finder: Finder,
     /// What has come while rooms are being entered, from the last entry on.
@@ -52,7 +51,6 @@ struct Client {
 /// What all clients have received.
 #[derive(Default)]
 struct Received {
-    clients: RefCell<Vec<Client>>,
     count: RefCell<Count>,
     wanted: Cell<u64>,
     enough: Notify,
@@ -74,23 +72,30 @@ pub async fn run() -> Fallible {
     let Some(plan) = order::<Plan>().await? else { return Ok(()) };
     let received = Rc::new(Received::default());
     received.wanted.set(u64::MAX);
+    let (mut clients, mut writers) = (Vec::new(), Vec::new());
     for (logins, counted) in [(&plan.recipients, true), (&plan.bystanders, false)] {
         for login in logins {
             let stream = login.connect().await?.into_std()?;
-            let (finder, entering) = (Finder::default(), Vec::new());
-            let client = Client { stream, nick: login.user.clone(), counted, finder, entering };
-            received.clients.borrow_mut().push(client);
+            if counted {
+                writers.push((login.user.clone(), stream.try_clone()?));
+            }
+            clients.push(Client { stream, counted, finder: Finder::default(), entering: Vec::new() });
         }
     }
     let tasks = LocalSet::new();
     let reading = received.clone();
-    tasks.spawn_local(async move { reading.read().await });
+    tasks.spawn_local(async move { reading.read(clients).await });
     child::write(&())?;
     let orders = async {
         while let Some(order) = order::<Order>().await? {
             match order {
                 Order::Enter(rooms) => {
-                    received.enter(&rooms).await?;
+                    received.entering.set(writers.len() * rooms.len());
+                    for (nick, writer) in &mut writers {
+                        for room in &rooms {
+                            write(writer, entry(room, nick).as_bytes()).await?;
+                        }
+                    }
                     timeout(ENTERING, received.enough.notified()).await.map_err(|_| "a room does not let all in")?;
                     child::write(&())?;
                 }
@@ -114,9 +119,9 @@ pub async fn run() -> Fallible {
 
 impl Received {
     /// Takes what has come, again and again, until a client loses its connection.
-    async fn read(&self) {
+    async fn read(&self, mut clients: Vec<Client>) {
         let mut piece = vec![0; 64 * 1024];
-        while self.clients.borrow_mut().iter_mut().all(|client| self.read_one(client, &mut piece)) {
+        while clients.iter_mut().all(|client| self.read_one(client, &mut piece)) {
             sleep(PAUSE).await;
         }
         self.lost.set(true);
@@ -153,35 +158,6 @@ impl Received {
         }
     }
 
-    /// The recipients ask to enter these rooms.
-    async fn enter(&self, rooms: &[String]) -> Fallible {
-        let mut entries = Vec::new();
-        for (at, client) in self.clients.borrow().iter().enumerate().filter(|(_, client)| client.counted) {
-            entries.extend(rooms.iter().map(|room| (at, entry(room, &client.nick))));
-        }
-        self.entering.set(entries.len());
-        for (at, entry) in entries {
-            self.write(at, entry.as_bytes()).await?;
-        }
-        Ok(())
-    }
-
-    /// Writes to one client's stream, which does not wait by itself.
-    async fn write(&self, client: usize, mut bytes: &[u8]) -> Fallible {
-        while !bytes.is_empty() {
-            let written = match self.clients.borrow_mut().get_mut(client) {
-                Some(client) => client.stream.write(bytes),
-                None => return Err("no such client".into()),
-            };
-            match written {
-                Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => sleep(PAUSE).await,
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
-    }
-
     /// Takes what rooms say to those who have entered out of what has come.
     fn look_for_entries(&self, text: &mut Vec<u8>) {
         while let Some(at) = text.windows(ENTERED.len()).position(|piece| piece == ENTERED) {
@@ -192,6 +168,18 @@ impl Received {
             }
         }
     }
+}
+
+/// Writes to a stream that does not wait by itself.
+async fn write(stream: &mut TcpStream, mut bytes: &[u8]) -> Fallible {
+    while !bytes.is_empty() {
+        match stream.write(bytes) {
+            Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => sleep(PAUSE).await,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 fn entry(room: &str, nick: &str) -> String {
