@@ -28,12 +28,13 @@ pub(super) struct Supervisor {
 impl Supervisor {
     /// Runs until the link is drained.
     pub(super) async fn run(self) {
+        self.metrics.set_up(&self.config.name, false);
         let mut draining = self.state.subscribe();
         tokio::select! {
             () = self.keep_up() => {}
             _ = draining.wait_for(|state| *state == LinkState::Draining) => {}
         }
-        self.metrics.up.set(0);
+        self.metrics.set_up(&self.config.name, false);
     }
 
     async fn keep_up(&self) {
@@ -72,7 +73,7 @@ impl Supervisor {
         self.state.send_if_modified(|now| {
             let open = *now != LinkState::Draining;
             if open {
-                self.metrics.up.set(i64::from(state == LinkState::Up));
+                self.metrics.set_up(&self.config.name, state == LinkState::Up);
                 self.conn.send_replace(conn);
                 *now = state;
             }

@@ -25,6 +25,13 @@ pub struct DroppedLabels {
     pub reason: Dropped,
 }
 
+/// The label of a link.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct UpLabels {
+    /// The component's name on it.
+    pub component: String,
+}
+
 /// What the link counts. Cheap to clone: the clones count together.
 #[derive(Debug, Clone)]
 pub struct LinkMetrics {
@@ -38,8 +45,8 @@ pub struct LinkMetrics {
     pub dropped: Family<DroppedLabels, Counter>,
     /// Connections established after the first.
     pub reconnects: Counter,
-    /// 1 while the link is up.
-    pub up: Gauge,
+    /// 1 while the link is up, 0 while it is not, by the component's name.
+    pub up: Family<UpLabels, Gauge>,
     /// Stanzas waiting to be written.
     pub queue_stanzas: Gauge,
     /// Bytes waiting to be written.
@@ -60,7 +67,7 @@ impl Default for LinkMetrics {
             oversize: Counter::default(),
             dropped: Family::default(),
             reconnects: Counter::default(),
-            up: Gauge::default(),
+            up: Family::default(),
             queue_stanzas: Gauge::default(),
             queue_bytes: Gauge::default(),
             pending_iqs: Gauge::default(),
@@ -79,7 +86,7 @@ impl LinkMetrics {
         registry.register("oversize", "Stanzas received over a bound, skipped", self.oversize.clone());
         registry.register("dropped", "Stanzas dropped", self.dropped.clone());
         registry.register("reconnects", "Connections established after the first", self.reconnects.clone());
-        registry.register("up", "1 while the link is up", self.up.clone());
+        registry.register("up", "1 while the link under this name is up", self.up.clone());
         registry.register("queue_stanzas", "Stanzas waiting to be written", self.queue_stanzas.clone());
         registry.register("queue_bytes", "Bytes waiting to be written", self.queue_bytes.clone());
         registry.register("pending_iqs", "IQs waiting for their reply", self.pending_iqs.clone());
@@ -94,6 +101,11 @@ impl LinkMetrics {
             Unit::Seconds,
             self.acknowledgement.clone(),
         );
+    }
+
+    /// Says whether the link under the name `component` is up.
+    pub fn set_up(&self, component: &str, up: bool) {
+        self.up.get_or_create(&UpLabels { component: component.to_owned() }).set(i64::from(up));
     }
 
     /// Counts a dropped stanza.

@@ -85,7 +85,11 @@ impl Attack {
     /// The connection to the server is up and is the first one.
     pub async fn assert_same_connection(&self, what: &str) {
         assert_eq!(self.metric("stanzagate_link_reconnects_total").await, 0.0, "the connection fell: {what}");
-        assert_eq!(self.metric("stanzagate_link_up").await, 1.0, "the connection is down: {what}");
+        assert_eq!(
+            self.metric("stanzagate_link_up{component=\"gw.example.org\"}").await,
+            1.0,
+            "the connection is down: {what}"
+        );
     }
 
     pub async fn metric(&self, name: &str) -> f64 {
