@@ -5,7 +5,7 @@
 --
 -- Several gateways at once: each has a name of its own. The lines marked [gw2], here and in stanzagate.pfw, let in a second
 -- one, gw2.example.org: take the marks away. A third needs the same lines with its name. Each gateway names the others in
--- component.siblings.
+-- component.siblings. A further name of one gateway (component.extra_links) needs its Component section only.
 --
 -- Packages: prosody and prosody-modules (mod_privilege, mod_firewall, mod_vcard_muc). Beside this file belong
 -- stanzagate.pfw, mod_stanzagate.lua and mod_stanzagate_tokens.lua, the gateway's helper modules.

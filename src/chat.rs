@@ -18,6 +18,7 @@ pub mod group;
 pub mod history;
 pub mod image;
 mod inbound;
+mod links;
 pub mod login;
 mod members;
 pub mod message;
@@ -57,6 +58,7 @@ use crate::session::{Sessions, Stray};
 use crate::xml::read::Bounds;
 pub use address::{Addresses, Realm};
 pub use error::ChatError;
+use links::Links;
 use message::{Message, Receipt};
 use profile::{Photo, Profile};
 use room::{Affiliation, Member, MemberOutcome, NewRoom};
@@ -83,7 +85,10 @@ impl Chat {
         let incoming = Arc::new(Incoming { services, ..Incoming::default() });
         let handler = incoming.clone();
         let inbound: crate::link::Inbound = Arc::new(move |link, stanza| handler.take(link, stanza));
-        let link = Link::start(link_config(&config, addresses.domain())?, inbound, metrics.link.clone());
+        let settings = link_config(&config, addresses.domain())?;
+        let link = Link::start(settings.clone(), inbound, metrics.link.clone());
+        let names = &config.component.extra_links;
+        let links = Links::start(link.clone(), &settings, names, &incoming, &addresses, &metrics.link);
         let (stray, pass_on) = stray::passing();
         pass_on(link.clone());
         let unasked = incoming.clone();
@@ -93,7 +98,7 @@ impl Chat {
             }
         });
         let sessions = Sessions::new(config.clone(), metrics.session.clone(), stray)?;
-        let core = Arc::new(Core::new(config, addresses, link, sessions, incoming));
+        let core = Arc::new(Core::new(config, addresses, link, links, sessions, incoming));
         tokio::spawn(Core::sweep(Arc::downgrade(&core)));
         if !core.siblings.is_empty() {
             tokio::spawn(Core::share_all(Arc::downgrade(&core)));
@@ -216,7 +221,7 @@ impl Chat {
     pub async fn drain(&self, limit: Duration) {
         self.core.vacate(self.core.seats.drain()).await;
         self.core.sessions.drain().await;
-        self.core.link.drain(limit).await;
+        tokio::join!(self.core.links.drain_extra(limit), self.core.link.drain(limit));
     }
 }
 

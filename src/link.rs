@@ -250,7 +250,7 @@ impl Link {
     /// each, in order.
     pub async fn send_all_routed(&self, call: &Call, stanzas: &[Element]) -> Vec<Result<Option<Element>, LinkError>> {
         let prepare = |stanza| Prepared::routed(stanza, StreamKind::Component, &call.request);
-        self.send_all_prepared(call, stanzas.iter().map(prepare).collect()).await
+        self.send_all_prepared(call, &stanzas.iter().map(prepare).collect::<Vec<_>>()).await
     }
 
     /// As [`Link::send_all_routed`], of stanzas that have ids and are encoded before the first is queued, so that they
@@ -258,13 +258,13 @@ impl Link {
     pub async fn send_all_prepared(
         &self,
         call: &Call,
-        prepared: Vec<Result<Prepared, EncodeError>>,
+        prepared: &[Result<Prepared, EncodeError>],
     ) -> Vec<Result<Option<Element>, LinkError>> {
         let patience = self.patience(call);
         // All are queued on one stream: what this one never writes would else come behind what the next one has written.
         let mut conn = self.up(patience).await;
         let mut queued = Vec::with_capacity(prepared.len());
-        for prepared in &prepared {
+        for prepared in prepared {
             let routed = match (prepared, &conn) {
                 (Ok(stanza), Ok(conn)) => conn.queue_routed(call, stanza).await,
                 (Err(error), _) => Err(error.clone().into()),

@@ -117,6 +117,20 @@ fn what_cannot_work_is_refused_with_its_key() {
         ("[server]\ndomain = \"x.org\"\n[component]\nname = \"conference.x.org\"", "component.name: is a domain that"),
         ("[component]\nname = \"gw.x.org\"\nsiblings = [\"Gw.x.org\"]", "component.siblings[0]: is this gateway's own"),
         ("[component]\nsiblings = [\"gw2.x.org\", \"x y\"]", "component.siblings[1]: is not a domain"),
+        ("[component]\nextra_links = [\"x y\"]", "component.extra_links[0]: is not a domain"),
+        (
+            "[component]\nname = \"gw.x.org\"\nextra_links = [\"GW.x.org\"]",
+            "component.extra_links[0]: is the name of a gateway",
+        ),
+        (
+            "[component]\nsiblings = [\"gw2.x.org\"]\nextra_links = [\"gw2.x.org\"]",
+            "component.extra_links[0]: is the name of a gateway",
+        ),
+        ("[component]\nextra_links = [\"a.x.org\", \"A.x.org\"]", "component.extra_links[1]: is there twice"),
+        (
+            "[server]\ndomain = \"x.org\"\n[component]\nextra_links = [\"x.org\"]",
+            "component.extra_links[0]: is a domain that",
+        ),
         (
             "[server]\ndomain = \"x.org\"\n[component]\nsiblings = [\"conference.x.org\"]",
             "component.siblings[0]: is a domain that",

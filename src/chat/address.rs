@@ -164,6 +164,14 @@ impl Addresses {
         self.check(self.join(local, domain)?, local, |realm| &realm.domain)
     }
 
+    /// The address of a user that nobody has.
+    ///
+    /// # Errors
+    /// See [`AddressError`].
+    pub fn nobody(&self) -> Result<BareJid, AddressError> {
+        self.user_at(&format!("stanzagate-check-{:08x}", rand::random::<u32>()), self.domain())
+    }
+
     /// A room by JID of a served MUC service.
     ///
     /// # Errors

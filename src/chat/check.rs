@@ -1,6 +1,7 @@
 //! Trying each right that the gateway needs of the server, without leaving anything behind.
 
 mod lines;
+mod links;
 mod services;
 
 use std::collections::HashSet;
@@ -9,9 +10,10 @@ use std::time::{Duration, Instant};
 use jid::BareJid;
 
 use super::core::Core;
+use super::links::try_as_user;
 use super::room::NewRoom;
 use super::server::Product;
-use super::{Call, Chat, ChatError, LinkError};
+use super::{Call, Chat, ChatError};
 use crate::xml::element::{Build, client};
 use crate::xmpp::{iq, muc, muc_admin, mucsub};
 
@@ -22,6 +24,8 @@ pub enum Right {
     Answers,
     /// To send in the name of users.
     SendAs,
+    /// To do so over each further link.
+    ExtraLinks,
     /// To learn whether an account exists.
     Accounts,
     /// To create, configure, read and destroy rooms.
@@ -66,6 +70,7 @@ impl Right {
         match self {
             Self::Answers => "be answered",
             Self::SendAs => "send as users",
+            Self::ExtraLinks => "extra links",
             Self::Accounts => "find accounts",
             Self::Rooms => "manage rooms",
             Self::RoomList => "list all rooms",
@@ -111,13 +116,14 @@ impl Chat {
             self.check_services(product, user, &wanted, &mut findings).await;
             // Last: a server that forbids it closes the connection.
             findings.push(Finding { right: Right::SendAs, verdict: self.core.check_send_as().await });
+            findings.extend(self.core.check_extra_links().await);
         }
         let has = |right| findings.iter().any(|finding| finding.right == right && finding.verdict.is_ok());
         // In the name of a user; and where the gateway has no records, it is not told whose a node is.
         if has(Right::SendAs) && has(Right::Records) {
             findings.push(Finding { right: Right::RecordsAlone, verdict: self.check_records_alone().await });
         }
-        let always = [Right::Answers, Right::RecordsAlone];
+        let always = [Right::Answers, Right::RecordsAlone, Right::ExtraLinks];
         findings.retain(|finding| always.contains(&finding.right) || wanted.contains(&finding.right));
         (product, findings)
     }
@@ -157,23 +163,12 @@ impl Core {
 
     /// An address that nobody has.
     fn nobody(&self) -> Result<BareJid, String> {
-        let local = format!("stanzagate-check-{:08x}", rand::random::<u32>());
-        self.addresses.user_at(&local, self.addresses.domain()).map_err(|error| error.to_string())
+        self.addresses.nobody().map_err(|error| error.to_string())
     }
 
     async fn check_send_as(&self) -> Result<String, String> {
-        let nobody = self.nobody()?;
-        let call = call();
-        let message = client("message")
-            .with("type", "headline")
-            .with("id", self.link.new_id(&call))
-            .with("from", nobody.to_string())
-            .with("to", nobody.to_string());
-        match self.link.send_routed(&call, &message).await {
-            Ok(_) => Ok("a message from a user's address passed".into()),
-            Err(LinkError::Unknown | LinkError::Down(_)) => Err("the server closed the connection".into()),
-            Err(error) => Err(error.to_string()),
-        }
+        try_as_user(&self.link, &self.addresses, &call()).await?;
+        Ok("a message from a user's address passed".into())
     }
 
     async fn check_accounts(&self) -> Result<String, String> {

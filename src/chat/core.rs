@@ -13,6 +13,7 @@ use super::archives::Archives;
 use super::cache::Cache;
 use super::file::Storage;
 use super::group::Owners;
+use super::links::Links;
 use super::number::Known;
 use super::seats::Seats;
 use super::server::{BOOKMARKS, Product};
@@ -53,6 +54,8 @@ pub(super) struct Core {
     /// Records' nodes that this gateway was about to make and has not shared with them yet: service and node.
     pub(super) unshared: Mutex<HashSet<(String, String)>>,
     pub(super) link: Link,
+    /// Over which messages to users go.
+    pub(super) links: Links,
     pub(super) sessions: Sessions,
     pub(super) product: OnceCell<Product>,
     pub(super) incoming: Arc<Incoming>,
@@ -94,6 +97,7 @@ impl Core {
         config: Arc<Config>,
         addresses: Addresses,
         link: Link,
+        links: Links,
         sessions: Sessions,
         incoming: Arc<Incoming>,
     ) -> Core {
@@ -116,6 +120,7 @@ impl Core {
             config,
             addresses,
             link,
+            links,
             sessions,
             incoming,
         }

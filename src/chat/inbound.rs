@@ -29,6 +29,13 @@ impl Incoming {
         }
     }
 
+    /// Takes one stanza that came over a link which is there for sending: whoever asks is answered, nobody waits for more.
+    pub(super) fn answer_only(&self, link: &LinkHandle, stanza: &Element) {
+        if stanza.name() == "iq" && matches!(stanza.attr("type"), Some("get" | "set")) {
+            link.try_send(&self.answer(stanza));
+        }
+    }
+
     fn message(&self, message: &Element) {
         if self.archives.take(None, message) {
             return;

@@ -65,8 +65,8 @@ impl Core {
                 let stanzas = named.map(|(message, id)| message.stanza(id, server)).collect();
                 Box::pin(self.deliver_with_copy(call, &first.from, stanzas)).await
             } else {
-                let prepared = named.map(|(message, id)| message.prepared(id, server)).collect();
-                let bounces = self.link.send_all_prepared(call, prepared).await;
+                let prepared: Vec<_> = named.map(|(message, id)| message.prepared(id, server)).collect();
+                let bounces = self.links.send_to(call, user, &prepared).await;
                 bounces.into_iter().map(|bounce| bounce.map_err(ChatError::from)).collect()
             };
             for (id, bounce) in ids.into_iter().zip(bounces) {

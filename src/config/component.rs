@@ -14,6 +14,8 @@ pub struct Component {
     pub name: String,
     /// The names of other gateways on the same server, which share the records with this one.
     pub siblings: Vec<String>,
+    /// Further names, under each of which the gateway opens one more connection: messages to users are spread over all.
+    pub extra_links: Vec<String>,
     /// The shared secret.
     pub secret: Option<super::secret::Secret>,
     /// Stanzas that may wait to be written.
@@ -34,6 +36,7 @@ impl Default for Component {
             address: "127.0.0.1:5347".into(),
             name: String::new(),
             siblings: Vec::new(),
+            extra_links: Vec::new(),
             secret: None,
             queue_stanzas: 4096,
             queue_bytes: 8 << 20,
@@ -63,6 +66,18 @@ impl Component {
                 problems.add(&key, "is this gateway's own name: name the others only");
             } else if server.serves(sibling) || server.rooms().eq_ignore_ascii_case(sibling) {
                 problems.add(&key, "is a domain that the server itself serves, not the name of a gateway");
+            }
+        }
+        for (index, extra) in self.extra_links.iter().enumerate() {
+            let key = format!("component.extra_links[{index}]");
+            host_name(&key, extra, problems);
+            let same = |name: &String| name.eq_ignore_ascii_case(extra);
+            if same(&self.name) || self.siblings.iter().any(same) {
+                problems.add(&key, "is the name of a gateway: give each link a name that nothing else has");
+            } else if self.extra_links.iter().take(index).any(same) {
+                problems.add(&key, "is there twice: give each link a name of its own");
+            } else if server.serves(extra) || server.rooms().eq_ignore_ascii_case(extra) {
+                problems.add(&key, "is a domain that the server itself serves, not a name for a component");
             }
         }
         match &self.secret {

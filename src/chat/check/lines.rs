@@ -23,6 +23,14 @@ impl Right {
             (Self::SendAs, Prosody) => {
                 "-- prosody.cfg.lua, in the Component section:\n    validate_from_addresses = false"
             }
+            (Self::ExtraLinks, Ejabberd) => {
+                "# ejabberd.yml, in the ejabberd_service listener, each name of component.extra_links:\n    check_from: false\n    \
+                 hosts:\n      NAME:\n        password: ..."
+            }
+            (Self::ExtraLinks, Prosody) => {
+                "-- prosody.cfg.lua, for each name of component.extra_links:\nComponent \"NAME\"\n    component_secret = \"...\"\n    \
+                 validate_from_addresses = false"
+            }
             (Self::Accounts, Ejabberd) => "# ejabberd.yml: the component must be able to send to users of the domain",
             (Self::Accounts, Prosody) => {
                 "-- prosody.cfg.lua, in the VirtualHost:\n    modules_enabled = { \"admin_adhoc\" }\n    admins = { \"COMPONENT\" }"

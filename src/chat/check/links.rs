@@ -1,0 +1,44 @@
+//! The links beside the first: whether each is let in and may send in the name of users.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use tokio::time::timeout;
+
+use super::{Finding, Right, call};
+use crate::chat::core::Core;
+use crate::chat::links::try_as_user;
+use crate::link::{Link, LinkState};
+
+/// Longest wait for a connection.
+const CONNECT: Duration = Duration::from_secs(5);
+
+impl Core {
+    /// What trying them showed; nothing when there are none.
+    pub(super) async fn check_extra_links(&self) -> Option<Finding> {
+        let tried =
+            join_all(self.links.extra().map(|(name, link)| async move {
+                self.check_link(link).await.map_err(|why| format!("{name}: {why}"))
+            }))
+            .await;
+        let count = tried.len();
+        let verdict = match tried.into_iter().find_map(Result::err) {
+            Some(why) => Err(why),
+            None if count == 0 => return None,
+            None => Ok(format!("{count} beside the first, for messages to users")),
+        };
+        Some(Finding { right: Right::ExtraLinks, verdict })
+    }
+
+    async fn check_link(&self, link: &Link) -> Result<(), String> {
+        let mut state = link.state();
+        let settled = |state: &LinkState| *state != LinkState::Down("".into());
+        let settled = timeout(CONNECT, state.wait_for(settled)).await;
+        match settled.ok().and_then(Result::ok).as_deref() {
+            Some(LinkState::Down(why)) => return Err(why.to_string()),
+            Some(_) => {}
+            None => return Err("no answer".into()),
+        }
+        try_as_user(link, &self.addresses, &call()).await
+    }
+}
