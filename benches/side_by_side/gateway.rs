@@ -26,17 +26,24 @@ pub struct Gateway {
 impl Gateway {
     /// Starts a gateway as the component `name` of a server, with `more` lines of configuration under `[qtalk]`.
     pub fn on(binary: &Path, server: &Server, name: &str, more: &str) -> Fallible<Gateway> {
+        Gateway::over(binary, server, &[name], more)
+    }
+
+    /// As [`Gateway::on`], with a link under each of `names`, of which the first is its own.
+    pub fn over(binary: &Path, server: &Server, names: &[&str], more: &str) -> Fallible<Gateway> {
+        let [name, extra @ ..] = names else { return Err("a gateway has a name".into()) };
         let rig = &server.rig;
         let grant = match rig.http_api() {
             Some(url) => format!("grant = \"oauth\"\noauth_url = \"{url}\""),
             None => String::new(),
         };
-        let siblings: Vec<String> = rig.gateways().into_iter().filter(|other| other != name).collect();
+        let siblings: Vec<String> =
+            rig.gateways().into_iter().filter(|other| !names.contains(&other.as_str())).collect();
         Gateway::start(
             binary,
             &format!(
                 "[server]\ndomain = \"{}\"\n[component]\naddress = \"{}\"\nname = \"{name}\"\nsecret = \"{}\"\n\
-                 siblings = {siblings:?}\n[c2s]\naddress = \"{}\"\ntls = \"none\"\n[sessions]\n{grant}\n[qtalk]\nauth = \"none\"\n{more}\n",
+                 siblings = {siblings:?}\nextra_links = {extra:?}\n[c2s]\naddress = \"{}\"\ntls = \"none\"\n[sessions]\n{grant}\n[qtalk]\nauth = \"none\"\n{more}\n",
                 rig.domain(),
                 rig.component_addr(),
                 rig.component_secret(),

@@ -115,21 +115,25 @@ fn text(description: &str, bench: &Bench<'_>) -> String {
     format!("{description}\n{}", bench.table.markdown())
 }
 
-/// The two gateways that are measured on a real server.
-pub struct Pair {
+/// The gateways that are measured on a real server.
+pub struct Gateways {
     /// Sends as the component alone.
     pub plain: Gateway,
     /// Gives senders their own copies, as the server's own API does.
     pub copying: Gateway,
+    /// Sends as the component alone, over two links.
+    pub spread: Gateway,
 }
 
-impl Pair {
-    /// Starts both on a server, each under a name of its own.
-    pub fn start(bench: &Bench<'_>, server: &Server) -> Fallible<Pair> {
-        let [first, second, _] = COMPONENTS;
-        Ok(Pair {
-            plain: Gateway::on(&bench.args.gateway, server, second, "sender_copy = false")?,
-            copying: Gateway::on(&bench.args.gateway, server, first, "")?,
+impl Gateways {
+    /// Starts all on a server, each under names of its own.
+    pub fn start(bench: &Bench<'_>, server: &Server) -> Fallible<Gateways> {
+        let [first, second, third, fourth, _] = COMPONENTS;
+        let binary = &bench.args.gateway;
+        Ok(Gateways {
+            plain: Gateway::on(binary, server, second, "sender_copy = false")?,
+            copying: Gateway::on(binary, server, first, "")?,
+            spread: Gateway::over(binary, server, &[third, fourth], "sender_copy = false")?,
         })
     }
 }

@@ -15,7 +15,8 @@ use super::roles::sink::Plan;
 use super::xmpp::{Component, Login};
 
 /// Components that the variants know beside the shipped one, so that several gateways can be connected at once.
-pub const COMPONENTS: [&str; 3] = ["gw.example.org", "gw2.example.org", "gw3.example.org"];
+pub const COMPONENTS: [&str; 5] =
+    ["gw.example.org", "gw2.example.org", "gw3.example.org", "gw4.example.org", "gw5.example.org"];
 /// Who sends.
 pub const SENDERS: [&str; 4] = ["alice", "bob", "carol", "dave"];
 

@@ -8,7 +8,7 @@ use stanzagate::dev::{DOMAIN, Product};
 
 use super::messages::{TEXT, conversations, send_message, sending};
 use super::rooms::third_message;
-use super::{Bench, Pair};
+use super::{Bench, Gateways};
 use crate::Fallible;
 use crate::child::Helper;
 use crate::contest::{Contender, LAG, Sample, alternate, for_a_round, per_10_000, per_message};
@@ -30,51 +30,48 @@ const SINGLE: usize = 256;
 pub fn run(bench: &mut Bench<'_>, variants: &[Variant]) -> Fallible {
     for variant in variants {
         let mut server = Server::start(*variant, RECIPIENTS)?;
-        let pair = Pair::start(bench, &server)?;
-        on(bench, &mut server, &pair)?;
+        let gateways = Gateways::start(bench, &server)?;
+        on(bench, &mut server, &gateways)?;
     }
     Ok(())
 }
 
-fn on(bench: &mut Bench<'_>, server: &mut Server, pair: &Pair) -> Fallible {
+fn on(bench: &mut Bench<'_>, server: &mut Server, gateways: &Gateways) -> Fallible {
     let messages = server.variant.bearable(bench.form.messages);
     let conversations = conversations(&server.recipients);
     let full = |(from, to): &(String, String)| (format!("{from}@{DOMAIN}"), format!("{to}@{DOMAIN}"));
     let letters: Vec<String> = conversations.iter().map(full).map(|(from, to)| third_message(&from, &to)).collect();
-    let singles = conversations.iter().map(|(from, to)| send_message(from, to)).collect();
+    let singles: Vec<String> = conversations.iter().map(|(from, to)| send_message(from, to)).collect();
+    let batch = vec![format!("[{}]", letters.join(","))];
     let stanzas: Vec<String> =
         conversations.iter().map(full).map(|(from, to)| stanza(server.variant.product, &from, &to)).collect();
-    let gateways = [&pair.plain];
-    let load = |path, bodies, connections, requests| {
+    let (one, two) = ([&gateways.plain], [&gateways.spread]);
+    let load = |gateways, path, bodies: &[String], connections, requests| {
         let plan = for_a_round(&bench.form, connections, path, SUCCESS);
-        let plan = Plan { bodies, until: Until::Requests(requests), ..plan };
-        sending(plan, &gateways)
+        sending(Plan { bodies: bodies.to_vec(), until: Until::Requests(requests), ..plan }, gateways)
     };
-    let batches = load(
-        "/qtalk/send_thirdmessage",
-        vec![format!("[{}]", letters.join(","))],
-        BATCHES,
-        messages.div_ceil(RECIPIENTS as u64),
-    );
-    let singles = load("/qtalk/send_message", singles, SINGLE, messages);
+    let calls = messages.div_ceil(RECIPIENTS as u64);
+    let batches = |gateways| load(gateways, "/qtalk/send_thirdmessage", &batch, BATCHES, calls);
+    let singles = |gateways| load(gateways, "/qtalk/send_message", &singles, SINGLE, messages);
+    let sendings = [
+        (format!("send_thirdmessage, {RECIPIENTS} in a call, {BATCHES} connections"), batches(&one)),
+        (format!("send_thirdmessage, {RECIPIENTS} in a call, {BATCHES} connections, over two links"), batches(&two)),
+        (format!("send_message, {SINGLE} connections"), singles(&one)),
+        (format!("send_message, {SINGLE} connections, over two links"), singles(&two)),
+    ];
     let part = format!("{}, received", server.variant.name());
     let server = RefCell::new(server);
-    let contenders = vec![
-        Contender {
-            name: format!("send_thirdmessage, {RECIPIENTS} in a call, {BATCHES} connections"),
-            round: Box::new(|first| batches.round(&mut server.borrow_mut(), first)),
-        },
-        Contender {
-            name: format!("send_message, {SINGLE} connections"),
-            round: Box::new(|first| singles.round(&mut server.borrow_mut(), first)),
-        },
-        Contender {
-            name: "a bare component connection".to_owned(),
-            round: Box::new(|first| pushed(&mut server.borrow_mut(), &stanzas, messages, first)),
-        },
-    ];
-    let results = alternate(&bench.form, contenders)?;
-    bench.table.add(&part, "", &results, Some(2));
+    let through = sendings.into_iter().map(|(name, sending)| {
+        let server = &server;
+        Contender { name, round: Box::new(move |first| sending.round(&mut server.borrow_mut(), first)) }
+    });
+    let bare = Contender {
+        name: "a bare component connection".to_owned(),
+        round: Box::new(|first| pushed(&mut server.borrow_mut(), &stanzas, messages, first)),
+    };
+    let results = alternate(&bench.form, through.chain([bare]).collect())?;
+    let against = results.len().checked_sub(1);
+    bench.table.add(&part, "", &results, against);
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use stanzagate::dev::{DOMAIN, Product, ROOMS};
 
 use super::messages::sending;
 use super::rooms::{add, make, member_list};
-use super::{Bench, Pair};
+use super::{Bench, Gateways};
 use crate::Fallible;
 use crate::child::Helper;
 use crate::contest::{Contender, Sample, Sending, accept, alternate, compare, for_a_round, per_10_000};
@@ -31,7 +31,7 @@ const LISTED_BY_PROSODY: usize = 100_000;
 pub fn run(bench: &mut Bench<'_>, variants: &[Variant]) -> Fallible {
     for variant in variants {
         let mut server = Server::start(*variant, 0)?;
-        let pair = Pair::start(bench, &server)?;
+        let gateways = Gateways::start(bench, &server)?;
         let most = bench.form.members.iter().copied().max().unwrap_or_default();
         let members: Vec<String> = (0..most).map(|number| format!("member{number}")).collect();
         for member in &members {
@@ -39,10 +39,10 @@ pub fn run(bench: &mut Bench<'_>, variants: &[Variant]) -> Fallible {
         }
         for count in bench.form.members {
             let members = members.get(..*count).unwrap_or_default();
-            fill(bench, &server, &pair, members)?;
+            fill(bench, &server, &gateways, members)?;
             // The same whatever is archived.
             if variant.archive != Archive::Sqlite {
-                list(bench, &mut server, &pair.plain, members)?;
+                list(bench, &mut server, &gateways.plain, members)?;
             }
         }
     }
@@ -96,7 +96,7 @@ impl Filling<'_> {
     }
 }
 
-fn fill(bench: &mut Bench<'_>, server: &Server, pair: &Pair, members: &[String]) -> Fallible {
+fn fill(bench: &mut Bench<'_>, server: &Server, gateways: &Gateways, members: &[String]) -> Fallible {
     let all_at_once = |room: &str| vec![member_list(OWNER, room, members).to_string()];
     let each = |room: &str| {
         let body = |member| {
@@ -107,7 +107,7 @@ fn fill(bench: &mut Bench<'_>, server: &Server, pair: &Pair, members: &[String])
     };
     let ours = |gateway| Filling {
         server,
-        host: &pair.plain,
+        host: &gateways.plain,
         gateway: Some(gateway),
         target: gateway.address,
         path: "/qtalk/add_muc_user",
@@ -116,11 +116,12 @@ fn fill(bench: &mut Bench<'_>, server: &Server, pair: &Pair, members: &[String])
         bodies: &all_at_once,
         members: members.len(),
     };
-    let mut contenders = vec![("add_muc_user: affiliation, subscription, bookmark, invitation", ours(&pair.copying))];
+    let mut contenders =
+        vec![("add_muc_user: affiliation, subscription, bookmark, invitation", ours(&gateways.copying))];
     if server.variant.product == Product::Ejabberd {
         let theirs = Filling {
             server,
-            host: &pair.plain,
+            host: &gateways.plain,
             gateway: None,
             target: server.api()?,
             path: "/api/set_room_affiliation",

@@ -4,7 +4,7 @@
 use serde_json::json;
 use stanzagate::dev::{DOMAIN, Product};
 
-use super::{Bench, Pair};
+use super::{Bench, Gateways};
 use crate::Fallible;
 use crate::contest::{Sending, compare, for_a_round};
 use crate::count::SLOT;
@@ -21,16 +21,16 @@ pub const TEXT: &str = "The build of the main branch has passed after 12 minutes
 pub fn run(bench: &mut Bench<'_>, variants: &[Variant]) -> Fallible {
     for variant in variants {
         let mut server = Server::start(*variant, RECIPIENTS)?;
-        let pair = Pair::start(bench, &server)?;
+        let gateways = Gateways::start(bench, &server)?;
         for connections in bench.form.connections {
-            on(bench, &mut server, &pair, *connections)?;
+            on(bench, &mut server, &gateways, *connections)?;
         }
     }
     Ok(())
 }
 
-fn on(bench: &mut Bench<'_>, server: &mut Server, pair: &Pair, connections: usize) -> Fallible {
-    let (plain, copying) = ([&pair.plain], [&pair.copying]);
+fn on(bench: &mut Bench<'_>, server: &mut Server, gateways: &Gateways, connections: usize) -> Fallible {
+    let (plain, copying, spread) = ([&gateways.plain], [&gateways.copying], [&gateways.spread]);
     let form = bench.form;
     let pairs = conversations(&server.recipients);
     let until = server.variant.until(&form, connections, 1);
@@ -42,6 +42,7 @@ fn on(bench: &mut Bench<'_>, server: &mut Server, pair: &Pair, connections: usiz
     let ours = |gateways| sending(plan("/qtalk/send_message", SUCCESS, send_message), gateways);
     let mut sendings = vec![
         ("send_message".to_owned(), ours(&plain)),
+        ("send_message over two links".to_owned(), ours(&spread)),
         ("send_message, with the sender's copy".to_owned(), ours(&copying)),
     ];
     if server.variant.product == Product::Ejabberd {
