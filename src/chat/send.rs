@@ -51,9 +51,9 @@ impl Core {
         };
         let mut outcomes = Vec::with_capacity(messages.len());
         // Those that go the same way go together.
-        let copied = |message: &Message| {
-            message.sender_copy && sender_known && !matches!(message.content, Content::Notice { .. })
-        };
+        let copying = sender_known && self.gives_copies(server);
+        let copied =
+            |message: &Message| copying && message.sender_copy && !matches!(message.content, Content::Notice { .. });
         for messages in messages.chunk_by(|one, next| copied(one) == copied(next)) {
             let Some(first) = messages.first() else { continue };
             let ids: Vec<String> = messages.iter().map(|_| self.link.new_id(call)).collect();

@@ -67,8 +67,16 @@ impl Core {
         }
     }
 
-    /// Sends addressed messages of one account, in their order, so that the sender's archive and devices get them too,
-    /// where that is granted. `Some` is the error that one came back with.
+    /// Whether senders can get copies of their own: on ejabberd over sessions of theirs, which need a grant.
+    pub(super) fn gives_copies(&self, server: Product) -> bool {
+        match server {
+            Product::Ejabberd => self.sessions.granted(),
+            Product::Prosody => true,
+        }
+    }
+
+    /// Sends addressed messages of one account, in their order, so that the sender's archive and devices get them too.
+    /// `Some` is the error that one came back with.
     pub(super) async fn deliver_with_copy(
         &self,
         call: &Call,

@@ -68,10 +68,6 @@ pub(super) async fn deliver_with_copy(
     from: &BareJid,
     stanzas: Vec<Element>,
 ) -> Vec<Result<Option<Element>, ChatError>> {
-    if !core.sessions.granted() {
-        let bounces = core.link.send_all_routed(call, &stanzas).await;
-        return bounces.into_iter().map(|bounce| bounce.map_err(ChatError::from)).collect();
-    }
     let mut bounces = Vec::with_capacity(stanzas.len());
     for stanza in stanzas {
         bounces.push(deliver_from_session(core, call, from, stanza).await);
