@@ -54,9 +54,10 @@ impl Variant {
 
     /// As many of `messages` as the server delivers in some seconds, since nothing holds a bare component back.
     pub fn bearable(self, messages: u64) -> u64 {
-        match self.archive {
-            Archive::Off => messages,
-            Archive::Sqlite | Archive::Internal => messages.div_ceil(160),
+        match (self.product, self.archive) {
+            (Product::Ejabberd, Archive::Off) => messages,
+            (Product::Prosody, Archive::Off) => messages.div_ceil(5),
+            (_, Archive::Sqlite | Archive::Internal) => messages.div_ceil(160),
         }
     }
 
