@@ -129,6 +129,17 @@ impl Sending<'_> {
     }
 }
 
+/// Loads on one server, by what the table calls them.
+pub fn contenders<'a>(
+    server: &'a RefCell<&'a mut Server>,
+    sendings: Vec<(String, Sending<'a>)>,
+) -> impl Iterator<Item = Contender<'a>> {
+    sendings.into_iter().map(move |(name, sending)| Contender {
+        name,
+        round: Box::new(move |first| sending.round(&mut server.borrow_mut(), first)),
+    })
+}
+
 /// Lets loads take turns on one server, and adds what came of them to the table.
 pub fn compare(
     bench: &mut Bench<'_>,
@@ -138,12 +149,7 @@ pub fn compare(
     against: Option<usize>,
 ) -> Fallible {
     let server = RefCell::new(server);
-    let contenders = sendings.into_iter().map(|(name, sending)| {
-        let server = &server;
-        let round = Box::new(move |first| sending.round(&mut server.borrow_mut(), first));
-        Contender { name, round }
-    });
-    let results = alternate(&bench.form, contenders.collect())?;
+    let results = alternate(&bench.form, contenders(&server, sendings).collect())?;
     bench.table.add(part, &connections.to_string(), &results, against);
     Ok(())
 }

@@ -26,19 +26,18 @@ pub struct Gateway {
 impl Gateway {
     /// Starts a gateway as the component `name` of a server, with `more` lines of configuration under `[qtalk]`.
     pub fn on(binary: &Path, server: &Server, name: &str, more: &str) -> Fallible<Gateway> {
-        Gateway::over(binary, server, &[name], more)
+        Gateway::over(binary, server, name, &[], more)
     }
 
-    /// As [`Gateway::on`], with a link under each of `names`, of which the first is its own.
-    pub fn over(binary: &Path, server: &Server, names: &[&str], more: &str) -> Fallible<Gateway> {
-        let [name, extra @ ..] = names else { return Err("a gateway has a name".into()) };
+    /// As [`Gateway::on`], with further links under the names `extra`.
+    pub fn over(binary: &Path, server: &Server, name: &str, extra: &[&str], more: &str) -> Fallible<Gateway> {
         let rig = &server.rig;
         let grant = match rig.http_api() {
             Some(url) => format!("grant = \"oauth\"\noauth_url = \"{url}\""),
             None => String::new(),
         };
-        let siblings: Vec<String> =
-            rig.gateways().into_iter().filter(|other| !names.contains(&other.as_str())).collect();
+        let other = |gateway: &String| gateway != name && !extra.contains(&gateway.as_str());
+        let siblings: Vec<String> = rig.gateways().into_iter().filter(other).collect();
         Gateway::start(
             binary,
             &format!(

@@ -133,7 +133,7 @@ impl Gateways {
         Ok(Gateways {
             plain: Gateway::on(binary, server, second, "sender_copy = false")?,
             copying: Gateway::on(binary, server, first, "")?,
-            spread: Gateway::over(binary, server, &[third, fourth], "sender_copy = false")?,
+            spread: Gateway::over(binary, server, third, &[fourth], "sender_copy = false")?,
         })
     }
 }

@@ -11,7 +11,7 @@ use super::rooms::third_message;
 use super::{Bench, Gateways};
 use crate::Fallible;
 use crate::child::Helper;
-use crate::contest::{Contender, LAG, Sample, alternate, for_a_round, per_10_000, per_message};
+use crate::contest::{Contender, LAG, Sample, alternate, contenders, for_a_round, per_10_000, per_message};
 use crate::count::{Count, SLOT};
 use crate::gateway::SUCCESS;
 use crate::roles::load::{Plan, Until};
@@ -53,7 +53,7 @@ fn on(bench: &mut Bench<'_>, server: &mut Server, gateways: &Gateways) -> Fallib
     let calls = messages.div_ceil(RECIPIENTS as u64);
     let batches = |gateways| load(gateways, "/qtalk/send_thirdmessage", &batch, BATCHES, calls);
     let singles = |gateways| load(gateways, "/qtalk/send_message", &singles, SINGLE, messages);
-    let sendings = [
+    let sendings = vec![
         (format!("send_thirdmessage, {RECIPIENTS} in a call, {BATCHES} connections"), batches(&one)),
         (format!("send_thirdmessage, {RECIPIENTS} in a call, {BATCHES} connections, over two links"), batches(&two)),
         (format!("send_message, {SINGLE} connections"), singles(&one)),
@@ -61,15 +61,11 @@ fn on(bench: &mut Bench<'_>, server: &mut Server, gateways: &Gateways) -> Fallib
     ];
     let part = format!("{}, received", server.variant.name());
     let server = RefCell::new(server);
-    let through = sendings.into_iter().map(|(name, sending)| {
-        let server = &server;
-        Contender { name, round: Box::new(move |first| sending.round(&mut server.borrow_mut(), first)) }
-    });
     let bare = Contender {
         name: "a bare component connection".to_owned(),
         round: Box::new(|first| pushed(&mut server.borrow_mut(), &stanzas, messages, first)),
     };
-    let results = alternate(&bench.form, through.chain([bare]).collect())?;
+    let results = alternate(&bench.form, contenders(&server, sendings).chain([bare]).collect())?;
     let against = results.len().checked_sub(1);
     bench.table.add(&part, "", &results, against);
     Ok(())
