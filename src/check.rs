@@ -44,12 +44,8 @@ async fn trial(chat: &Chat, config: &Config, user: Option<&str>) -> Result<bool,
     eprintln!("connecting to {} as {} ...", component.address, component.name);
     let mut state = chat.link_state();
     // The first refusal is what its user wants to see; `serve` would go on trying.
-    let settled = |state: &LinkState| match state {
-        LinkState::Down(why) => !why.is_empty(),
-        state => *state == LinkState::Up,
-    };
     // What `wait_for` gives is a lock on the state: it must not live on.
-    let up = tokio::time::timeout(CONNECT, state.wait_for(settled))
+    let up = tokio::time::timeout(CONNECT, state.wait_for(LinkState::is_tried))
         .await
         .is_ok_and(|state| state.is_ok_and(|state| *state == LinkState::Up));
     if !up {

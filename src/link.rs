@@ -116,6 +116,13 @@ pub enum LinkState {
     Draining,
 }
 
+impl LinkState {
+    /// Whether the first attempt to connect has ended, well or not.
+    pub fn is_tried(&self) -> bool {
+        !matches!(self, Self::Down(cause) if cause.is_empty())
+    }
+}
+
 /// Why something could not be sent, or has no answer.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum LinkError {

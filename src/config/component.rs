@@ -50,11 +50,12 @@ impl Default for Component {
 impl Component {
     pub(super) fn validate(&self, server: &Server, problems: &mut Problems) {
         address("component.address", &self.address, problems);
+        let served = |name: &str| server.serves(name) || server.rooms().eq_ignore_ascii_case(name);
         if self.name.is_empty() {
             problems.add("component.name", "missing: set it to the component's own name, such as \"gw.example.org\"");
         } else {
             host_name("component.name", &self.name, problems);
-            if server.serves(&self.name) || server.rooms().eq_ignore_ascii_case(&self.name) {
+            if served(&self.name) {
                 let what = "is a domain that the server itself serves: give the component a name of its own, such as \"gw.example.org\"";
                 problems.add("component.name", what);
             }
@@ -64,7 +65,7 @@ impl Component {
             host_name(&key, sibling, problems);
             if sibling.eq_ignore_ascii_case(&self.name) {
                 problems.add(&key, "is this gateway's own name: name the others only");
-            } else if server.serves(sibling) || server.rooms().eq_ignore_ascii_case(sibling) {
+            } else if served(sibling) {
                 problems.add(&key, "is a domain that the server itself serves, not the name of a gateway");
             }
         }
@@ -76,7 +77,7 @@ impl Component {
                 problems.add(&key, "is the name of a gateway: give each link a name that nothing else has");
             } else if self.extra_links.iter().take(index).any(same) {
                 problems.add(&key, "is there twice: give each link a name of its own");
-            } else if server.serves(extra) || server.rooms().eq_ignore_ascii_case(extra) {
+            } else if served(extra) {
                 problems.add(&key, "is a domain that the server itself serves, not a name for a component");
             }
         }

@@ -32,9 +32,8 @@ impl Core {
 
     async fn check_link(&self, link: &Link) -> Result<(), String> {
         let mut state = link.state();
-        let settled = |state: &LinkState| *state != LinkState::Down("".into());
-        let settled = timeout(CONNECT, state.wait_for(settled)).await;
-        match settled.ok().and_then(Result::ok).as_deref() {
+        let tried = timeout(CONNECT, state.wait_for(LinkState::is_tried)).await;
+        match tried.ok().and_then(Result::ok).as_deref() {
             Some(LinkState::Down(why)) => return Err(why.to_string()),
             Some(_) => {}
             None => return Err("no answer".into()),
