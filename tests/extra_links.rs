@@ -24,9 +24,9 @@ use stanzagate::link::frame::Frame;
 use stanzagate::metrics::Metrics;
 use stanzagate::metrics::link::UpLabels;
 use support::element::body;
+use support::people::until;
 use support::verbs::call;
 use support::{Client, Server, account, fresh};
-use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 on_all_servers!(a_users_messages_keep_their_order, what_the_server_does_not_grant_is_named);
@@ -84,12 +84,8 @@ async fn start(config: Config, metrics: &Metrics) -> Chat {
     chat
 }
 
-async fn until(what: &str, condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < deadline, "never: {what}");
-        sleep(5 * MS).await;
-    }
+fn is_up(metrics: &Metrics, link: &str) -> bool {
+    metrics.link.up.get_or_create(&UpLabels { component: link.to_owned() }).get() == 1
 }
 
 /// A server that takes messages and says over which link each has come.
@@ -102,10 +98,8 @@ struct Seen {
     messages: Mutex<Vec<(String, String, String)>>,
     /// Queries wait for their answers.
     held: AtomicBool,
-    /// The extra link is closed as soon as something comes.
+    /// The extra link is to be closed, once.
     closing: AtomicBool,
-    /// The connection of the extra link.
-    extra: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Board {
@@ -125,14 +119,7 @@ impl Board {
             loop {
                 let peer = server.accept().await;
                 let board = accepting.clone();
-                let (tell, told) = tokio::sync::oneshot::channel();
-                let serving = tokio::spawn(async move { board.serve(peer, tell).await });
-                let board = accepting.clone();
-                tokio::spawn(async move {
-                    if told.await.is_ok() {
-                        *board.0.extra.lock() = Some(serving);
-                    }
-                });
+                tokio::spawn(async move { board.serve(peer).await });
             }
         });
         let metrics = Metrics::new();
@@ -141,9 +128,12 @@ impl Board {
     }
 
     /// Serves a link until it ends. Whose it is the first query says, which stands behind the first messages.
-    async fn serve(&self, mut peer: Peer, extra: tokio::sync::oneshot::Sender<()>) {
-        let (mut extra, mut waiting, mut unanswered) = (Some(extra), Vec::new(), Vec::new());
+    async fn serve(&self, mut peer: Peer) {
+        let (mut extra, mut waiting, mut unanswered) = (false, Vec::new(), Vec::new());
         loop {
+            if extra && self.0.closing.swap(false, Ordering::Relaxed) {
+                return;
+            }
             if !self.0.held.load(Ordering::Relaxed) {
                 for query in unanswered.drain(..) {
                     peer.result(&query).await;
@@ -161,18 +151,16 @@ impl Board {
                 continue;
             }
             let link = of("from");
-            if link == EXTRA {
-                if let Some(extra) = extra.take() {
-                    let _ = extra.send(());
-                }
-                if self.0.closing.load(Ordering::Relaxed) {
-                    return;
-                }
-            }
+            extra = link == EXTRA;
             let came = waiting.drain(..).map(|(to, text)| (link.clone(), to, text));
             self.0.messages.lock().extend(came);
             unanswered.push(stanza);
         }
+    }
+
+    /// `Some` once the extra link has been closed as it was to be.
+    async fn closed(&self) -> Option<()> {
+        (!self.0.closing.load(Ordering::Relaxed)).then_some(())
     }
 
     /// How many texts, of those given, have come over each link.
@@ -226,8 +214,7 @@ async fn messages_take_all_links_and_those_to_one_user_the_same() {
         assert_eq!(texts, wanted, "{to}");
     }
     for link in [FIRST, EXTRA] {
-        let labels = UpLabels { component: link.to_owned() };
-        assert_eq!(metrics.link.up.get_or_create(&labels).get(), 1, "{link}");
+        assert!(is_up(&metrics, link), "{link}");
     }
 
     // One after the other they need no second link.
@@ -250,10 +237,10 @@ async fn a_link_that_falls_costs_no_message_that_was_not_on_it() {
     let messages: Vec<Message> = users.iter().zip(&sent).map(|(user, text)| message(user, text)).collect();
     let outcomes =
         tokio::spawn(async move { join_all(messages.into_iter().map(|message| sending.send(&call, message))).await });
-    until("all are under way", || board.came(&sent).values().sum::<usize>() == sent.len()).await;
+    until("all under way", || async { (board.came(&sent).values().sum::<usize>() == sent.len()).then_some(()) }).await;
     let on_extra = board.came(&sent)[EXTRA];
-    board.0.extra.lock().take().expect("the extra link").abort();
-    sleep(50 * MS).await;
+    board.0.closing.store(true, Ordering::Relaxed);
+    until("the fall of the extra link", || board.closed()).await;
     board.0.held.store(false, Ordering::Relaxed);
     let outcomes = outcomes.await.expect("ran");
     let unknown = |outcome: &Result<_, _>| matches!(outcome, Err(ChatError::Link(LinkError::Unknown)));
@@ -269,7 +256,7 @@ async fn a_link_that_falls_costs_no_message_that_was_not_on_it() {
 async fn a_link_over_which_nothing_passes_is_not_used() {
     let (board, chat, _) = Board::start(true).await;
     let users = users();
-    until("the link was tried", || board.0.extra.lock().is_some()).await;
+    until("the trial of the link", || board.closed()).await;
     let sent = texts(200);
     let outcomes = send_in_turn(&chat, &users, &sent).await;
     assert!(outcomes.iter().all(Result::is_ok));
@@ -291,11 +278,7 @@ async fn a_users_messages_keep_their_order(server: Server) {
     let chat = start(with_extra(&rig), &metrics).await;
     let clients = join_all((0..5).map(async |_| Client::login(&rig, &account(&rig, "reader")).await)).await;
     let users: Vec<BareJid> = clients.iter().map(|client| BareJid::new(client.bare()).expect("a JID")).collect();
-    until("both links are up", || {
-        let up = |link: &str| metrics.link.up.get_or_create(&UpLabels { component: link.to_owned() }).get() == 1;
-        [FIRST, EXTRA].into_iter().all(up)
-    })
-    .await;
+    until("both links up", || async { [FIRST, EXTRA].iter().all(|link| is_up(&metrics, link)).then_some(()) }).await;
     // The trial of the second one takes a moment.
     for round in 0..5 {
         let sent = texts(300);
