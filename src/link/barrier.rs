@@ -13,6 +13,7 @@ use tokio::time::sleep_until;
 use super::LinkError;
 use super::id::new_id;
 use super::iq::Peer;
+use super::stanza::Prepared;
 use crate::metrics::LinkMetrics;
 use crate::xml::{CLIENT, Element};
 
@@ -25,10 +26,8 @@ const LONGEST: Duration = Duration::from_millis(1);
 
 /// A caller that waits for the ping behind its stanza.
 pub(super) struct Waiter {
-    /// The stanza's id.
-    pub(super) id: String,
-    /// To whom the stanza goes: nobody else's error is its bounce.
-    pub(super) to: String,
+    /// Only an error with its id, from whom it goes to, is its bounce.
+    pub(super) stanza: Prepared,
     pub(super) answer: oneshot::Sender<Result<Option<Element>, LinkError>>,
 }
 
@@ -124,9 +123,8 @@ impl Barriers {
         let Some(barrier) = state.outstanding.remove(at) else { return false };
         self.metrics.acknowledgement.observe(barrier.since.elapsed().as_secs_f64());
         let lost = state.lost.is_some_and(|lost| barrier.number <= lost);
-        for Waiter { id, to, answer } in barrier.waiters {
-            let bounce = if state.bounces.is_empty() { None } else { state.bounces.remove(&(id, account(&to))) };
-            let outcome = match bounce {
+        for Waiter { stanza, answer } in barrier.waiters {
+            let outcome = match state.bounce_of(&stanza) {
                 Some((_, bounce)) => Ok(Some(bounce)),
                 None if lost => Err(LinkError::Unknown),
                 None => Ok(None),
@@ -159,6 +157,14 @@ impl State {
             self.outstanding.pop_front();
         }
         self.outstanding.len()
+    }
+
+    /// Takes out the bounce of a stanza.
+    fn bounce_of(&mut self, stanza: &Prepared) -> Option<(u64, Element)> {
+        if self.bounces.is_empty() {
+            return None;
+        }
+        self.bounces.remove(&(stanza.id().to_owned(), account(stanza.to().unwrap_or_default())))
     }
 
     /// Forgets the bounces to which no outstanding barrier can belong.

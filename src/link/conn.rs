@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncBufRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::{timeout, timeout_at};
 
-use super::barrier::{Barriers, Waiter};
+use super::barrier::Barriers;
 use super::frame::FrameReader;
 use super::id::new_id;
 use super::iq::{IqTracker, Peer};
@@ -140,23 +139,22 @@ impl Conn {
     /// Sends an IQ and waits for the reply, which may come as its own text or not.
     pub(super) async fn iq_prepared(&self, call: &Call, iq: &Prepared, as_text: bool) -> Result<Received, LinkError> {
         let shared = self.shared();
-        let peer = Peer::new(iq.to.as_deref(), &shared.server);
-        let (_guard, answer) = shared.iqs.expect(&iq.id, peer, as_text)?;
+        let peer = Peer::new(iq.to(), &shared.server);
+        let (_guard, answer) = shared.iqs.expect(iq.id(), peer, as_text)?;
         let until = call.deadline.min(Instant::now() + shared.config.iq_timeout);
-        shared.enqueue(iq.bytes.clone(), Then::Iq(iq.id.clone()), until).await?;
+        shared.enqueue(iq, Then::Iq, until).await?;
         wait(answer, until).await
     }
 
     pub(super) async fn send_prepared(&self, call: &Call, stanza: &Prepared) -> Result<(), LinkError> {
         let (written, answer) = oneshot::channel();
-        self.shared().enqueue(stanza.bytes.clone(), Then::Written(written), call.deadline).await?;
+        self.shared().enqueue(stanza, Then::Written(written), call.deadline).await?;
         wait(answer, call.deadline).await
     }
 
     pub(super) async fn queue_routed(&self, call: &Call, stanza: &Prepared) -> Result<Routed, LinkError> {
         let (answer, outcome) = oneshot::channel();
-        let waiter = Waiter { id: stanza.id.clone(), to: stanza.to.clone().unwrap_or_default(), answer };
-        self.shared().enqueue(stanza.bytes.clone(), Then::Routed(waiter), call.deadline).await?;
+        self.shared().enqueue(stanza, Then::Routed(answer), call.deadline).await?;
         Ok(Routed { outcome, longest: self.shared().config.iq_timeout })
     }
 
@@ -207,6 +205,9 @@ async fn wait<T>(answer: oneshot::Receiver<Result<T, LinkError>>, until: Instant
         Err(_) => Err(LinkError::Timeout),
     }
 }
+
+/// Room for a stanza's bytes, and for itself, in the queue.
+type Place<'a> = (OwnedSemaphorePermit, mpsc::Permit<'a, Outgoing>);
 
 /// What the tasks and the callers of one stream share.
 pub(super) struct Shared {
@@ -267,55 +268,55 @@ impl Shared {
     /// Asks the server for a sign of life. With a full queue that is what its taking from the queue will be.
     pub(super) fn keepalive(&self) {
         if let Ok(ping) = &self.ping {
-            let mut bytes = BytesMut::new();
-            ping.write(&new_id("keepalive"), &mut bytes);
-            let _ = self.try_enqueue(bytes.freeze());
+            let _ = self.try_enqueue(ping.alone(new_id("keepalive")));
         }
     }
 
     /// Queues an answer, or drops and counts it.
     pub(super) fn answer(&self, stanza: &Element) {
         let answer = Prepared::plain(stanza, self.config.kind).map_err(LinkError::from);
-        if let Err(error) = answer.and_then(|answer| self.try_enqueue(answer.bytes)) {
+        if let Err(error) = answer.and_then(|answer| self.try_enqueue(answer)) {
             tracing::debug!(%error, "dropped an answer");
             self.metrics.drop_one(Dropped::Answer);
         }
     }
 
-    fn try_enqueue(&self, bytes: Bytes) -> Result<(), LinkError> {
-        let (permit, slot) = self.free_place(&bytes).ok_or(LinkError::Busy)?;
-        let room = Room::new(permit, bytes.len(), self.metrics.clone());
-        slot.send(Outgoing::Stanza(Queued { bytes, then: Then::Nothing, room }));
+    fn try_enqueue(&self, stanza: Prepared) -> Result<(), LinkError> {
+        let place = self.free_place(&stanza).ok_or(LinkError::Busy)?;
+        self.put(place, stanza, Then::Nothing);
         Ok(())
     }
 
-    fn free_place(&self, bytes: &Bytes) -> Option<(OwnedSemaphorePermit, mpsc::Permit<'_, Outgoing>)> {
-        let permit = self.room.clone().try_acquire_many_owned(self.share(bytes)).ok()?;
+    fn free_place(&self, stanza: &Prepared) -> Option<Place<'_>> {
+        let permit = self.room.clone().try_acquire_many_owned(self.share(stanza)).ok()?;
         Some((permit, self.queue.try_reserve().ok()?))
     }
 
-    async fn enqueue(&self, bytes: Bytes, then: Then, deadline: Instant) -> Result<(), LinkError> {
+    fn put(&self, (permit, slot): Place<'_>, stanza: Prepared, then: Then) {
+        let room = Room::new(permit, stanza.bytes().len(), self.metrics.clone());
+        slot.send(Outgoing::Stanza(Queued { stanza, then, room }));
+    }
+
+    async fn enqueue(&self, stanza: &Prepared, then: Then, deadline: Instant) -> Result<(), LinkError> {
         // What is free is taken without waiting: tokio lets one task wait for so many things in a row only, and one that
         // queues hundreds of stanzas at once would find its time over in front of an empty queue.
-        if let Some((permit, slot)) = self.free_place(&bytes) {
-            let room = Room::new(permit, bytes.len(), self.metrics.clone());
-            slot.send(Outgoing::Stanza(Queued { bytes, then, room }));
+        if let Some(place) = self.free_place(stanza) {
+            self.put(place, stanza.clone(), then);
             return Ok(());
         }
         let place = async {
-            let permit = self.room.clone().acquire_many_owned(self.share(&bytes)).await.ok()?;
+            let permit = self.room.clone().acquire_many_owned(self.share(stanza)).await.ok()?;
             Some((permit, self.queue.reserve().await.ok()?))
         };
         let until = deadline.min(Instant::now() + self.config.busy_wait);
         let Ok(place) = timeout_at(until.into(), place).await else { return Err(LinkError::Busy) };
-        let Some((permit, slot)) = place else { return Err(LinkError::Down(self.cause())) };
-        let room = Room::new(permit, bytes.len(), self.metrics.clone());
-        slot.send(Outgoing::Stanza(Queued { bytes, then, room }));
+        let Some(place) = place else { return Err(LinkError::Down(self.cause())) };
+        self.put(place, stanza.clone(), then);
         Ok(())
     }
 
     /// The part of the queue's bytes that a stanza takes: one larger than the whole queue takes all of it.
-    fn share(&self, bytes: &Bytes) -> u32 {
-        u32::try_from(bytes.len().min(self.config.queue_bytes)).unwrap_or(u32::MAX)
+    fn share(&self, stanza: &Prepared) -> u32 {
+        u32::try_from(stanza.bytes().len().min(self.config.queue_bytes)).unwrap_or(u32::MAX)
     }
 }

@@ -1,6 +1,7 @@
 //! A stanza ready for the queue: checked, encoded, and with what is needed to recognise its answer.
 
-use bytes::{Bytes, BytesMut};
+use std::sync::Arc;
+
 use rxml::{Namespace, xml_ncname};
 
 use super::id::new_id;
@@ -16,14 +17,29 @@ const PING: &str = "urn:xmpp:ping";
 
 /// A stanza that is checked and encoded. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Prepared {
-    pub(super) bytes: Bytes,
-    /// Its id; empty when it has none.
-    pub(super) id: String,
-    pub(super) to: Option<String>,
+pub struct Prepared(Arc<Ready>);
+
+#[derive(Debug)]
+struct Ready {
+    bytes: Vec<u8>,
+    id: String,
+    to: Option<String>,
 }
 
 impl Prepared {
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0.bytes
+    }
+
+    /// Its id; empty when it has none.
+    pub(super) fn id(&self) -> &str {
+        &self.0.id
+    }
+
+    pub(super) fn to(&self) -> Option<&str> {
+        self.0.to.as_deref()
+    }
+
     /// Encodes a stanza for the component stream as it is.
     ///
     /// # Errors
@@ -80,15 +96,22 @@ impl Ping {
             .attr(xml_ncname!("from").into(), from)
             .attr(xml_ncname!("to").into(), to)
             .append(Element::bare("ping", PING));
-        let Prepared { bytes, id, .. } = Prepared::iq(ping.build(), kind, "ping")?;
-        let text = String::from_utf8_lossy(&bytes);
+        let ping = Prepared::iq(ping.build(), kind, "ping")?;
+        let text = String::from_utf8_lossy(ping.bytes());
         let (before, after) =
-            text.split_once(&id).ok_or_else(|| EncodeError::Invalid("a ping without its id".to_owned()))?;
+            text.split_once(ping.id()).ok_or_else(|| EncodeError::Invalid("a ping without its id".to_owned()))?;
         Ok(Self { before: before.to_owned(), after: after.to_owned() })
     }
 
+    /// A ping whose answer nobody waits for.
+    pub(super) fn alone(&self, id: String) -> Prepared {
+        let mut bytes = Vec::new();
+        self.write(&id, &mut bytes);
+        Prepared(Arc::new(Ready { bytes, id, to: None }))
+    }
+
     /// Appends a ping to `out`. The id is one of [`new_id`], which needs no escaping.
-    pub(super) fn write(&self, id: &str, out: &mut BytesMut) {
+    pub(super) fn write(&self, id: &str, out: &mut Vec<u8>) {
         for part in [&self.before, id, &self.after] {
             out.extend_from_slice(part.as_bytes());
         }
@@ -127,12 +150,12 @@ impl Head<'_> {
         Ok(())
     }
 
-    fn prepared(&self, bytes: Bytes) -> Result<Prepared, EncodeError> {
+    fn prepared(&self, bytes: Vec<u8>) -> Result<Prepared, EncodeError> {
         if bytes.len() > LARGEST {
             return Err(EncodeError::TooLarge(bytes.len(), LARGEST));
         }
         let id = self.id.unwrap_or_default().to_owned();
-        Ok(Prepared { bytes, id, to: self.to.map(str::to_owned) })
+        Ok(Prepared(Arc::new(Ready { bytes, id, to: self.to.map(str::to_owned) })))
     }
 }
 
@@ -160,7 +183,7 @@ mod tests {
             let draft = Draft::like(&element, element.name(), &namespace);
             for prepared in [Prepared::element(&element), Prepared::draft(&draft)] {
                 match (prepared, refusal) {
-                    (Ok(prepared), None) => assert_eq!((&*prepared.id, prepared.to.as_deref()), ("1", Some("b@h"))),
+                    (Ok(prepared), None) => assert_eq!((prepared.id(), prepared.to()), ("1", Some("b@h"))),
                     (Err(error), Some(refusal)) => assert!(error.to_string().contains(refusal), "{error}"),
                     (prepared, _) => panic!("{xml:.80}: {prepared:?}"),
                 }

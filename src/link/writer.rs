@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
 use memchr::memchr2_iter;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
@@ -13,12 +12,17 @@ use tokio::time::timeout;
 use super::LinkError;
 use super::barrier::Waiter;
 use super::conn::Shared;
+use super::stanza::Prepared;
 use crate::metrics::LinkMetrics;
+use crate::xml::Element;
 
 /// Bytes after which a write takes no further stanza.
 const WRITE_BYTES: usize = 256 * 1024;
 /// Stanzas after which a write takes no further one.
 const WRITE_STANZAS: usize = 1024;
+
+/// Bytes for which there is still room when they are written: there may be many streams that once wrote much.
+const KEPT_BYTES: usize = 64 * 1024;
 
 /// Bytes that arrive in one piece on any usual network.
 const ONE_PIECE: usize = 1200;
@@ -35,7 +39,7 @@ pub(super) enum Outgoing {
 
 /// A stanza in the queue.
 pub(super) struct Queued {
-    pub(super) bytes: Bytes,
+    pub(super) stanza: Prepared,
     pub(super) then: Then,
     pub(super) room: Room,
 }
@@ -44,9 +48,10 @@ pub(super) struct Queued {
 pub(super) enum Then {
     Nothing,
     Written(oneshot::Sender<Result<(), LinkError>>),
-    Routed(Waiter),
-    /// The reply, by id.
-    Iq(String),
+    /// Its processing.
+    Routed(oneshot::Sender<Result<Option<Element>, LinkError>>),
+    /// Its reply.
+    Iq,
 }
 
 /// A share of the queue's bytes, given back when the stanza is written or dropped.
@@ -72,10 +77,10 @@ impl Drop for Room {
     }
 }
 
-/// What one write consists of.
+/// What one write consists of. One serves all writes of a stream, so that its buffers grow once.
 #[derive(Default)]
 struct Batch {
-    bytes: BytesMut,
+    bytes: Vec<u8>,
     written: Vec<oneshot::Sender<Result<(), LinkError>>>,
     routed: Vec<Waiter>,
     rooms: Vec<Room>,
@@ -90,13 +95,13 @@ impl Batch {
     fn add(&mut self, outgoing: Outgoing) {
         match outgoing {
             Outgoing::Close => self.close = true,
-            Outgoing::Stanza(Queued { bytes, then, room }) => {
-                self.bytes.extend_from_slice(&bytes);
+            Outgoing::Stanza(Queued { stanza, then, room }) => {
+                self.bytes.extend_from_slice(stanza.bytes());
                 self.rooms.push(room);
                 match then {
                     Then::Written(waiter) => self.written.push(waiter),
-                    Then::Routed(waiter) => self.routed.push(waiter),
-                    Then::Nothing | Then::Iq(_) => {}
+                    Then::Routed(answer) => self.routed.push(Waiter { stanza, answer }),
+                    Then::Nothing | Then::Iq => {}
                 }
             }
         }
@@ -104,7 +109,8 @@ impl Batch {
 
     /// Puts a ping behind the stanzas for those who want to be confirmed.
     fn confirm(&mut self, shared: &Shared) {
-        let waiters = std::mem::take(&mut self.routed);
+        let usual = Vec::with_capacity(self.routed.len());
+        let waiters = std::mem::replace(&mut self.routed, usual);
         match &shared.ping {
             Ok(ping) => {
                 if let Some(id) = shared.barriers.add(waiters) {
@@ -127,6 +133,15 @@ impl Batch {
             let padded = self.bytes.len() + longest_tag(&self.bytes);
             self.bytes.resize(padded, b' ');
         }
+    }
+
+    /// Makes it empty, and gives back the room that its stanzas took in the queue.
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.bytes.shrink_to(KEPT_BYTES);
+        self.written.clear();
+        self.routed.clear();
+        self.rooms.clear();
     }
 
     async fn write<W: AsyncWrite + Unpin>(&self, out: &mut W) -> std::io::Result<()> {
@@ -167,6 +182,7 @@ where
     W: AsyncWrite + Unpin,
 {
     let mut ended = shared.ended();
+    let mut batch = Batch::default();
     loop {
         let first = tokio::select! {
             first = queue.recv() => first,
@@ -182,7 +198,6 @@ where
                 }
             }
         }
-        let mut batch = Batch::default();
         batch.add(first);
         // Whoever is about to queue a stanza gets it into the same write.
         yield_now().await;
@@ -203,7 +218,7 @@ where
         };
         shared.metrics.stanzas_out.inc_by(batch.rooms.len() as u64);
         let failed = cause.is_some();
-        for waiter in batch.written {
+        for waiter in batch.written.drain(..) {
             let _ = waiter.send(if failed { Err(LinkError::Unknown) } else { Ok(()) });
         }
         if let Some(cause) = cause {
@@ -213,16 +228,17 @@ where
         if batch.close {
             return true;
         }
+        batch.clear();
     }
 }
 
 fn never_written(shared: &Shared, outgoing: Outgoing, down: &LinkError) {
-    let Outgoing::Stanza(Queued { then, .. }) = outgoing else { return };
+    let Outgoing::Stanza(Queued { stanza, then, .. }) = outgoing else { return };
     match then {
         Then::Nothing => {}
         Then::Written(waiter) => drop(waiter.send(Err(down.clone()))),
-        Then::Routed(waiter) => drop(waiter.answer.send(Err(down.clone()))),
-        Then::Iq(id) => shared.iqs.fail(&id, down.clone()),
+        Then::Routed(waiter) => drop(waiter.send(Err(down.clone()))),
+        Then::Iq => shared.iqs.fail(stanza.id(), down.clone()),
     }
 }
 

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 use std::slice::Iter;
 
-use bytes::Bytes;
 use minidom::Node;
 use rxml::Namespace;
 
@@ -49,27 +48,27 @@ impl StreamKind {
 /// # Errors
 /// When a text or an attribute holds a character that XML 1.0 forbids, a name is not a valid XML name, or an element
 /// is in a namespace that belongs to XML or to the stream itself.
-pub fn encode(stanza: &Element, kind: StreamKind) -> Result<Bytes, EncodeError> {
+pub fn encode(stanza: &Element, kind: StreamKind) -> Result<Vec<u8>, EncodeError> {
     let mut writer = Writer::new();
     writer.element(stanza, &Level::stream(kind))?;
-    Ok(writer.out.into())
+    Ok(writer.out.into_bytes())
 }
 
 /// As [`encode`], of a draft: the bytes are those of [`Draft::element`].
 ///
 /// # Errors
 /// As [`encode`].
-pub fn encode_draft(stanza: &Draft<'_>, kind: StreamKind) -> Result<Bytes, EncodeError> {
+pub fn encode_draft(stanza: &Draft<'_>, kind: StreamKind) -> Result<Vec<u8>, EncodeError> {
     let mut writer = Writer::new();
     writer.draft(stanza, &Level::stream(kind))?;
-    Ok(writer.out.into())
+    Ok(writer.out.into_bytes())
 }
 
 /// Encodes a stream header: `<stream:stream>` with the kind's namespace as the default and the given attributes.
 ///
 /// # Errors
 /// When an attribute cannot be written as XML.
-pub fn header(kind: StreamKind, attributes: &[(&str, &str)]) -> Result<Bytes, EncodeError> {
+pub fn header(kind: StreamKind, attributes: &[(&str, &str)]) -> Result<Vec<u8>, EncodeError> {
     let mut writer = Writer::new();
     writer.out.push_str("<?xml version='1.0' encoding='utf-8'?>\n<stream:stream");
     writer.attribute(" xmlns", kind.namespace())?;
@@ -80,7 +79,7 @@ pub fn header(kind: StreamKind, attributes: &[(&str, &str)]) -> Result<Bytes, En
         writer.attribute(name, value)?;
     }
     writer.out.push('>');
-    Ok(writer.out.into())
+    Ok(writer.out.into_bytes())
 }
 
 /// The start tag of an element `x` whose namespace is the default one.

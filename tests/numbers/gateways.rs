@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use futures::future::BoxFuture;
 use stanzagate::chat::{Call, Chat, LinkState, Realm};
 use stanzagate::config::component::Component;
@@ -42,7 +41,7 @@ pub fn nothing() -> Before {
 pub struct Gateways {
     server: Server,
     link: Link,
-    seats: Arc<Mutex<Vec<UnboundedSender<Bytes>>>>,
+    seats: Arc<Mutex<Vec<UnboundedSender<Vec<u8>>>>>,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
@@ -72,7 +71,7 @@ impl Gateways {
             backoff: (Duration::from_millis(200), Duration::from_secs(15)),
             bounds: BOUNDS,
         };
-        let seats = Arc::<Mutex<Vec<UnboundedSender<Bytes>>>>::default();
+        let seats = Arc::<Mutex<Vec<UnboundedSender<Vec<u8>>>>>::default();
         let all = seats.clone();
         let inbound = Arc::new(move |_: &_, stanza: Element| {
             let bytes = encode(&stanza, StreamKind::Component).expect("a stanza");
@@ -111,7 +110,7 @@ impl Gateways {
 
     async fn serve(&self, peer: Peer, before: Before) {
         let Peer { mut frames, mut out } = peer;
-        let (seat, mut written): (_, UnboundedReceiver<Bytes>) = unbounded_channel();
+        let (seat, mut written): (_, UnboundedReceiver<Vec<u8>>) = unbounded_channel();
         self.seats.lock().expect("not poisoned").push(seat.clone());
         tokio::spawn(async move {
             while let Some(bytes) = written.recv().await {
