@@ -250,7 +250,15 @@ impl Link {
     /// [`LinkError`] when that was not observed.
     pub async fn send_routed(&self, call: &Call, stanza: &Element) -> Result<Option<Element>, LinkError> {
         let stanza = Prepared::routed(stanza, StreamKind::Component, &call.request)?;
-        self.routed(call, &stanza, self.patience(call)).await
+        self.send_prepared(call, &stanza).await
+    }
+
+    /// As [`Link::send_routed`], of a stanza that has an id and is encoded.
+    ///
+    /// # Errors
+    /// As [`Link::send_routed`].
+    pub async fn send_prepared(&self, call: &Call, stanza: &Prepared) -> Result<Option<Element>, LinkError> {
+        self.routed(call, stanza, self.patience(call)).await
     }
 
     /// As [`Link::send_routed`] for many stanzas, which go out in their order and in as few writes as possible; one result

@@ -59,8 +59,24 @@ impl Links {
         Links { first, spread }
     }
 
-    /// Sends stanzas to one user, as [`Link::send_all_prepared`].
+    /// Sends a stanza to a user, as [`Link::send_prepared`].
     pub(super) async fn send_to(
+        &self,
+        call: &Call,
+        user: &BareJid,
+        prepared: &Prepared,
+    ) -> Result<Option<Element>, LinkError> {
+        let taken = self.spread.as_ref().and_then(|spread| spread.take(user, 1));
+        let Some(taken) = taken else { return self.first.send_prepared(call, prepared).await };
+        match taken.way.link.send_prepared(call, prepared).await {
+            // It was not written.
+            Err(LinkError::Down(_)) if taken.way.name.is_some() => self.first.send_prepared(call, prepared).await,
+            outcome => outcome,
+        }
+    }
+
+    /// Sends stanzas to one user, as [`Link::send_all_prepared`].
+    pub(super) async fn send_all_to(
         &self,
         call: &Call,
         user: &BareJid,

@@ -4,10 +4,26 @@ use jid::BareJid;
 
 use super::core::Core;
 use super::message::{Content, Message, Receipt, Target};
+use super::server::Product;
 use super::{Call, ChatError};
 use crate::link::LinkError;
 use crate::xml::Element;
 use crate::xmpp::stanza_error::StanzaError;
+
+/// How messages go from one user to another.
+#[derive(Debug, Clone, Copy)]
+struct Mode {
+    server: Product,
+    /// The sender can have copies.
+    gives_copies: bool,
+}
+
+impl Mode {
+    /// True when the sender gets a copy of `message`.
+    fn copies(self, message: &Message) -> bool {
+        self.gives_copies && message.sender_copy && !matches!(message.content, Content::Notice { .. })
+    }
+}
 
 impl Core {
     /// Sends one message and reports what was observed.
@@ -21,10 +37,7 @@ impl Core {
                 tracing::debug!(request = %call.request, stanza = %receipt.id, %room, "reflected");
                 Ok(receipt)
             }
-            Target::User(user) => {
-                let mut outcomes = self.send_to_user(call, user, std::slice::from_ref(&message)).await;
-                outcomes.pop().unwrap_or(Err(LinkError::Unknown.into()))
-            }
+            Target::User(user) => self.send_to_user(call, user, &message).await,
         }
     }
 
@@ -32,7 +45,7 @@ impl Core {
     /// other's processing.
     pub(super) async fn send_all(&self, call: &Call, messages: Vec<Message>) -> Vec<Result<Receipt, ChatError>> {
         if let Some(Message { to: Target::User(user), .. }) = messages.first() {
-            return self.send_to_user(call, &user.clone(), &messages).await;
+            return self.send_all_to_user(call, user, &messages).await;
         }
         let mut outcomes = Vec::with_capacity(messages.len());
         for message in messages {
@@ -41,32 +54,50 @@ impl Core {
         outcomes
     }
 
-    async fn send_to_user(&self, call: &Call, user: &BareJid, messages: &[Message]) -> Vec<Result<Receipt, ChatError>> {
+    async fn send_to_user(&self, call: &Call, user: &BareJid, message: &Message) -> Result<Receipt, ChatError> {
+        let mode = self.mode(call, message, user).await?;
+        if mode.copies(message) {
+            let mut outcomes = Box::pin(self.send_all_by(mode, call, user, std::slice::from_ref(message))).await;
+            return outcomes.pop().unwrap_or(Err(LinkError::Unknown.into()));
+        }
+        let id = self.named(call, user);
+        let prepared = message.prepared(&id, mode.server).map_err(LinkError::from)?;
+        let bounce = self.links.send_to(call, user, &prepared).await.map_err(ChatError::from);
+        self.received(call, user, id, bounce).await
+    }
+
+    async fn send_all_to_user(
+        &self,
+        call: &Call,
+        user: &BareJid,
+        messages: &[Message],
+    ) -> Vec<Result<Receipt, ChatError>> {
         let Some(first) = messages.first() else { return Vec::new() };
-        let asked =
-            async { Ok::<_, ChatError>((self.require_both(call, first, user).await?, self.product(call).await?)) };
-        let (sender_known, server) = match asked.await {
-            Ok(known) => known,
-            Err(error) => return messages.iter().map(|_| Err(error.clone())).collect(),
-        };
+        match self.mode(call, first, user).await {
+            Ok(mode) => self.send_all_by(mode, call, user, messages).await,
+            Err(error) => messages.iter().map(|_| Err(error.clone())).collect(),
+        }
+    }
+
+    async fn send_all_by(
+        &self,
+        mode: Mode,
+        call: &Call,
+        user: &BareJid,
+        messages: &[Message],
+    ) -> Vec<Result<Receipt, ChatError>> {
         let mut outcomes = Vec::with_capacity(messages.len());
         // Those that go the same way go together.
-        let copying = sender_known && self.gives_copies(server);
-        let copied =
-            |message: &Message| copying && message.sender_copy && !matches!(message.content, Content::Notice { .. });
-        for messages in messages.chunk_by(|one, next| copied(one) == copied(next)) {
+        for messages in messages.chunk_by(|one, next| mode.copies(one) == mode.copies(next)) {
             let Some(first) = messages.first() else { continue };
-            let ids: Vec<String> = messages.iter().map(|_| self.link.new_id(call)).collect();
+            let ids: Vec<String> = messages.iter().map(|_| self.named(call, user)).collect();
             let named = messages.iter().zip(&ids);
-            for id in &ids {
-                tracing::debug!(request = %call.request, stanza = %id, to = %user, "sending");
-            }
-            let bounces = if copied(first) {
-                let stanzas = named.map(|(message, id)| message.stanza(id, server)).collect();
+            let bounces = if mode.copies(first) {
+                let stanzas = named.map(|(message, id)| message.stanza(id, mode.server)).collect();
                 Box::pin(self.deliver_with_copy(call, &first.from, stanzas)).await
             } else {
-                let prepared: Vec<_> = named.map(|(message, id)| message.prepared(id, server)).collect();
-                let bounces = self.links.send_to(call, user, &prepared).await;
+                let prepared: Vec<_> = named.map(|(message, id)| message.prepared(id, mode.server)).collect();
+                let bounces = self.links.send_all_to(call, user, &prepared).await;
                 bounces.into_iter().map(|bounce| bounce.map_err(ChatError::from)).collect()
             };
             for (id, bounce) in ids.into_iter().zip(bounces) {
@@ -74,6 +105,20 @@ impl Core {
             }
         }
         outcomes
+    }
+
+    /// A new id for a stanza to `user`.
+    fn named(&self, call: &Call, user: &BareJid) -> String {
+        let id = self.link.new_id(call);
+        tracing::debug!(request = %call.request, stanza = %id, to = %user, "sending");
+        id
+    }
+
+    /// How messages of the sender of `message` go to a user. Both must exist, as far as the configuration asks for it.
+    async fn mode(&self, call: &Call, message: &Message, to: &BareJid) -> Result<Mode, ChatError> {
+        let sender_known = self.require_both(call, message, to).await?;
+        let server = self.product(call).await?;
+        Ok(Mode { server, gives_copies: sender_known && self.gives_copies(server) })
     }
 
     async fn received(
