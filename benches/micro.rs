@@ -83,11 +83,11 @@ fn read_100_replies(bencher: Bencher<'_, '_>) {
     });
 }
 
-fn marks() -> [(String, String); 3] {
-    [("id", "http1"), ("msgType", "1"), ("extendInfo", "")].map(|(name, value)| (name.to_owned(), value.to_owned()))
+fn marks() -> [(&'static str, String); 3] {
+    [("id", "http1"), ("msgType", "1"), ("extendInfo", "")].map(|(name, value)| (name, value.to_owned()))
 }
 
-fn built(marks: &[(String, String)]) -> Draft<'_> {
+fn built<'a>(marks: &'a [(&'static str, String)]) -> Draft<'a> {
     let message = text(TEXT, "chat", &[], marks).with("msec_times", "1795254882595");
     let marks = Marks { ns: CHILD.ns, name: CHILD.name };
     address(message, "alice@example.org", "bob@example.org", "abcdef.0123456789abcdef.1", "chat", marks)

@@ -3,14 +3,14 @@
 use std::time::Instant;
 
 use axum::http::Request;
-use serde_json::Value;
 use stanzagate::chat::Addresses;
-use stanzagate::chat::message::{Content, Message, Target};
+use stanzagate::chat::message::{Attributes, Content, Message, Target};
 use stanzagate::config::Config;
 use stanzagate::config::access::{Auth, Key};
 use stanzagate::config::secret::Secret;
 use stanzagate::dialects::qtalk::auth::Scope;
 use stanzagate::dialects::qtalk::error::{Code, Failure};
+use stanzagate::dialects::qtalk::json::Json;
 use stanzagate::dialects::qtalk::{json, member, message::Letter, notify::Notice, profile, room, staff, text};
 use stanzagate::http::access::{Access, Caller};
 use stanzagate::http::client_addr::ClientAddr;
@@ -47,8 +47,8 @@ impl World {
     }
 }
 
-fn body(text: &str) -> Value {
-    json::read(text.as_bytes(), 1_000).unwrap()
+fn body(text: &str) -> Json<'static> {
+    json::read(text.as_bytes(), 1_000).unwrap().into_owned()
 }
 
 fn third(world: &World, text: &str) -> Result<Message, Failure> {
@@ -123,18 +123,21 @@ fn what_is_wrong_with_a_third_message_is_named() {
     }
 }
 
-fn notices(text: &str) -> Vec<(Target, Vec<(String, String)>)> {
+fn notices(text: &str) -> Vec<(Target, Attributes)> {
     let world = World::new(&[]);
     let value = body(text);
     let notice = Notice::read(world.scope(), &value).unwrap();
-    let all = notice.to.as_array().cloned().unwrap_or_else(|| vec![notice.to.clone()]);
+    let all = match notice.to {
+        Json::List(all) => all.as_slice(),
+        one => std::slice::from_ref(one),
+    };
     all.iter()
         .map(|to| {
             let sent = notice.message(world.scope(), to).unwrap();
             assert!(!sent.sender_copy);
             match sent.content {
                 Content::Notice { ns, name, attributes } => {
-                    assert_eq!((ns.as_str(), name.as_str()), ("jabber:x:presence_notify", "notify"));
+                    assert_eq!((ns, name), ("jabber:x:presence_notify", "notify"));
                     (sent.to, attributes)
                 }
                 other => panic!("{other:?}"),
@@ -145,9 +148,7 @@ fn notices(text: &str) -> Vec<(Target, Vec<(String, String)>)> {
 
 #[test]
 fn notifications_go_to_one_or_many_with_their_data_as_text() {
-    let attributes = |category: &str, data: &str| {
-        vec![("category".to_owned(), category.to_owned()), ("data".to_owned(), data.to_owned())]
-    };
+    let attributes = |category: &str, data: &str| vec![("category", category.to_owned()), ("data", data.to_owned())];
     let documented = r#"{"from":"test1@qtalk.test.org","to":"test2@qtalk.test.org","category":"参见事件说明","data":"参见事件说明"}"#;
     let expected = vec![(user("test2@qtalk.test.org"), attributes("参见事件说明", "参见事件说明"))];
     assert_eq!(notices(documented), expected);
@@ -263,9 +264,9 @@ fn the_documented_text_message_goes_to_each_user() {
     let Content::Text { body, kind, marks, child, .. } = sent.content else { panic!("not a text") };
     assert_eq!((body.as_str(), kind.as_str()), ("xxxxxxx", "chat"));
     assert_eq!((child.ns, child.name), ("urn:stanzagate:qtalk:0", "qtalk"));
-    let (ids, others): (Vec<_>, Vec<_>) = marks.into_iter().partition(|(name, _)| name == "id");
+    let (ids, others): (Vec<_>, Vec<_>) = marks.into_iter().partition(|(name, _)| *name == "id");
     assert!(ids.len() == 1 && ids[0].1.starts_with("http"));
-    assert_eq!(others, [("msgType".to_owned(), "1".to_owned()), ("extendInfo".to_owned(), String::new())]);
+    assert_eq!(others, [("msgType", "1".to_owned()), ("extendInfo", String::new())]);
 }
 
 #[test]

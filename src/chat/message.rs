@@ -12,6 +12,7 @@ use crate::xml::encode::EncodeError;
 pub use crate::xml::read::Bounds;
 use crate::xml::read::{ReadError, read_one};
 use crate::xml::{CLIENT, Element};
+pub use crate::xmpp::message::Attributes;
 use crate::xmpp::message::{self, Marks, Unacceptable};
 
 /// The attribute with which qtalk's clients know when a message was sent: milliseconds since 1970.
@@ -51,20 +52,20 @@ pub enum Content {
         /// The stanza's type as the caller named it (`chat`, `groupchat`, `normal`, `headline`, or an API's own).
         kind: String,
         /// Attributes of `<message>`.
-        message: Vec<(String, String)>,
+        message: Attributes,
         /// Attributes of `<body>`.
-        marks: Vec<(String, String)>,
+        marks: Attributes,
         /// Namespace and name of the marks child.
         child: MarksChild,
     },
     /// A notification to online devices, not stored: a headline with one child of attributes and text.
     Notice {
         /// The child's namespace.
-        ns: String,
+        ns: &'static str,
         /// The child's name.
-        name: String,
+        name: &'static str,
         /// The child's attributes.
-        attributes: Vec<(String, String)>,
+        attributes: Attributes,
     },
     /// What the gateway itself says in a room.
     Card {
@@ -155,7 +156,7 @@ impl Message {
 
     /// The stanza for a server: addressed, with the given id, and with its marks.
     pub(super) fn stanza(&self, id: &str, server: Product) -> Element {
-        match self.said(id, &now_ms().to_string(), server) {
+        match self.said(id, itoa::Buffer::new().format(now_ms()), server) {
             Said::Draft(draft) => draft.element(),
             Said::Element(element) => element,
         }
@@ -163,7 +164,7 @@ impl Message {
 
     /// As [`Message::stanza`], ready to be sent.
     pub(super) fn prepared(&self, id: &str, server: Product) -> Result<Prepared, EncodeError> {
-        match self.said(id, &now_ms().to_string(), server) {
+        match self.said(id, itoa::Buffer::new().format(now_ms()), server) {
             Said::Draft(draft) => Prepared::draft(&draft),
             Said::Element(element) => Prepared::element(&element),
         }
@@ -189,11 +190,11 @@ impl Message {
             given => message::travelling_type(given),
         };
         if draft.attr(SENT_AT).is_none() {
-            draft.set(SENT_AT, sent_at);
+            draft.put(SENT_AT, sent_at);
         }
         if room {
-            draft.set("realfrom", from);
-            draft.set("sendjid", from);
+            draft.put("realfrom", from);
+            draft.put("sendjid", from);
         }
         let addressed = message::address(draft, from, to, id, kind, Marks { ns: child.ns, name: child.name });
         Said::Draft(match server {

@@ -49,9 +49,14 @@ impl<'a> Draft<'a> {
 
     /// Sets or replaces an attribute without namespace; nothing when `name` is not a valid XML name.
     pub fn set(&mut self, name: &'a str, value: &'a str) {
-        if check_name(name).is_err() {
-            return;
+        if check_name(name).is_ok() {
+            self.put(name, value);
         }
+    }
+
+    /// As [`Draft::set`], of a name that is known to be a valid XML name: one of the code's own, or of what was read.
+    pub(crate) fn put(&mut self, name: &'a str, value: &'a str) {
+        debug_assert!(check_name(name).is_ok(), "{name:?}");
         let key = |(namespace, name, _): &Attribute<'a>| (*namespace, *name);
         match self.attributes.binary_search_by_key(&("", name), key) {
             Ok(at) => {

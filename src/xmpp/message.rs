@@ -46,6 +46,9 @@ const OWN: &[&str] = &["from", "to", "id", "type"];
 /// The standard types (RFC 6121 section 5.2.2); any other travels as `chat`, and by its name in the marks.
 const TYPES: &[&str] = &["chat", "groupchat", "normal", "headline"];
 
+/// Names, which must be XML names, and values of attributes.
+pub type Attributes = Vec<(&'static str, String)>;
+
 /// Why an element is not acceptable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unacceptable {
@@ -119,17 +122,17 @@ pub fn address<'a>(
 ) -> Draft<'a> {
     let given = message.attr("type").unwrap_or("normal");
     for (name, value) in [("from", from), ("to", to), ("id", id), ("type", kind)] {
-        message.set(name, value);
+        message.put(name, value);
     }
     let mut child = Draft::new(marks.name, marks.ns);
     for (name, value) in message.plain().filter(|(name, _)| !OWN.contains(name)) {
-        child.set(name, value);
+        child.put(name, value);
     }
     if given != kind {
-        child.set("type", given);
+        child.put("type", given);
     }
     for (name, value) in message.plain_of_child("body", CLIENT) {
-        child.set(name, value);
+        child.put(name, value);
     }
     message.remove(marks.name, marks.ns);
     message.child(child)
@@ -148,12 +151,12 @@ pub fn given(message: &Element) -> Draft<'_> {
     Draft::like(message, "message", CLIENT)
 }
 
-/// A `<message>` of one body, both with attributes. Names that are not XML names are left out.
+/// A `<message>` of one body, both with attributes.
 pub fn text<'a>(
     body: &'a str,
     kind: &'a str,
-    message: &'a [(String, String)],
-    marks: &'a [(String, String)],
+    message: &'a [(&'static str, String)],
+    marks: &'a [(&'static str, String)],
 ) -> Draft<'a> {
     let body = with_all(Draft::new("body", CLIENT), marks).text_of(body);
     with_all(Draft::new("message", CLIENT).with("type", kind), message).child(body)
@@ -165,7 +168,7 @@ pub fn notice<'a>(
     to: &'a str,
     ns: &'a str,
     name: &'a str,
-    attributes: &'a [(String, String)],
+    attributes: &'a [(&'static str, String)],
 ) -> Draft<'a> {
     Draft::new("message", CLIENT)
         .with("type", "headline")
@@ -175,9 +178,9 @@ pub fn notice<'a>(
         .child(Draft::new("no-store", HINTS))
 }
 
-fn with_all<'a>(mut draft: Draft<'a>, attributes: &'a [(String, String)]) -> Draft<'a> {
+fn with_all<'a>(mut draft: Draft<'a>, attributes: &'a [(&'static str, String)]) -> Draft<'a> {
     for (name, value) in attributes {
-        draft.set(name, value);
+        draft.put(name, value);
     }
     draft
 }

@@ -1,13 +1,79 @@
 //! JSON as the original's callers write it: read leniently, within bounds.
 
+use std::borrow::Cow;
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde::{Deserializer, Serialize, Serializer};
+use serde_json::Number;
 
 /// Fields for which an object has room from its first one on.
 const USUAL: usize = 4;
+
+/// A JSON value. Its texts are the body's own wherever they stand there as they are meant.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Json<'a> {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number.
+    Number(Number),
+    /// A string.
+    String(Cow<'a, str>),
+    /// A list.
+    List(Vec<Json<'a>>),
+    /// The fields of an object as they stand in it. Of those with the same name the first counts.
+    Object(Vec<(Cow<'a, str>, Json<'a>)>),
+}
+
+impl Json<'_> {
+    /// What it is, for error texts.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "a boolean",
+            Self::Number(_) => "a number",
+            Self::String(_) => "a string",
+            Self::List(_) => "a list",
+            Self::Object(_) => "an object",
+        }
+    }
+
+    /// The same with texts of its own.
+    pub fn into_owned(self) -> Json<'static> {
+        let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        match self {
+            Self::Null => Json::Null,
+            Self::Bool(value) => Json::Bool(value),
+            Self::Number(number) => Json::Number(number),
+            Self::String(text) => Json::String(own(text)),
+            Self::List(items) => Json::List(items.into_iter().map(Json::into_owned).collect()),
+            Self::Object(fields) => {
+                Json::Object(fields.into_iter().map(|(name, value)| (own(name), value.into_owned())).collect())
+            }
+        }
+    }
+}
+
+impl Serialize for Json<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::Number(number) => number.serialize(serializer),
+            Self::String(text) => serializer.serialize_str(text),
+            Self::List(items) => serializer.collect_seq(items),
+            Self::Object(fields) => {
+                let mut seen = HashSet::new();
+                serializer
+                    .collect_map(fields.iter().filter(|(name, _)| seen.insert(name)).map(|(name, value)| (name, value)))
+            }
+        }
+    }
+}
 
 /// Why a body is not a JSON value that can be worked with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,11 +93,11 @@ pub enum JsonError {
 ///
 /// # Errors
 /// [`JsonError`] says what is wrong, without quoting the body.
-pub fn read(body: &[u8], values: usize) -> Result<Value, JsonError> {
+pub fn read(body: &[u8], values: usize) -> Result<Json<'_>, JsonError> {
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
     match read_strict(body, values) {
         Err(JsonError::Malformed(why)) if body.iter().any(|byte| *byte < 0x20) => {
-            read_strict(&escape_controls(body), values).map_err(|second| match second {
+            read_strict(&escape_controls(body), values).map(Json::into_owned).map_err(|second| match second {
                 JsonError::Malformed(_) => JsonError::Malformed(why),
                 other => other,
             })
@@ -40,11 +106,11 @@ pub fn read(body: &[u8], values: usize) -> Result<Value, JsonError> {
     }
 }
 
-fn read_strict(body: &[u8], values: usize) -> Result<Value, JsonError> {
+fn read_strict(body: &[u8], values: usize) -> Result<Json<'_>, JsonError> {
     let left = Cell::new(values);
     let text = std::str::from_utf8(body).map_err(|_| JsonError::Malformed("it is not UTF-8".into()))?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let parsed = FirstWins { left: &left }.deserialize(&mut deserializer).and_then(|value| {
+    let parsed = Reading { left: &left }.deserialize(&mut deserializer).and_then(|value| {
         deserializer.end()?;
         Ok(value)
     });
@@ -78,12 +144,12 @@ fn escape_controls(body: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Builds a [`Value`] in which the first of two equal keys stays, and stops when `left` values have been read.
-struct FirstWins<'a> {
+/// Reads a value, and stops when `left` values have been read.
+struct Reading<'a> {
     left: &'a Cell<usize>,
 }
 
-impl FirstWins<'_> {
+impl Reading<'_> {
     fn count<E: serde::de::Error>(&self) -> Result<(), E> {
         match self.left.get().checked_sub(1) {
             Some(left) => {
@@ -99,74 +165,105 @@ impl FirstWins<'_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for FirstWins<'_> {
-    type Value = Value;
+impl<'de> DeserializeSeed<'de> for Reading<'_> {
+    type Value = Json<'de>;
 
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json<'de>, D::Error> {
         self.count()?;
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for FirstWins<'_> {
-    type Value = Value;
+impl<'de> Visitor<'de> for Reading<'_> {
+    type Value = Json<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_unit<E>(self) -> Result<Json<'de>, E> {
+        Ok(Json::Null)
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
+    fn visit_bool<E>(self, value: bool) -> Result<Json<'de>, E> {
+        Ok(Json::Bool(value))
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_i64<E>(self, value: i64) -> Result<Json<'de>, E> {
+        Ok(Json::Number(value.into()))
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_u64<E>(self, value: u64) -> Result<Json<'de>, E> {
+        Ok(Json::Number(value.into()))
     }
 
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("not a finite number"))
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Json<'de>, E> {
+        Number::from_f64(value).map(Json::Number).ok_or_else(|| E::custom("not a finite number"))
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::String(value.to_owned()))
+    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Json<'de>, E> {
+        Ok(Json::String(Cow::Borrowed(value)))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+    fn visit_str<E>(self, value: &str) -> Result<Json<'de>, E> {
+        Ok(Json::String(Cow::Owned(value.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json<'de>, A::Error> {
         let mut list = Vec::new();
         while let Some(item) = items.next_element_seed(self.again())? {
             list.push(item);
         }
-        Ok(Value::Array(list))
+        Ok(Json::List(list))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let mut map = Map::new();
-        while let Some(key) = entries.next_key::<String>()? {
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json<'de>, A::Error> {
+        let mut fields = Vec::new();
+        while let Some(name) = entries.next_key_seed(Name)? {
             let value = entries.next_value_seed(self.again())?;
-            if map.is_empty() {
-                map = Map::with_capacity(USUAL);
+            if fields.is_empty() {
+                fields.reserve(USUAL);
             }
-            map.entry(key).or_insert(value);
+            fields.push((name, value));
         }
-        Ok(Value::Object(map))
+        Ok(Json::Object(fields))
+    }
+}
+
+/// Reads a field's name.
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cow<'de, str>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a field's name")
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Borrowed(name))
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Owned(name.to_owned()))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn ok(body: &[u8]) -> Value {
-        read(body, 100).unwrap()
+        serde_json::to_value(read(body, 100).unwrap()).unwrap()
     }
 
     #[test]
@@ -174,6 +271,7 @@ mod tests {
         assert_eq!(ok(b"\xEF\xBB\xBF {\"a\":1} "), json!({"a": 1}));
         assert_eq!(ok(br#"{"a":"first","a":"second"}"#), json!({"a": "first"}));
         assert_eq!(ok(br#"["\ud83d\ude00",-1,1.5,true,null]"#), json!(["\u{1F600}", -1, 1.5, true, null]));
+        assert_eq!(ok(br#"{"\u0061":{"b":[{}]}}"#), json!({"a": {"b": [{}]}}));
         assert_eq!(ok(b"{\"a\":\"one\ntwo\\\\\tthree\\\"\n\"\x01}"), json!({"a": "one\ntwo\\\tthree\"\n"}));
     }
 

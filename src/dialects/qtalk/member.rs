@@ -2,17 +2,17 @@
 
 use jid::BareJid;
 use serde::{Serialize, Serializer};
-use serde_json::Value;
 
 use super::auth::{Context, Scope};
 use super::error::{Failure, Part};
+use super::json::Json;
 use super::replies::{Data, Done};
 use super::room::{fields, must_own, named_room, own_room, owner};
 use super::wire::{Fields, text};
 use crate::chat::room::{Member, MemberOutcome};
 
 /// Adds members to a room.
-pub async fn add_muc_user(context: &Context<'_>, body: &Value) -> Result<Done, Failure> {
+pub async fn add_muc_user(context: &Context<'_>, body: &Json<'_>) -> Result<Done, Failure> {
     let Change { room, by, users } = Change::read_add(context.scope, body)?;
     if users.jids.is_empty() {
         // Nobody is added, but a room that does not exist is still a failure.
@@ -24,7 +24,7 @@ pub async fn add_muc_user(context: &Context<'_>, body: &Value) -> Result<Done, F
 }
 
 /// Removes members from a room, on behalf of an owner or admin.
-pub async fn del_muc_user(context: &Context<'_>, body: &Value) -> Result<Done, Failure> {
+pub async fn del_muc_user(context: &Context<'_>, body: &Json<'_>) -> Result<Done, Failure> {
     let Change { room, by, users } = Change::read_del(context.scope, body)?;
     let owner = by.ok_or_else(|| Failure::field("muc_owner is missing"))?;
     must_own(context, &room, &owner).await?;
@@ -36,7 +36,7 @@ pub async fn del_muc_user(context: &Context<'_>, body: &Value) -> Result<Done, F
 }
 
 /// Lists a room's owners, admins and members.
-pub async fn muc_users(context: &Context<'_>, body: &Value) -> Result<Done, Failure> {
+pub async fn muc_users(context: &Context<'_>, body: &Json<'_>) -> Result<Done, Failure> {
     let room = named_room(context.scope, fields(body)?)?;
     let members = context.chat.members(context.call, &room).await?;
     Ok(Some(Data::Members(Listed(members))))
@@ -54,23 +54,23 @@ pub struct Change {
 
 impl Change {
     /// Reads an add_muc_user request. Nobody in particular (no list, or an empty text) is nobody.
-    pub fn read_add(scope: Scope<'_>, body: &Value) -> Result<Change, Failure> {
+    pub fn read_add(scope: Scope<'_>, body: &Json<'_>) -> Result<Change, Failure> {
         let fields = fields(body)?;
         let list = match fields.raw("muc_member") {
-            Some(Value::String(none)) if none.is_empty() => None,
+            Some(Json::String(none)) if none.is_empty() => None,
             _ => fields.list("muc_member", scope.config.limits.list)?,
         };
         Change::new(scope, fields, list.unwrap_or_default())
     }
 
     /// Reads a del_muc_user request, in which the list must be there.
-    pub fn read_del(scope: Scope<'_>, body: &Value) -> Result<Change, Failure> {
+    pub fn read_del(scope: Scope<'_>, body: &Json<'_>) -> Result<Change, Failure> {
         let fields = fields(body)?;
         let list = fields.list("muc_member", scope.config.limits.list)?;
         Change::new(scope, fields, list.ok_or_else(|| Failure::field("muc_member is missing"))?)
     }
 
-    fn new(scope: Scope<'_>, fields: Fields<'_>, list: &[Value]) -> Result<Change, Failure> {
+    fn new(scope: Scope<'_>, fields: Fields<'_>, list: &[Json<'_>]) -> Result<Change, Failure> {
         let (room, by) = (own_room(scope, fields)?, owner(scope, fields)?);
         Ok(Change { room, by, users: Users::read(scope, list, scope.addresses.domain(), "muc_member") })
     }
@@ -111,7 +111,7 @@ pub struct Users {
 
 impl Users {
     /// Reads localparts (at `domain`) and addresses; what is neither becomes a failed part.
-    pub fn read(scope: Scope<'_>, list: &[Value], domain: &str, name: &str) -> Users {
+    pub fn read(scope: Scope<'_>, list: &[Json<'_>], domain: &str, name: &str) -> Users {
         let mut users = Users { jids: Vec::new(), places: Vec::new(), failed: Vec::new(), total: list.len() };
         let mut seen = std::collections::HashSet::new();
         for (index, entry) in list.iter().enumerate() {

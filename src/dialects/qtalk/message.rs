@@ -7,10 +7,10 @@ use std::time::Instant;
 use futures::StreamExt;
 use futures::stream;
 use jid::{BareJid, Jid};
-use serde_json::Value;
 
 use super::auth::{Context, Scope};
 use super::error::{Code, Failure, Part};
+use super::json::Json;
 use super::replies::Done;
 use super::wire::{Fields, within};
 use super::{CONCURRENT, MARKS};
@@ -28,10 +28,10 @@ pub struct Letter<'a> {
 
 /// Sends one message or a batch. Every entry is tried, also after one has failed; entries of the same sender and
 /// recipient go in the caller's order, others side by side.
-pub async fn send_thirdmessage(context: &Context<'_>, body: &Value) -> Result<Done, Failure> {
+pub async fn send_thirdmessage(context: &Context<'_>, body: &Json<'_>) -> Result<Done, Failure> {
     match body {
-        Value::Object(_) => deliver(context, Letter::read(context.scope, body)?).await?,
-        Value::Array(entries) => {
+        Json::Object(_) => deliver(context, Letter::read(context.scope, body)?).await?,
+        Json::List(entries) => {
             Box::pin(batch(context, within(entries, "the batch", context.scope.config.limits.list)?)).await?
         }
         _ => return Err(Failure::unreadable("the body must be an object or a list of objects")),
@@ -39,7 +39,7 @@ pub async fn send_thirdmessage(context: &Context<'_>, body: &Value) -> Result<Do
     Ok(None)
 }
 
-async fn batch(context: &Context<'_>, entries: &[Value]) -> Result<(), Failure> {
+async fn batch(context: &Context<'_>, entries: &[Json<'_>]) -> Result<(), Failure> {
     let mut failed = Vec::new();
     let mut conversations: HashMap<(BareJid, String), Vec<(usize, Letter<'_>)>> = HashMap::new();
     for (index, entry) in entries.iter().enumerate() {
@@ -110,7 +110,7 @@ fn in_time(context: &Context<'_>) -> Result<(), Failure> {
 
 impl<'a> Letter<'a> {
     /// Reads one entry.
-    pub fn read(scope: Scope<'_>, entry: &'a Value) -> Result<Letter<'a>, Failure> {
+    pub fn read(scope: Scope<'_>, entry: &'a Json<'a>) -> Result<Letter<'a>, Failure> {
         let fields = Fields::of(entry).ok_or_else(|| Failure::field("an entry of the batch must be an object"))?;
         let (from, to, xml) = (fields.required("from")?, fields.required("to")?, fields.required("message")?);
         let from = scope.addresses.user(&from).map_err(|error| Failure::from(error).of("from"))?;

@@ -3,23 +3,23 @@
 use futures::StreamExt;
 use futures::stream;
 use jid::BareJid;
-use serde_json::Value;
 
 use super::CONCURRENT;
 use super::auth::{Context, Scope};
 use super::error::{Code, Failure, Part};
+use super::json::Json;
 use super::replies::Done;
 use super::wire::{Fields, text, within};
-use crate::chat::message::{Content, Message, Target};
+use crate::chat::message::{Attributes, Content, Message, Target};
 
 /// Namespace of the child that carries an event; the original's.
 const NOTIFY: &str = "jabber:x:presence_notify";
 
 /// Sends one event to a user or to several.
-pub async fn send_notify(context: &Context<'_>, body: &Value) -> Result<Done, Failure> {
+pub async fn send_notify(context: &Context<'_>, body: &Json<'_>) -> Result<Done, Failure> {
     let notice = Notice::read(context.scope, body)?;
     match notice.to {
-        Value::Array(users) => {
+        Json::List(users) => {
             let failed: Vec<Part> = stream::iter(0..users.len())
                 .map(|index| notify(context, &notice, users, index))
                 .buffer_unordered(CONCURRENT)
@@ -33,11 +33,11 @@ pub async fn send_notify(context: &Context<'_>, body: &Value) -> Result<Done, Fa
     Ok(None)
 }
 
-async fn notify(context: &Context<'_>, notice: &Notice<'_>, users: &[Value], index: usize) -> Option<Part> {
+async fn notify(context: &Context<'_>, notice: &Notice<'_>, users: &[Json<'_>], index: usize) -> Option<Part> {
     send(context, notice, users.get(index)?).await.err().map(|failure| failure.at(index))
 }
 
-async fn send(context: &Context<'_>, notice: &Notice<'_>, to: &Value) -> Result<(), Failure> {
+async fn send(context: &Context<'_>, notice: &Notice<'_>, to: &Json<'_>) -> Result<(), Failure> {
     context.chat.send(context.call, notice.message(context.scope, to)?).await?;
     Ok(())
 }
@@ -46,18 +46,18 @@ async fn send(context: &Context<'_>, notice: &Notice<'_>, to: &Value) -> Result<
 pub struct Notice<'a> {
     from: BareJid,
     /// A user, or a list of users.
-    pub to: &'a Value,
-    attributes: Vec<(String, String)>,
+    pub to: &'a Json<'a>,
+    attributes: Attributes,
 }
 
 impl<'a> Notice<'a> {
     /// Reads a request.
-    pub fn read(scope: Scope<'_>, body: &'a Value) -> Result<Notice<'a>, Failure> {
+    pub fn read(scope: Scope<'_>, body: &'a Json<'a>) -> Result<Notice<'a>, Failure> {
         let fields = Fields::of(body).ok_or_else(|| Failure::unreadable("the body must be an object"))?;
         let from = scope.addresses.user(&fields.required("from")?).map_err(|error| Failure::from(error).of("from"))?;
         scope.may_act_for(&from)?;
         let to = fields.raw("to").ok_or_else(|| Failure::field("to is missing"))?;
-        if let Value::Array(users) = to {
+        if let Json::List(users) = to {
             within(users, "to", scope.config.limits.list)?;
         }
         let (category, data) = (fields.required("category")?, data(fields.raw("data")));
@@ -65,38 +65,43 @@ impl<'a> Notice<'a> {
         if category.len().saturating_add(data.len()) > bytes {
             return Err(Failure::new(Code::TooLarge, format!("category and data are larger than {bytes} bytes")));
         }
-        let attributes = vec![("category".to_owned(), category.into_owned()), ("data".to_owned(), data)];
+        let attributes = vec![("category", category.into_owned()), ("data", data)];
         Ok(Notice { from, to, attributes })
     }
 
     /// The message for one recipient.
-    pub fn message(&self, scope: Scope<'_>, to: &Value) -> Result<Message, Failure> {
+    pub fn message(&self, scope: Scope<'_>, to: &Json<'_>) -> Result<Message, Failure> {
         let to = scope.addresses.user(&text(to, "to")?).map_err(|error| Failure::from(error).of("to"))?;
-        let (ns, name) = (NOTIFY.to_owned(), "notify".to_owned());
-        let content = Content::Notice { ns, name, attributes: self.attributes.clone() };
+        let content = Content::Notice { ns: NOTIFY, name: "notify", attributes: self.attributes.clone() };
         Ok(Message { from: self.from.clone(), to: Target::User(to), content, sender_copy: false })
     }
 }
 
 /// Clients expect text that often is JSON itself; callers that send the JSON unquoted mean the same.
-fn data(value: Option<&Value>) -> String {
+fn data(value: Option<&Json<'_>>) -> String {
     match value {
         None => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
+        Some(Json::String(text)) => text.to_string(),
+        // Values without maps of other keys than strings cannot fail to serialise.
+        Some(other) => serde_json::to_string(other).unwrap_or_default(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::data;
-    use serde_json::json;
+    use crate::dialects::qtalk::json::read;
 
     #[test]
     fn data_is_text_or_compact_json() {
         assert_eq!(data(None), "");
-        assert_eq!(data(Some(&json!("{\"a\": 1}"))), "{\"a\": 1}");
-        assert_eq!(data(Some(&json!({"updateTime": "1599042354657"}))), r#"{"updateTime":"1599042354657"}"#);
-        assert_eq!(data(Some(&json!(["u1", 2]))), r#"["u1",2]"#);
+        for (given, sent) in [
+            (r#""{\"a\": 1}""#, r#"{"a": 1}"#),
+            (r#"{"updateTime": "1599042354657"}"#, r#"{"updateTime":"1599042354657"}"#),
+            (r#"{"b": {"z": 1, "a": 2, "z": 3}, "\u0061\n": null}"#, r#"{"b":{"z":1,"a":2},"a\n":null}"#),
+            (r#"["u1", 2, -1, 1.50, true]"#, r#"["u1",2,-1,1.5,true]"#),
+        ] {
+            assert_eq!(data(Some(&read(given.as_bytes(), 100).unwrap())), sent, "{given}");
+        }
     }
 }

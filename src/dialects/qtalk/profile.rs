@@ -3,10 +3,11 @@
 use axum::extract::{Path, State};
 use axum::response::Response;
 use jid::BareJid;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::auth::{Context, Scope};
 use super::error::Failure;
+use super::json::Json;
 use super::replies::Done;
 use super::room::fields;
 use super::routes::Qtalk;
@@ -16,7 +17,7 @@ use crate::http::photo;
 
 /// Reads a user's nick name and the URL of his photo. `origin` is the gateway's own URL as the caller sees it, without a
 /// trailing slash.
-pub async fn get_user_nick(context: &Context<'_>, origin: &str, body: &Value) -> Result<Done, Failure> {
+pub async fn get_user_nick(context: &Context<'_>, origin: &str, body: &Json<'_>) -> Result<Done, Failure> {
     let user = asked(context.scope, body)?;
     let profile = context.chat.profile(context.call, &user).await?;
     let photo = profile.photo.map(|photo| match photo {
@@ -27,7 +28,7 @@ pub async fn get_user_nick(context: &Context<'_>, origin: &str, body: &Value) ->
 }
 
 /// The user a request asks about.
-pub fn asked(scope: Scope<'_>, body: &Value) -> Result<BareJid, Failure> {
+pub fn asked(scope: Scope<'_>, body: &Json<'_>) -> Result<BareJid, Failure> {
     let fields = fields(body)?;
     let (user, domain) = (fields.required("ID")?, fields.required("Domain")?);
     scope.person(&user, &domain).map_err(|failure| failure.of("ID, Domain"))

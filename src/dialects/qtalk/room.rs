@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use jid::BareJid;
-use serde_json::Value;
 
 use super::auth::{Context, Scope};
 use super::error::{Code, Failure};
+use super::json::Json;
 use super::replies::Done;
 use super::wire::Fields;
 use crate::chat::ChatError;
@@ -16,13 +16,13 @@ use crate::chat::room::{Affiliation, NewRoom};
 const REASON: &str = "management close";
 
 /// Creates a room with its owner.
-pub async fn create_muc(context: &Context<'_>, body: &Value) -> Result<Done, Failure> {
+pub async fn create_muc(context: &Context<'_>, body: &Json<'_>) -> Result<Done, Failure> {
     context.chat.create_room(context.call, new_room(context.scope, body)?).await?;
     Ok(None)
 }
 
 /// Destroys a room on behalf of an owner or admin.
-pub async fn destroy_muc(context: &Context<'_>, body: &Value) -> Result<Done, Failure> {
+pub async fn destroy_muc(context: &Context<'_>, body: &Json<'_>) -> Result<Done, Failure> {
     let (room, owner) = old_room(context.scope, body)?;
     must_own(context, &room, &owner).await?;
     context.chat.destroy_room(context.call, &room, REASON).await?;
@@ -30,7 +30,7 @@ pub async fn destroy_muc(context: &Context<'_>, body: &Value) -> Result<Done, Fa
 }
 
 /// The room that a request creates.
-pub fn new_room(scope: Scope<'_>, body: &Value) -> Result<NewRoom, Failure> {
+pub fn new_room(scope: Scope<'_>, body: &Json<'_>) -> Result<NewRoom, Failure> {
     let fields = fields(body)?;
     Ok(NewRoom {
         room: own_room(scope, fields)?,
@@ -43,7 +43,7 @@ pub fn new_room(scope: Scope<'_>, body: &Value) -> Result<NewRoom, Failure> {
 
 /// The room that a request destroys, and in whose name. As in the original it is `muc_owner` at `host`;
 /// `muc_owner_host` is taken for callers that name the host as everywhere else.
-pub fn old_room(scope: Scope<'_>, body: &Value) -> Result<(BareJid, BareJid), Failure> {
+pub fn old_room(scope: Scope<'_>, body: &Json<'_>) -> Result<(BareJid, BareJid), Failure> {
     let fields = fields(body)?;
     let room = own_room(scope, fields)?;
     let host = match fields.filled("host")? {
@@ -56,7 +56,7 @@ pub fn old_room(scope: Scope<'_>, body: &Value) -> Result<(BareJid, BareJid), Fa
 }
 
 /// The request's fields.
-pub fn fields(body: &Value) -> Result<Fields<'_>, Failure> {
+pub fn fields<'a>(body: &'a Json<'a>) -> Result<Fields<'a>, Failure> {
     Fields::of(body).ok_or_else(|| Failure::unreadable("the body must be an object"))
 }
 

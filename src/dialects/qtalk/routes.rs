@@ -9,7 +9,6 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use axum::routing::get;
 use futures::future::BoxFuture;
-use serde_json::Value;
 
 use super::auth::{Context, Scope};
 use super::error::{Code, Failure};
@@ -122,7 +121,7 @@ impl Qtalk {
 }
 
 /// Reads a body. The longest list has room for entries of sixteen values; more is never meant.
-fn read(body: &[u8], list: usize) -> Result<Value, Failure> {
+fn read(body: &[u8], list: usize) -> Result<json::Json<'_>, Failure> {
     json::read(body, list.saturating_mul(16).saturating_add(1024)).map_err(|error| match error {
         json::JsonError::TooMany(_) => Failure::new(Code::TooLarge, error.to_string()),
         json::JsonError::Malformed(_) => Failure::unreadable(error.to_string()),

@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use futures::StreamExt;
 use futures::stream;
 use jid::BareJid;
-use serde_json::Value;
 
 use super::auth::{Context, Scope};
 use super::error::{Code, Failure, Part};
+use super::json::Json;
 use super::replies::Done;
 use super::wire::{Fields, text};
 use super::{CONCURRENT, MARKS};
@@ -28,7 +28,7 @@ pub struct Text<'a> {
 /// A request: one text to several users, or to a room.
 pub enum Request<'a> {
     /// To each user of the list `To`, at the host.
-    Users(Text<'a>, &'a [Value], Cow<'a, str>),
+    Users(Text<'a>, &'a [Json<'a>], Cow<'a, str>),
     /// To a room.
     Room(Text<'a>, BareJid),
 }
@@ -36,7 +36,7 @@ pub enum Request<'a> {
 const NO_BODY: &str = "Message Body is Null";
 
 /// Sends a text.
-pub async fn send_message(context: &Context<'_>, body: &Value) -> Result<Done, Failure> {
+pub async fn send_message(context: &Context<'_>, body: &Json<'_>) -> Result<Done, Failure> {
     match Request::read(context.scope, body)? {
         Request::Users(text, entries, host) => {
             let send = |index| to_user(context, &text, &host, entries, index);
@@ -58,7 +58,13 @@ pub async fn send_message(context: &Context<'_>, body: &Value) -> Result<Done, F
     Ok(None)
 }
 
-async fn to_user(context: &Context<'_>, text: &Text<'_>, host: &str, entries: &[Value], index: usize) -> Option<Part> {
+async fn to_user(
+    context: &Context<'_>,
+    text: &Text<'_>,
+    host: &str,
+    entries: &[Json<'_>],
+    index: usize,
+) -> Option<Part> {
     let entry = entries.get(index)?;
     let sent = async {
         let message = text.message(context.scope, Target::User(recipient(context.scope, entry, host)?));
@@ -68,7 +74,7 @@ async fn to_user(context: &Context<'_>, text: &Text<'_>, host: &str, entries: &[
 }
 
 /// What the caller hears when the room did not take the message.
-fn undelivered(scope: Scope<'_>, body: &Value, failure: Failure) -> Failure {
+fn undelivered(scope: Scope<'_>, body: &Json<'_>, failure: Failure) -> Failure {
     let original = scope.config.qtalk.replies == Replies::Original;
     match failure.code {
         Code::NotMember if !original => not_in_room(),
@@ -86,25 +92,25 @@ fn not_in_room() -> Failure {
 }
 
 /// True when the original looked whether the sender is a member, which it did before it looked at the addresses.
-fn looked_for_member(scope: Scope<'_>, body: &Value) -> bool {
+fn looked_for_member(scope: Scope<'_>, body: &Json<'_>) -> bool {
     let field = |name| Fields::of(body).and_then(|fields| fields.filled(name).ok().flatten());
     let host = field("Host").unwrap_or_else(|| scope.addresses.domain().into());
     field("Domain").is_some_and(|domain| domain.contains(&*host))
 }
 
 /// One recipient: an entry of `To`, at `host` unless it is a whole address.
-pub fn recipient(scope: Scope<'_>, entry: &Value, host: &str) -> Result<BareJid, Failure> {
+pub fn recipient(scope: Scope<'_>, entry: &Json<'_>, host: &str) -> Result<BareJid, Failure> {
     scope.person(&named(entry)?, host).map_err(|failure| failure.of("User"))
 }
 
-fn named(entry: &Value) -> Result<Cow<'_, str>, Failure> {
+fn named<'a>(entry: &'a Json<'a>) -> Result<Cow<'a, str>, Failure> {
     let fields = Fields::of(entry).ok_or_else(|| Failure::field("an entry of To must be an object with User"))?;
     fields.required("User")
 }
 
 impl<'a> Request<'a> {
     /// Reads a request; checks and their wording come in the original's order.
-    pub fn read(scope: Scope<'a>, body: &'a Value) -> Result<Request<'a>, Failure> {
+    pub fn read(scope: Scope<'a>, body: &'a Json<'a>) -> Result<Request<'a>, Failure> {
         let fields = Fields::of(body).ok_or_else(|| Failure::unreadable("the body must be an object"))?;
         let host = fields.filled("Host")?.unwrap_or_else(|| scope.addresses.domain().into());
         let kind = fields.filled("Type")?.unwrap_or(Cow::Borrowed("chat"));
@@ -123,10 +129,9 @@ impl<'a> Request<'a> {
 
     fn read_room(scope: Scope<'_>, fields: Fields<'a>, host: &str) -> Result<Request<'a>, Failure> {
         let unsuitable = || Failure::field("To not suit");
-        let entry = match fields.raw("To").and_then(Value::as_array).map(Vec::as_slice) {
-            Some([entry]) => named(entry).map_err(|_| unsuitable())?,
-            _ => return Err(unsuitable()),
-        };
+        let Some(Json::List(entries)) = fields.raw("To") else { return Err(unsuitable()) };
+        let [entry] = entries.as_slice() else { return Err(unsuitable()) };
+        let entry = named(entry).map_err(|_| unsuitable())?;
         if fields.raw("Body").is_none() {
             return Err(Failure::field(NO_BODY));
         }
@@ -164,7 +169,7 @@ impl<'a> Text<'a> {
             body: self.body.to_string(),
             kind: self.kind.to_string(),
             message: Vec::new(),
-            marks: marks.map(|(name, value)| (name.to_owned(), value)).into(),
+            marks: marks.into(),
             child: MARKS,
         };
         let sender_copy = scope.config.qtalk.sender_copy && matches!(to, Target::User(_));

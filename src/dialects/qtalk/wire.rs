@@ -2,28 +2,29 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Value};
-
 use super::error::{Code, Failure};
-pub use crate::http::json::kind;
+use super::json::Json;
 
 /// Integers above this cannot be told from their neighbours in a double.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// The fields of one JSON object. A field that is `null` counts as missing; unknown fields are not looked at.
 #[derive(Debug, Clone, Copy)]
-pub struct Fields<'a>(&'a Map<String, Value>);
+pub struct Fields<'a>(&'a [(Cow<'a, str>, Json<'a>)]);
 
 impl<'a> Fields<'a> {
     /// The fields of `value`, when it is an object.
-    pub fn of(value: &'a Value) -> Option<Fields<'a>> {
-        value.as_object().map(Fields)
+    pub fn of(value: &'a Json<'a>) -> Option<Fields<'a>> {
+        match value {
+            Json::Object(fields) => Some(Fields(fields)),
+            _ => None,
+        }
     }
 
     /// A field as JSON; missing when `null`.
-    pub fn raw(&self, name: &str) -> Option<&'a Value> {
-        // Requests have few fields: to compare with each costs less than to hash the name.
-        self.0.iter().find(|(key, _)| *key == name).map(|(_, value)| value).filter(|value| !value.is_null())
+    pub fn raw(&self, name: &str) -> Option<&'a Json<'a>> {
+        let found = self.0.iter().find(|(key, _)| *key == name);
+        found.map(|(_, value)| value).filter(|value| **value != Json::Null)
     }
 
     /// A text field, when it is there. Numbers and booleans are taken as their text.
@@ -60,17 +61,17 @@ impl<'a> Fields<'a> {
     ///
     /// # Errors
     /// It is not a list, or is too long.
-    pub fn list(&self, name: &str, limit: usize) -> Result<Option<&'a [Value]>, Failure> {
+    pub fn list(&self, name: &str, limit: usize) -> Result<Option<&'a [Json<'a>]>, Failure> {
         match self.raw(name) {
             None => Ok(None),
-            Some(Value::Array(items)) => within(items, name, limit).map(Some),
-            Some(other) => Err(Failure::field(format!("{name} must be a list, not {}", kind(other)))),
+            Some(Json::List(items)) => within(items, name, limit).map(Some),
+            Some(other) => Err(Failure::field(format!("{name} must be a list, not {}", other.kind()))),
         }
     }
 }
 
 /// `items`, when there are at most `limit`.
-pub fn within<'a>(items: &'a [Value], name: &str, limit: usize) -> Result<&'a [Value], Failure> {
+pub fn within<'a>(items: &'a [Json<'a>], name: &str, limit: usize) -> Result<&'a [Json<'a>], Failure> {
     if items.len() > limit {
         return Err(Failure::new(Code::TooLarge, format!("{name} has {} entries, the limit is {limit}", items.len())));
     }
@@ -81,28 +82,29 @@ pub fn within<'a>(items: &'a [Value], name: &str, limit: usize) -> Result<&'a [V
 ///
 /// # Errors
 /// See [`Fields::text`].
-pub fn text<'a>(value: &'a Value, name: &str) -> Result<Cow<'a, str>, Failure> {
+pub fn text<'a>(value: &'a Json<'a>, name: &str) -> Result<Cow<'a, str>, Failure> {
     match value {
-        Value::String(text) => Ok(Cow::Borrowed(text)),
-        Value::Bool(value) => Ok(Cow::Borrowed(if *value { "true" } else { "false" })),
-        Value::Number(number) => match number.as_f64() {
+        Json::String(text) => Ok(Cow::Borrowed(text)),
+        Json::Bool(value) => Ok(Cow::Borrowed(if *value { "true" } else { "false" })),
+        Json::Number(number) => match number.as_f64() {
             Some(double) if number.is_f64() && double.abs() >= EXACT => {
                 Err(Failure::field(format!("{name} is too large a number to be kept exactly: send it as a string")))
             }
             _ => Ok(Cow::Owned(number.to_string())),
         },
-        other => Err(Failure::field(format!("{name} must be a string, not {}", kind(other)))),
+        other => Err(Failure::field(format!("{name} must be a string, not {}", other.kind()))),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::dialects::qtalk::json::read;
 
     #[test]
     fn scalars_pass_as_text_and_null_as_missing() {
-        let value = json!({"s": "x", "n": 7, "f": 1.5, "b": true, "z": null, "e": "", "extra": {"deep": []}});
+        let value = read(br#"{"s": "x", "n": 7, "f": 1.5, "b": true, "z": null, "e": "", "extra": {"deep": []}}"#, 100)
+            .unwrap();
         let fields = Fields::of(&value).unwrap();
         for (name, text) in [("s", "x"), ("n", "7"), ("f", "1.5"), ("b", "true"), ("e", "")] {
             assert_eq!(fields.text(name).unwrap().as_deref(), Some(text), "{name}");
@@ -116,7 +118,7 @@ mod tests {
 
     #[test]
     fn wrong_types_are_named() {
-        let value = json!({"o": {}, "l": [], "s": "x", "big": 290711548828672407278f64});
+        let value = read(br#"{"o": {}, "l": [], "s": "x", "big": 290711548828672407278}"#, 100).unwrap();
         let fields = Fields::of(&value).unwrap();
         assert_eq!(fields.text("o").unwrap_err().errmsg, "o must be a string, not an object");
         assert_eq!(fields.text("l").unwrap_err().errmsg, "l must be a string, not a list");
@@ -126,9 +128,9 @@ mod tests {
 
     #[test]
     fn lists_are_bounded() {
-        let value = json!({"l": [1, 2, 3]});
+        let value = read(br#"{"l": [1, 2, 3]}"#, 100).unwrap();
         let fields = Fields::of(&value).unwrap();
-        assert_eq!(fields.list("l", 3).unwrap().map(<[Value]>::len), Some(3));
+        assert_eq!(fields.list("l", 3).unwrap().map(<[Json<'_>]>::len), Some(3));
         let failure = fields.list("l", 2).unwrap_err();
         assert_eq!((failure.code, failure.errmsg.as_str()), (Code::TooLarge, "l has 3 entries, the limit is 2"));
     }
