@@ -199,8 +199,10 @@ impl Addresses {
     fn check(&self, jid: BareJid, given: &str, side: fn(&Realm) -> &String) -> Result<BareJid, AddressError> {
         let Some(node) = jid.node() else { return Err(AddressError::NoLocalpart(shown(given))) };
         // Characters younger than stringprep (Unicode 3.2) can fold to some that would fold again: two forms of one
-        // account, of which a server might hold either.
-        if !NodePart::new(node.as_str()).is_ok_and(|again| again.as_str() == node.as_str()) {
+        // account, of which a server might hold either. Of ASCII only capitals fold.
+        let folds = |text: &str| !NodePart::new(text).is_ok_and(|again| again.as_str() == text);
+        let settled = node.as_str().bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+        if !settled && folds(node.as_str()) {
             return Err(AddressError::Invalid(shown(given), "its localpart has more than one normal form".into()));
         }
         if self.served.iter().any(|served| side(served) == jid.domain().as_str()) {
