@@ -43,6 +43,15 @@ fn is_acceptable(id: &str) -> bool {
         && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
+/// 64 random bits in hexadecimal digits.
 fn new_id() -> Arc<str> {
-    Arc::from(format!("{:016x}", rand::random::<u64>()))
+    let mut bits = rand::random::<u64>();
+    let digits: [u8; 16] = std::array::from_fn(|_| {
+        bits = bits.rotate_left(4);
+        match (bits & 0xf) as u8 {
+            decimal @ 0..=9 => b'0' + decimal,
+            more => b'a' + more - 10,
+        }
+    });
+    Arc::from(std::str::from_utf8(&digits).unwrap_or_default())
 }

@@ -1,6 +1,7 @@
 //! What happens around every request of a dialect: bounds, access, metrics and the log line.
 
 use std::convert::Infallible;
+use std::fmt::{self, Display, Write as _};
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -101,9 +102,38 @@ impl LogLine {
             status = status.as_u16(),
             outcome,
             ms = (took.as_secs_f64() * 100_000.0).round() / 100.0,
-            from = %self.from,
+            from = %Shown(self.from),
             key = self.key.as_deref().unwrap_or(""),
             "request"
         );
+    }
+}
+
+/// An address as it is always written, at a fraction of the usual cost.
+struct Shown(IpAddr);
+
+impl Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let IpAddr::V4(ip) = self.0 else { return self.0.fmt(f) };
+        for (place, octet) in ip.octets().into_iter().enumerate() {
+            if place > 0 {
+                f.write_char('.')?;
+            }
+            f.write_str(itoa::Buffer::new().format(octet))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_written_as_ever() {
+        for ip in ["0.0.0.0", "127.0.0.1", "192.168.10.255", "::1", "2001:db8::7", "::ffff:10.0.0.1"] {
+            let ip: IpAddr = ip.parse().unwrap();
+            assert_eq!(Shown(ip).to_string(), ip.to_string());
+        }
     }
 }

@@ -1,6 +1,5 @@
 //! Stanza ids: unique across replicas and restarts, and carrying the id of the request they serve.
 
-use std::fmt::Write as _;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,13 +11,20 @@ const INSTANCE: usize = 6;
 /// A new id: this process's random prefix, the request's id, a counter. Only `[A-Za-z0-9._-]` of `request` is kept.
 pub fn new_id(request: &str) -> String {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let mut id = String::with_capacity(INSTANCE + request.len() + 10);
+    let mut id = String::with_capacity(INSTANCE + request.len().min(LONGEST_REQUEST) + 12);
     id.push_str(instance());
     id.push('.');
-    id.extend(request.chars().filter(|c| c.is_ascii_alphanumeric() || "._-".contains(*c)).take(LONGEST_REQUEST));
-    // Writing to a string cannot fail.
-    let _ = write!(id, ".{}", COUNTER.fetch_add(1, Ordering::Relaxed));
+    match request.len() <= LONGEST_REQUEST && request.bytes().all(is_kept) {
+        true => id.push_str(request),
+        false => id.extend(request.bytes().filter(|byte| is_kept(*byte)).map(char::from).take(LONGEST_REQUEST)),
+    }
+    id.push('.');
+    id.push_str(itoa::Buffer::new().format(COUNTER.fetch_add(1, Ordering::Relaxed)));
     id
+}
+
+fn is_kept(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"._-".contains(&byte)
 }
 
 /// The random prefix of this process's ids.

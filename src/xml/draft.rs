@@ -128,10 +128,12 @@ impl<'a> Draft<'a> {
         plain(&self.attributes)
     }
 
-    /// As [`Draft::plain`], of the first child `name` in `namespace`.
-    pub fn plain_of_child(&self, name: &str, namespace: &str) -> Vec<(&'a str, &'a str)> {
+    /// Sets the attributes without namespace that the first child `name` in `namespace` has on `other`, too.
+    pub fn repeat_child(&self, name: &str, namespace: &str, other: &mut Draft<'a>) {
         let child = self.parts.iter().find(|part| part.is(name, namespace));
-        child.map(|child| plain(&child.attributes()).collect()).unwrap_or_default()
+        for (name, value) in plain(&child.map(Part::attributes).unwrap_or_default()) {
+            other.put(name, value);
+        }
     }
 
     /// The same as a tree.

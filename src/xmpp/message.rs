@@ -131,9 +131,7 @@ pub fn address<'a>(
     if given != kind {
         child.put("type", given);
     }
-    for (name, value) in message.plain_of_child("body", CLIENT) {
-        child.put(name, value);
-    }
+    message.repeat_child("body", CLIENT, &mut child);
     message.remove(marks.name, marks.ns);
     message.child(child)
 }

@@ -159,12 +159,8 @@ impl<'a> Text<'a> {
 
     /// The message for one recipient; its body has an id of its own.
     pub fn message(&self, scope: Scope<'_>, to: Target) -> Message {
-        let now = now_ms();
-        let marks = [
-            ("id", format!("http{}{now}", rand::random::<u32>())),
-            ("msgType", self.msg_type.to_string()),
-            ("extendInfo", self.extend_info.to_string()),
-        ];
+        let marks =
+            [("id", new_id()), ("msgType", self.msg_type.to_string()), ("extendInfo", self.extend_info.to_string())];
         let content = Content::Text {
             body: self.body.to_string(),
             kind: self.kind.to_string(),
@@ -175,4 +171,10 @@ impl<'a> Text<'a> {
         let sender_copy = scope.config.qtalk.sender_copy && matches!(to, Target::User(_));
         Message { from: self.from.clone(), to, content, sender_copy }
     }
+}
+
+/// An id of a body, in the original's form.
+fn new_id() -> String {
+    let (mut random, mut now) = (itoa::Buffer::new(), itoa::Buffer::new());
+    ["http", random.format(rand::random::<u32>()), now.format(now_ms())].concat()
 }
