@@ -122,7 +122,7 @@ impl Chat {
     /// # Errors
     /// Unknown recipient, sender or room, a sender who is not a member, a refusal by the room, a link that is busy,
     /// down, or fell before the answer.
-    pub async fn send(&self, call: &Call, message: Message) -> Result<Receipt, ChatError> {
+    pub async fn send(&self, call: &Call, message: &Message) -> Result<Receipt, ChatError> {
         self.core.send(call, message).await
     }
 

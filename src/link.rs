@@ -342,13 +342,17 @@ impl Link {
 
     /// The open stream, waiting for one until `patience` ends.
     async fn up(&self, patience: Instant) -> Result<Conn, LinkError> {
-        let open = |conn: &Option<Conn>| conn.as_ref().is_some_and(|conn| !conn.is_closed());
         if *self.state.borrow() == LinkState::Draining {
             return Err(LinkError::Draining);
         }
         if let Some(conn) = self.conn.borrow().as_ref().filter(|conn| !conn.is_closed()) {
             return Ok(conn.clone());
         }
+        Box::pin(self.wait_for_conn(patience)).await
+    }
+
+    async fn wait_for_conn(&self, patience: Instant) -> Result<Conn, LinkError> {
+        let open = |conn: &Option<Conn>| conn.as_ref().is_some_and(|conn| !conn.is_closed());
         let _place = self.patient.try_acquire().map_err(|_| LinkError::Busy)?;
         let (mut conns, mut states) = (self.conn.subscribe(), self.state.subscribe());
         tokio::select! {

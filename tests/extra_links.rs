@@ -62,12 +62,12 @@ fn message(to: &BareJid, text: &str) -> Message {
 /// Sends a text to each user in turn, all in the same moment, after the accounts have become known.
 async fn send_in_turn(chat: &Chat, users: &[BareJid], texts: &[String]) -> Vec<Result<Receipt, ChatError>> {
     for user in users {
-        let hello = chat.send(&call(), message(user, "hello")).await;
+        let hello = chat.send(&call(), &message(user, "hello")).await;
         assert!(hello.is_ok(), "{hello:?}");
     }
     let call = call();
     let messages = texts.iter().zip(users.iter().cycle()).map(|(text, user)| message(user, text));
-    join_all(messages.map(|message| chat.send(&call, message))).await
+    join_all(messages.map(async |message| chat.send(&call, &message).await)).await
 }
 
 fn texts(count: usize) -> Vec<String> {
@@ -220,7 +220,7 @@ async fn messages_take_all_links_and_those_to_one_user_the_same() {
     // One after the other they need no second link.
     let sent = texts(40);
     for text in &sent {
-        chat.send(&call(), message(&users[0], text)).await.expect("sent");
+        chat.send(&call(), &message(&users[0], text)).await.expect("sent");
     }
     assert_eq!(board.came(&sent), BTreeMap::from([(FIRST.to_owned(), 40)]));
     chat.drain(PATIENCE).await;
@@ -236,7 +236,7 @@ async fn a_link_that_falls_costs_no_message_that_was_not_on_it() {
     let (sending, call) = (chat.clone(), call());
     let messages: Vec<Message> = users.iter().zip(&sent).map(|(user, text)| message(user, text)).collect();
     let outcomes =
-        tokio::spawn(async move { join_all(messages.into_iter().map(|message| sending.send(&call, message))).await });
+        tokio::spawn(async move { join_all(messages.iter().map(|message| sending.send(&call, message))).await });
     until("all under way", || async { (board.came(&sent).values().sum::<usize>() == sent.len()).then_some(()) }).await;
     let on_extra = board.came(&sent)[EXTRA];
     board.0.closing.store(true, Ordering::Relaxed);

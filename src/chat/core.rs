@@ -179,12 +179,13 @@ impl Core {
 
     /// Fails for the first of `users` that has no account.
     pub(super) async fn require_users(&self, call: &Call, users: &[&BareJid]) -> Result<(), ChatError> {
-        let unknown: Vec<BareJid> =
-            users.iter().filter(|user| self.known.get(**user).is_none()).map(|user| (*user).clone()).collect();
-        if unknown.is_empty() {
+        let is_unknown = |user: &BareJid| self.known.get(user).is_none();
+        if !users.iter().any(|user| is_unknown(user)) {
             return Ok(());
         }
-        for (user, exists) in unknown.iter().zip(self.exist(call, &unknown).await) {
+        let unknown: Vec<BareJid> = users.iter().filter(|user| is_unknown(user)).map(|user| (*user).clone()).collect();
+        // In a box: it is seldom needed, and every call would carry the room for it.
+        for (user, exists) in unknown.iter().zip(Box::pin(self.exist(call, &unknown)).await) {
             if !exists? {
                 return Err(ChatError::UnknownUser(user.clone()));
             }

@@ -67,12 +67,14 @@ impl Links {
         prepared: &Prepared,
     ) -> Result<Option<Element>, LinkError> {
         let taken = self.spread.as_ref().and_then(|spread| spread.take(user, 1));
-        let Some(taken) = taken else { return self.first.send_prepared(call, prepared).await };
-        match taken.way.link.send_prepared(call, prepared).await {
-            // It was not written.
-            Err(LinkError::Down(_)) if taken.way.name.is_some() => self.first.send_prepared(call, prepared).await,
-            outcome => outcome,
+        let link = taken.as_ref().map_or(&self.first, |taken| &taken.way.link);
+        let outcome = link.send_prepared(call, prepared).await;
+        let unsent = matches!(outcome, Err(LinkError::Down(_)));
+        if !unsent || taken.as_ref().is_none_or(|taken| taken.way.name.is_none()) {
+            return outcome;
         }
+        drop(outcome);
+        Box::pin(self.first.send_prepared(call, prepared)).await
     }
 
     /// Sends stanzas to one user, as [`Link::send_all_prepared`].

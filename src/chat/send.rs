@@ -27,17 +27,17 @@ impl Mode {
 
 impl Core {
     /// Sends one message and reports what was observed.
-    pub(super) async fn send(&self, call: &Call, message: Message) -> Result<Receipt, ChatError> {
+    pub(super) async fn send(&self, call: &Call, message: &Message) -> Result<Receipt, ChatError> {
         match &message.to {
             Target::Room(room) => {
                 if !self.config.server.unknown_senders {
                     self.require_users(call, &[&message.from]).await?;
                 }
-                let receipt = Box::pin(self.speak(call, room, &message)).await?;
+                let receipt = Box::pin(self.speak(call, room, message)).await?;
                 tracing::debug!(request = %call.request, stanza = %receipt.id, %room, "reflected");
                 Ok(receipt)
             }
-            Target::User(user) => self.send_to_user(call, user, &message).await,
+            Target::User(user) => self.send_to_user(call, user, message).await,
         }
     }
 
@@ -48,7 +48,7 @@ impl Core {
             return self.send_all_to_user(call, user, &messages).await;
         }
         let mut outcomes = Vec::with_capacity(messages.len());
-        for message in messages {
+        for message in &messages {
             outcomes.push(self.send(call, message).await);
         }
         outcomes

@@ -34,7 +34,10 @@ impl Core {
         match self.config.server.kind {
             Kind::Ejabberd => Ok(Product::Ejabberd),
             Kind::Prosody => Ok(Product::Prosody),
-            Kind::Auto => self.product.get_or_try_init(|| self.ask_product(call)).await.copied(),
+            Kind::Auto => match self.product.get() {
+                Some(product) => Ok(*product),
+                None => Box::pin(self.product.get_or_try_init(|| self.ask_product(call))).await.copied(),
+            },
         }
     }
 

@@ -309,7 +309,7 @@ impl Shared {
             Some((permit, self.queue.reserve().await.ok()?))
         };
         let until = deadline.min(Instant::now() + self.config.busy_wait);
-        let Ok(place) = timeout_at(until.into(), place).await else { return Err(LinkError::Busy) };
+        let Ok(place) = Box::pin(timeout_at(until.into(), place)).await else { return Err(LinkError::Busy) };
         let Some(place) = place else { return Err(LinkError::Down(self.cause())) };
         self.put(place, stanza.clone(), then);
         Ok(())

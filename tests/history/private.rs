@@ -25,7 +25,7 @@ async fn reads_what_two_users_said(server: Server) {
     }
     tell(&bob, &alice, "second").await;
     tell(&carol, &alice, "between alice and carol").await;
-    chat.send(&call(), card(&one, Target::User(jid(&two.jid)), "third")).await.expect("the card is sent");
+    chat.send(&call(), &card(&one, Target::User(jid(&two.jid)), "third")).await.expect("the card is sent");
     bob.wait_for("the card", says("third")).await;
     tell(&bob, &alice, "fourth").await;
 
@@ -61,7 +61,7 @@ async fn lists_those_with_whom_a_user_spoke(server: Server) {
     carol.send(stanza(&format!("<message to='{}' type='chat'>{silent}</message>", one.jid)));
     // A room of which alice is a member: on ejabberd it sends to her archive too.
     let room = room_of(chat, rig, &[&two, &one]).await;
-    chat.send(&call(), card(&two, Target::Room(room), "in the room")).await.expect("the card is sent");
+    chat.send(&call(), &card(&two, Target::Room(room), "in the room")).await.expect("the card is sent");
     if server.is_ejabberd() {
         alice.wait_for("the room's message", |message| show(message).contains("in the room")).await;
     }

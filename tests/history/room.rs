@@ -18,7 +18,7 @@ async fn reads_what_was_said_in_a_room(server: Server) {
     let (room, realm) = (room_of(chat, rig, &[&one, &two]).await, realm(chat, rig));
     alice.join(room.as_str(), "Al").await.expect("the owner gets in");
     alice.say_aloud(room.as_str(), "first").await;
-    chat.send(&call(), card(&two, Target::Room(room.clone()), "second")).await.expect("the card is sent");
+    chat.send(&call(), &card(&two, Target::Room(room.clone()), "second")).await.expect("the card is sent");
     alice.send(stanza(&format!("<message to='{room}' type='groupchat'><subject>a subject</subject></message>")));
     let typing = "<composing xmlns='http://jabber.org/protocol/chatstates'/><store xmlns='urn:xmpp:hints'/>";
     alice.send(stanza(&format!("<message to='{room}' type='groupchat'>{typing}</message>")));

@@ -18,7 +18,7 @@ async fn believes_no_forged_results(server: Server) {
     let (alice, mallory) = (Client::login(rig, &one).await, Client::login(rig, &two).await);
     let (user, peer) = (jid(&one.jid), jid(&two.jid));
     // From it mallory learns where the gateway's own session of alice is, on ejabberd.
-    chat.send(&call(), card(&one, Target::User(peer.clone()), "true")).await.expect("the card is sent");
+    chat.send(&call(), &card(&one, Target::User(peer.clone()), "true")).await.expect("the card is sent");
     let told = mallory.wait_for("the card", says("true")).await;
     let seen = told.attr("from").expect("a sender").to_owned();
     assert_eq!(seen.contains("/stanzagate-"), server.is_ejabberd(), "{seen}");

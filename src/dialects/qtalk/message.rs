@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::future::ready;
 use std::time::Instant;
 
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use futures::stream;
 use jid::{BareJid, Jid};
 
@@ -28,15 +30,28 @@ pub struct Letter<'a> {
 
 /// Sends one message or a batch. Every entry is tried, also after one has failed; entries of the same sender and
 /// recipient go in the caller's order, others side by side.
-pub async fn send_thirdmessage(context: &Context<'_>, body: &Json<'_>) -> Result<Done, Failure> {
+pub fn send_thirdmessage<'a>(context: &'a Context<'a>, body: &'a Json<'a>) -> BoxFuture<'a, Result<Done, Failure>> {
     match body {
-        Json::Object(_) => deliver(context, Letter::read(context.scope, body)?).await?,
-        Json::List(entries) => {
-            Box::pin(batch(context, within(entries, "the batch", context.scope.config.limits.list)?)).await?
-        }
-        _ => return Err(Failure::unreadable("the body must be an object or a list of objects")),
+        Json::Object(_) => match letter(context, body) {
+            Ok(message) => Box::pin(async move {
+                context.chat.send(context.call, &message).await?;
+                Ok(None)
+            }),
+            Err(failure) => Box::pin(ready(Err(failure))),
+        },
+        Json::List(entries) => Box::pin(async move {
+            batch(context, within(entries, "the batch", context.scope.config.limits.list)?).await?;
+            Ok(None)
+        }),
+        _ => Box::pin(ready(Err(Failure::unreadable("the body must be an object or a list of objects")))),
     }
-    Ok(None)
+}
+
+/// The message of a request that is one letter.
+fn letter(context: &Context<'_>, body: &Json<'_>) -> Result<Message, Failure> {
+    let letter = Letter::read(context.scope, body)?;
+    in_time(context)?;
+    letter.into_message(context.scope)
 }
 
 async fn batch(context: &Context<'_>, entries: &[Json<'_>]) -> Result<(), Failure> {
@@ -93,12 +108,6 @@ async fn in_order(
         failed.extend(outcomes.filter_map(|(index, outcome)| Some(Failure::from(outcome.err()?).at(index))));
     }
     failed
-}
-
-async fn deliver(context: &Context<'_>, letter: Letter<'_>) -> Result<(), Failure> {
-    in_time(context)?;
-    context.chat.send(context.call, letter.into_message(context.scope)?).await?;
-    Ok(())
 }
 
 fn in_time(context: &Context<'_>) -> Result<(), Failure> {

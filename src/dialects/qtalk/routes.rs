@@ -87,7 +87,7 @@ impl Qtalk {
         let context = &self.context(&asked.call, &asked.caller);
         // Each in a box of its own size: in one, every call would carry the room that the largest needs.
         let work: BoxFuture<'_, Result<Done, Failure>> = match endpoint {
-            Endpoint::SendThirdmessage => Box::pin(message::send_thirdmessage(context, &body)),
+            Endpoint::SendThirdmessage => message::send_thirdmessage(context, &body),
             Endpoint::SendNotify => Box::pin(notify::send_notify(context, &body)),
             Endpoint::CreateMuc => Box::pin(room::create_muc(context, &body)),
             Endpoint::AddMucUser => Box::pin(member::add_muc_user(context, &body)),
@@ -96,7 +96,7 @@ impl Qtalk {
             Endpoint::GetUserNick => Box::pin(async {
                 profile::get_user_nick(context, &origin(self.web.config(), &asked.head), &body).await
             }),
-            Endpoint::SendMessage => Box::pin(text::send_message(context, &body)),
+            Endpoint::SendMessage => text::send_message(context, &body),
             Endpoint::MucUsers => Box::pin(member::muc_users(context, &body)),
             Endpoint::ClearStaff => Box::pin(staff::clear_staff(context, &body)),
             Endpoint::AuthUk | Endpoint::Unknown => return Err(not_defined()),

@@ -1,13 +1,15 @@
 //! `send_message`: plain text to users, or to one room.
 
 use std::borrow::Cow;
+use std::future::ready;
 
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use futures::stream;
 use jid::BareJid;
 
 use super::auth::{Context, Scope};
-use super::error::{Code, Failure, Part};
+use super::error::{Code, Failure};
 use super::json::Json;
 use super::replies::Done;
 use super::wire::{Fields, text};
@@ -35,42 +37,52 @@ pub enum Request<'a> {
 
 const NO_BODY: &str = "Message Body is Null";
 
-/// Sends a text.
-pub async fn send_message(context: &Context<'_>, body: &Json<'_>) -> Result<Done, Failure> {
-    match Request::read(context.scope, body)? {
-        Request::Users(text, entries, host) => {
-            let send = |index| to_user(context, &text, &host, entries, index);
-            let failed: Vec<Part> = match entries.len() {
-                1 => send(0).await.into_iter().collect(),
-                entries => {
-                    let sends = stream::iter(0..entries).map(send).buffer_unordered(CONCURRENT);
-                    Box::pin(sends.filter_map(std::future::ready).collect()).await
-                }
-            };
-            Failure::parts(entries.len(), failed)?;
+/// Sends a text. What is to be done is known before it begins, so that a call carries the room for that alone.
+pub fn send_message<'a>(context: &'a Context<'a>, body: &'a Json<'a>) -> BoxFuture<'a, Result<Done, Failure>> {
+    let scope = context.scope;
+    match Request::read(scope, body) {
+        Ok(Request::Users(text, [entry], host)) => match to_user(scope, &text, entry, &host) {
+            Ok(message) => Box::pin(async move {
+                let sent = context.chat.send(context.call, &message).await;
+                Failure::parts(1, sent.err().map(|error| Failure::from(error).at(0)).into_iter().collect())?;
+                Ok(None)
+            }),
+            Err(failure) => Box::pin(ready(Failure::parts(1, vec![failure.at(0)]).map(|()| None))),
+        },
+        Ok(Request::Users(text, entries, host)) => Box::pin(send_to_users(context, text, entries, host)),
+        Ok(Request::Room(text, room)) => {
+            let message = text.message(scope, Target::Room(room));
+            Box::pin(async move {
+                let sent = context.chat.send(context.call, &message).await;
+                sent.map(|_| None).map_err(|error| undelivered(scope, body, error.into()))
+            })
         }
-        Request::Room(text, room) => {
-            let message = text.message(context.scope, Target::Room(room));
-            let sent = Box::pin(context.chat.send(context.call, message)).await;
-            sent.map_err(|error| undelivered(context.scope, body, error.into()))?;
-        }
+        Err(failure) => Box::pin(ready(Err(failure))),
     }
+}
+
+async fn send_to_users(
+    context: &Context<'_>,
+    text: Text<'_>,
+    entries: &[Json<'_>],
+    host: Cow<'_, str>,
+) -> Result<Done, Failure> {
+    let send = async |index| {
+        let message = to_user(context.scope, &text, entries.get(index)?, &host);
+        let sent = match &message {
+            Ok(message) => context.chat.send(context.call, message).await.map_err(Failure::from),
+            Err(failure) => Err(failure.clone()),
+        };
+        sent.err().map(|failure| failure.at(index))
+    };
+    let sends = stream::iter(0..entries.len()).map(send).buffer_unordered(CONCURRENT);
+    Failure::parts(entries.len(), sends.filter_map(ready).collect().await)?;
     Ok(None)
 }
 
-async fn to_user(
-    context: &Context<'_>,
-    text: &Text<'_>,
-    host: &str,
-    entries: &[Json<'_>],
-    index: usize,
-) -> Option<Part> {
-    let entry = entries.get(index)?;
-    let sent = async {
-        let message = text.message(context.scope, Target::User(recipient(context.scope, entry, host)?));
-        context.chat.send(context.call, message).await.map_err(Failure::from)
-    };
-    sent.await.err().map(|failure| failure.at(index))
+/// The message for one entry of `To`.
+fn to_user(scope: Scope<'_>, text: &Text<'_>, entry: &Json<'_>, host: &str) -> Result<Message, Failure> {
+    Ok(text.message(scope, Target::User(recipient(scope, entry, host)?)))
 }
 
 /// What the caller hears when the room did not take the message.
