@@ -69,10 +69,12 @@ impl Links {
         let taken = self.spread.as_ref().and_then(|spread| spread.take(user, 1));
         let link = taken.as_ref().map_or(&self.first, |taken| &taken.way.link);
         let outcome = link.send_prepared(call, prepared).await;
+        // It was not written then.
         let unsent = matches!(outcome, Err(LinkError::Down(_)));
         if !unsent || taken.as_ref().is_none_or(|taken| taken.way.name.is_none()) {
             return outcome;
         }
+        // What has no further use would have its room in every call, and so would what is seldom done.
         drop(outcome);
         Box::pin(self.first.send_prepared(call, prepared)).await
     }

@@ -109,8 +109,8 @@ impl Batch {
 
     /// Puts a ping behind the stanzas for those who want to be confirmed.
     fn confirm(&mut self, shared: &Shared) {
-        let usual = Vec::with_capacity(self.routed.len());
-        let waiters = std::mem::replace(&mut self.routed, usual);
+        let as_many = Vec::with_capacity(self.routed.len());
+        let waiters = std::mem::replace(&mut self.routed, as_many);
         match &shared.ping {
             Ok(ping) => {
                 if let Some(id) = shared.barriers.add(waiters) {

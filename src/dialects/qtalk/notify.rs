@@ -82,7 +82,7 @@ fn data(value: Option<&Json<'_>>) -> String {
     match value {
         None => String::new(),
         Some(Json::String(text)) => text.to_string(),
-        // Values without maps of other keys than strings cannot fail to serialise.
+        // Names are strings: there is nothing in it that could fail to serialise.
         Some(other) => serde_json::to_string(other).unwrap_or_default(),
     }
 }
