@@ -179,13 +179,12 @@ impl Core {
 
     /// Fails for the first of `users` that has no account.
     pub(super) async fn require_users(&self, call: &Call, users: &[&BareJid]) -> Result<(), ChatError> {
-        let is_unknown = |user: &BareJid| self.known.get(user).is_none();
-        if !users.iter().any(|user| is_unknown(user)) {
+        if users.iter().all(|user| self.known.get(*user).is_some()) {
             return Ok(());
         }
-        let unknown: Vec<BareJid> = users.iter().filter(|user| is_unknown(user)).map(|user| (*user).clone()).collect();
+        let users: Vec<BareJid> = users.iter().map(|user| (*user).clone()).collect();
         // In a box: it is seldom needed, and every call would carry the room for it.
-        for (user, exists) in unknown.iter().zip(Box::pin(self.exist(call, &unknown)).await) {
+        for (user, exists) in users.iter().zip(Box::pin(self.exist(call, &users)).await) {
             if !exists? {
                 return Err(ChatError::UnknownUser(user.clone()));
             }
