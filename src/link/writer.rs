@@ -135,12 +135,10 @@ impl Batch {
         }
     }
 
-    /// Makes it empty, and gives back the room that its stanzas took in the queue.
+    /// Forgets what is written, whose waiters have been taken out, and gives back its room in the queue.
     fn clear(&mut self) {
         self.bytes.clear();
         self.bytes.shrink_to(KEPT_BYTES);
-        self.written.clear();
-        self.routed.clear();
         self.rooms.clear();
     }
 
