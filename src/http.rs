@@ -65,7 +65,8 @@ use crate::metrics::Metrics;
 /// Turns a refusal into a dialect's own body: the status to answer with and a text for people.
 pub type ErrorShape = fn(StatusCode, &str) -> Response;
 
-/// How a request ended, as a fixed word: `ok`, or what failed. In the response's extensions.
+/// How a request ended, as a fixed word: `ok`, or what failed. In the response's extensions; without it the status tells, and
+/// a success is `ok`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outcome(pub &'static str);
 

@@ -200,9 +200,10 @@ impl Addresses {
         let Some(node) = jid.node() else { return Err(AddressError::NoLocalpart(shown(given))) };
         // Characters younger than stringprep (Unicode 3.2) can fold to some that would fold again: two forms of one
         // account, of which a server might hold either. Of ASCII only capitals fold.
-        let folds = |text: &str| !NodePart::new(text).is_ok_and(|again| again.as_str() == text);
-        let settled = node.as_str().bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
-        if !settled && folds(node.as_str()) {
+        let node = node.as_str();
+        let settled = node.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase())
+            || NodePart::new(node).is_ok_and(|again| again.as_str() == node);
+        if !settled {
             return Err(AddressError::Invalid(shown(given), "its localpart has more than one normal form".into()));
         }
         if self.served.iter().any(|served| side(served) == jid.domain().as_str()) {

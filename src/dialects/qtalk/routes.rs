@@ -151,8 +151,7 @@ fn json_response(status: StatusCode, outcome: &'static str, body: Vec<u8>) -> Re
     *response.status_mut() = status;
     let json = HeaderValue::from_static("application/json; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, json);
-    // What has no outcome of its own is judged by its status.
-    if status != StatusCode::OK || outcome != "ok" {
+    if outcome != "ok" {
         response.extensions_mut().insert(Outcome(outcome));
     }
     response

@@ -44,10 +44,9 @@ pub fn send_message<'a>(context: &'a Context<'a>, body: &'a Json<'a>) -> BoxFutu
         Ok(Request::Users(text, [entry], host)) => match to_user(scope, &text, entry, &host) {
             Ok(message) => Box::pin(async move {
                 let sent = context.chat.send(context.call, &message).await;
-                Failure::parts(1, sent.err().map(|error| Failure::from(error).at(0)).into_iter().collect())?;
-                Ok(None)
+                sent.map_or_else(|error| failed_alone(error.into()), |_| Ok(None))
             }),
-            Err(failure) => Box::pin(ready(Failure::parts(1, vec![failure.at(0)]).map(|()| None))),
+            Err(failure) => Box::pin(ready(failed_alone(failure))),
         },
         Ok(Request::Users(text, entries, host)) => Box::pin(send_to_users(context, text, entries, host)),
         Ok(Request::Room(text, room)) => {
@@ -59,6 +58,11 @@ pub fn send_message<'a>(context: &'a Context<'a>, body: &'a Json<'a>) -> BoxFutu
         }
         Err(failure) => Box::pin(ready(Err(failure))),
     }
+}
+
+/// What is said when the only recipient's message failed.
+fn failed_alone(failure: Failure) -> Result<Done, Failure> {
+    Failure::parts(1, vec![failure.at(0)]).map(|()| None)
 }
 
 async fn send_to_users(
