@@ -11,6 +11,7 @@ pub mod received;
 pub mod scan;
 pub mod text;
 pub mod token;
+pub mod verbatim;
 
 pub use minidom::Element;
 

@@ -11,6 +11,7 @@ use crate::xml::element::Build as _;
 use crate::xml::encode::EncodeError;
 pub use crate::xml::read::Bounds;
 use crate::xml::read::{ReadError, read_one};
+use crate::xml::verbatim::Verbatim;
 use crate::xml::{CLIENT, Element};
 pub use crate::xmpp::message::Attributes;
 use crate::xmpp::message::{self, Marks, Unacceptable};
@@ -88,8 +89,15 @@ pub struct MarksChild {
 /// A caller's `<message>`, parsed, bounded and stripped to what may be passed on.
 #[derive(Debug, Clone)]
 pub struct Fragment {
-    pub(super) element: Element,
-    pub(super) child: MarksChild,
+    given: Given,
+    child: MarksChild,
+}
+
+/// As its own text where that can be passed on, else as a tree.
+#[derive(Debug, Clone)]
+enum Given {
+    Verbatim(Verbatim),
+    Tree(Element),
 }
 
 /// Why XML is not acceptable as a message.
@@ -119,18 +127,41 @@ impl Fragment {
     /// # Errors
     /// [`FragmentError`] names the rule that is broken.
     pub fn parse(xml: &str, bounds: Bounds, child: MarksChild) -> Result<Fragment, FragmentError> {
-        let element = message::accept(read_one(xml, CLIENT, bounds)?)?;
-        Ok(Fragment { element, child })
+        let mut check = message::Check::default();
+        let given = match Verbatim::read(xml, bounds, |level, tag| check.tag(level, tag)) {
+            Some(text) => {
+                check.outcome()?;
+                Given::Verbatim(text)
+            }
+            None => {
+                let mut tree = read_one(xml, CLIENT, bounds)?;
+                message::accept(&tree)?;
+                message::strip(&mut tree);
+                Given::Tree(tree)
+            }
+        };
+        Ok(Fragment { given, child })
     }
 
     /// The `type` attribute as given; `normal` when absent.
     pub fn kind(&self) -> &str {
-        self.element.attr("type").unwrap_or("normal")
+        self.attribute("type").unwrap_or("normal")
     }
 
     /// An attribute of `<message>` as given.
     pub fn attribute(&self, name: &'static str) -> Option<&str> {
-        self.element.attr(name)
+        match &self.given {
+            Given::Verbatim(text) => text.attr(name),
+            Given::Tree(element) => element.attr(name),
+        }
+    }
+
+    /// What it says, to be addressed.
+    pub fn draft(&self) -> Draft<'_> {
+        match &self.given {
+            Given::Verbatim(text) => text.draft(),
+            Given::Tree(element) => message::given(element),
+        }
     }
 }
 
@@ -177,7 +208,7 @@ impl Message {
             Target::Room(room) => (room.as_str(), true),
         };
         let (mut draft, child) = match &self.content {
-            Content::Fragment(fragment) => (message::given(&fragment.element), fragment.child),
+            Content::Fragment(fragment) => (fragment.draft(), fragment.child),
             Content::Text { body, kind, message, marks, child } => (message::text(body, kind, message, marks), *child),
             Content::Notice { ns, name, attributes } => {
                 return Said::Draft(message::notice(from, to, ns, name, attributes).with("id", id));

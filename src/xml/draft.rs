@@ -1,12 +1,12 @@
 //! An element of borrowed parts, to be written at once: a tree of its own would cost more than the writing.
 
-use std::borrow::Cow;
-
 use minidom::Node;
 use rxml::{Namespace, NcName};
 
 use super::Element;
 use super::escape::check_name;
+use super::token::content;
+use super::verbatim::Piece;
 
 /// Room for the attributes of a usual element, so that most are kept with one allocation.
 const USUAL_ATTRIBUTES: usize = 8;
@@ -30,6 +30,10 @@ pub(super) enum Part<'a> {
     Text(&'a str),
     Draft(Draft<'a>),
     Element(&'a Element),
+    /// Text as it is written.
+    Written(&'a str),
+    /// An element as it is written.
+    Piece(Piece<'a>),
 }
 
 impl<'a> Draft<'a> {
@@ -99,8 +103,10 @@ impl<'a> Draft<'a> {
     /// As [`Draft::keep`] with nothing to be kept, of all children `name` in `namespace`.
     pub fn bare_children(&mut self, name: &'a str, namespace: &'a str) {
         for part in self.parts.iter_mut().filter(|part| part.is(name, namespace)) {
-            if let Part::Element(element) = *part {
-                *part = Part::Draft(Draft::like(element, name, namespace));
+            match *part {
+                Part::Element(element) => *part = Part::Draft(Draft::like(element, name, namespace)),
+                Part::Piece(piece) => *part = Part::Draft(piece.bare()),
+                Part::Text(_) | Part::Draft(_) | Part::Written(_) => {}
             }
             if let Part::Draft(child) = part {
                 child.keep(&[]);
@@ -125,14 +131,22 @@ impl<'a> Draft<'a> {
 
     /// Names and values of the attributes without namespace.
     pub fn plain(&self) -> impl Iterator<Item = (&'a str, &'a str)> + '_ {
-        plain(&self.attributes)
+        self.attributes.iter().filter(|(namespace, ..)| namespace.is_empty()).map(|(_, name, value)| (*name, *value))
     }
 
     /// Sets the attributes without namespace that the first child `name` in `namespace` has on `other`, too.
     pub fn repeat_child(&self, name: &str, namespace: &str, other: &mut Draft<'a>) {
         let child = self.parts.iter().find(|part| part.is(name, namespace));
-        for (name, value) in plain(&child.map(Part::attributes).unwrap_or_default()) {
-            other.put(name, value);
+        let repeat = |(namespace, name, value): Attribute<'a>| {
+            if namespace.is_empty() {
+                other.put(name, value);
+            }
+        };
+        match child {
+            Some(Part::Draft(draft)) => draft.attributes.iter().copied().for_each(repeat),
+            Some(Part::Element(element)) => attributes(element).for_each(repeat),
+            Some(Part::Piece(piece)) => piece.attributes().for_each(repeat),
+            Some(Part::Text(_) | Part::Written(_)) | None => {}
         }
     }
 
@@ -149,6 +163,8 @@ impl<'a> Draft<'a> {
                 Part::Text(text) => Node::Text((*text).to_owned()),
                 Part::Draft(draft) => Node::Element(draft.element()),
                 Part::Element(child) => Node::Element((*child).clone()),
+                Part::Written(text) => Node::Text(content(text.as_bytes()).unwrap_or_default().into_owned()),
+                Part::Piece(piece) => Node::Element(piece.element()),
             });
         }
         element
@@ -158,23 +174,12 @@ impl<'a> Draft<'a> {
 impl<'a> Part<'a> {
     fn is(&self, name: &str, namespace: &str) -> bool {
         match self {
-            Self::Text(_) => false,
+            Self::Text(_) | Self::Written(_) => false,
             Self::Draft(draft) => draft.name == name && draft.namespace == namespace,
             Self::Element(element) => element.is(name, namespace),
+            Self::Piece(piece) => piece.is(name, namespace),
         }
     }
-
-    fn attributes(&self) -> Cow<'_, [Attribute<'a>]> {
-        match self {
-            Self::Text(_) => Cow::default(),
-            Self::Draft(draft) => Cow::Borrowed(&draft.attributes),
-            Self::Element(element) => attributes(element).collect(),
-        }
-    }
-}
-
-fn plain<'a>(attributes: &[Attribute<'a>]) -> impl Iterator<Item = (&'a str, &'a str)> {
-    attributes.iter().filter(|(namespace, ..)| namespace.is_empty()).map(|(_, name, value)| (*name, *value))
 }
 
 /// The attributes of an element, by namespace and name.

@@ -138,6 +138,8 @@ impl Writer {
                 Part::Text(text) => escape(text, Place::Content, &mut self.out)?,
                 Part::Draft(child) => self.draft(child, &level)?,
                 Part::Element(child) => self.element(child, &level)?,
+                Part::Written(text) => self.out.push_str(text),
+                Part::Piece(piece) => self.out.push_str(piece.text()),
             }
         }
         self.end(&level);

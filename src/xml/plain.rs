@@ -1,12 +1,11 @@
 //! Reads plain XML, as callers and servers usually write it, several times as fast as the general parser, and leaves all
 //! else to it.
 
-use memchr::memchr;
 use rxml::{AttrMap, Namespace, NcName};
 
 use super::Element;
 use super::build::{Builder, Built};
-use super::token::{Stop, after, attributes, content, name, value};
+use super::token::{Stop, after, attributes, content, name, tag_end, until_tag, value};
 
 /// The element with which `bytes` begin, when it is whole, plain and within the builder's bounds; and what follows it.
 pub fn read_plain<'a>(
@@ -48,16 +47,13 @@ fn read<'a>(
                     None => open.last().map(|(_, inherited)| inherited.clone()).ok_or(Stop::Other)?,
                 };
                 builder.start((ns.clone(), nc_name(name)?), found);
-                match tag.strip_prefix(b"/") {
-                    Some(tag) => {
-                        rest = after(b'>', tag)?;
-                        builder.end()
-                    }
-                    None => {
-                        rest = after(b'>', tag)?;
-                        open.push((name, ns));
-                        None
-                    }
+                let (empty, after_tag) = tag_end(tag)?;
+                rest = after_tag;
+                if empty {
+                    builder.end()
+                } else {
+                    open.push((name, ns));
+                    None
                 }
             }
         };
@@ -67,7 +63,7 @@ fn read<'a>(
         if let Some(Built::Whole(element)) = built {
             return Ok((element, rest));
         }
-        let (text, tag) = rest.split_at_checked(memchr(b'<', rest).ok_or(Stop::More)?).ok_or(Stop::More)?;
+        let (text, tag) = until_tag(rest)?;
         if !text.is_empty() {
             builder.text(content(text)?.into_owned());
         }

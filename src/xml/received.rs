@@ -44,6 +44,22 @@ pub enum Tag<'a> {
 }
 
 impl<'a> Tag<'a> {
+    /// Its name.
+    pub fn name(&self) -> &'a str {
+        match *self {
+            Self::Tree(element) => element.name(),
+            Self::Text { name, .. } => std::str::from_utf8(name).unwrap_or_default(),
+        }
+    }
+
+    /// Its namespace.
+    pub fn ns(&self) -> Cow<'a, str> {
+        match *self {
+            Self::Tree(element) => Cow::Owned(element.ns()),
+            Self::Text { ns, .. } => Cow::Borrowed(ns),
+        }
+    }
+
     /// True when it is `name` in `ns`.
     pub fn is(&self, name: &str, ns: &str) -> bool {
         match self {
@@ -129,25 +145,27 @@ pub(crate) mod tests {
     /// All that there is to see of the tags.
     pub(crate) fn seen(received: &impl Walk) -> Vec<String> {
         let mut seen = Vec::new();
-        received.walk(|level, tag| {
-            let (name, ns, mut attributes): (_, _, Vec<_>) = match tag {
-                Tag::Tree(element) => {
-                    let attributes = element.attrs().iter().filter(|((ns, _), _)| ns.is_none());
-                    let names = attributes.map(|((_, name), _)| name.to_string());
-                    (element.name().to_owned(), element.ns(), names.collect())
-                }
-                Tag::Text { name, ns, attributes } => {
-                    let names = attributes.iter().filter(|attribute| !attribute.xml);
-                    let names = names.map(|attribute| String::from_utf8_lossy(attribute.name).into_owned());
-                    (String::from_utf8_lossy(name).into_owned(), ns.to_owned(), names.collect())
-                }
-            };
-            attributes.sort_unstable();
-            assert!(tag.is(&name, &ns) && !tag.is(&name, "urn:other") && !tag.is("other", &ns));
-            let values: Vec<_> = attributes.iter().map(|name| (name, tag.attr(name))).collect();
-            seen.push(format!("{level} {name} {ns} {values:?} {:?}", tag.attr("lang")));
-        });
+        received.walk(|level, tag| seen.push(seen_tag(level, tag)));
         seen
+    }
+
+    /// All that there is to see of one.
+    pub(crate) fn seen_tag(level: usize, tag: Tag<'_>) -> String {
+        let (name, ns) = (tag.name(), tag.ns());
+        let mut attributes: Vec<String> = match tag {
+            Tag::Tree(element) => {
+                let attributes = element.attrs().iter().filter(|((ns, _), _)| ns.is_none());
+                attributes.map(|((_, name), _)| name.to_string()).collect()
+            }
+            Tag::Text { attributes, .. } => {
+                let names = attributes.iter().filter(|attribute| !attribute.xml);
+                names.map(|attribute| String::from_utf8_lossy(attribute.name).into_owned()).collect()
+            }
+        };
+        attributes.sort_unstable();
+        assert!(tag.is(name, &ns) && !tag.is(name, "urn:other") && !tag.is("other", &ns));
+        let values: Vec<_> = attributes.iter().map(|name| (name, tag.attr(name))).collect();
+        format!("{level} {name} {ns} {values:?} {:?}", tag.attr("lang"))
     }
 
     proptest! {

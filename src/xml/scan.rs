@@ -3,11 +3,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use memchr::memchr;
-
 use super::build::weight;
 use super::read::Bounds;
-use super::token::{Stop, after, attributes, content, is_literal, name, value};
+use super::token::{Attribute, Stop, after, attributes, content, is_literal, name, tag_end, until_tag, value};
 
 /// Attributes of one tag at most: each is compared with those before it.
 const ATTRIBUTES: usize = 24;
@@ -33,6 +31,38 @@ struct Open {
     namespace: usize,
 }
 
+/// What is looked through.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Token<'a> {
+    /// A start tag, after its attributes: its name, and the namespace that it declares.
+    Start(&'a [u8], Option<&'a [u8]>),
+    /// An end tag.
+    End,
+    /// A text.
+    Text,
+}
+
+/// Who is told of it.
+pub(super) trait Look<'a> {
+    /// The next attribute of the start tag that comes next.
+    fn attribute(&mut self, attribute: Attribute<'a>);
+
+    /// The next token: in how many elements it stands, and from where to where.
+    ///
+    /// # Errors
+    /// Why no more is to be looked through.
+    fn token(&mut self, token: Token<'a>, level: usize, place: Range<usize>) -> Result<(), Stop>;
+}
+
+/// Nobody.
+impl Look<'_> for () {
+    fn attribute(&mut self, _: Attribute<'_>) {}
+
+    fn token(&mut self, _: Token<'_>, _: usize, _: Range<usize>) -> Result<(), Stop> {
+        Ok(())
+    }
+}
+
 impl Scan {
     /// Nothing is looked through yet.
     pub fn new(bounds: Bounds) -> Self {
@@ -50,22 +80,37 @@ impl Scan {
     /// # Errors
     /// Why there is no length.
     pub fn advance(&mut self, bytes: &[u8], default_ns: &str) -> Result<usize, Stop> {
-        match self.tokens(bytes, default_ns) {
+        match self.tokens(bytes, default_ns, &mut ()) {
             Err(Stop::More) if bytes.len().saturating_sub(self.at) > UNFINISHED => Err(Stop::Other),
             scanned => scanned,
         }
     }
 
-    fn tokens(&mut self, bytes: &[u8], default_ns: &str) -> Result<usize, Stop> {
+    /// As [`Scan::advance`], of bytes that are all there are, telling `look` of each token.
+    ///
+    /// # Errors
+    /// As [`Scan::advance`].
+    pub(super) fn tokens<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        default_ns: &str,
+        look: &mut impl Look<'a>,
+    ) -> Result<usize, Stop> {
         loop {
-            let rest = match bytes.get(self.at..).unwrap_or_default() {
+            let level = self.open.len();
+            let (token, level, rest) = match bytes.get(self.at..).unwrap_or_default() {
                 [] | [b'<'] => return Err(Stop::More),
-                [b'<', b'/', tag @ ..] => self.end(bytes, tag)?,
-                [b'<', tag @ ..] => self.start(bytes, tag, default_ns)?,
-                _ if self.open.is_empty() => return Err(Stop::Other),
-                text => self.text(text)?,
+                [b'<', b'/', tag @ ..] => (Token::End, level.saturating_sub(1), self.end(bytes, tag)?),
+                [b'<', tag @ ..] => {
+                    let (token, rest) = self.start(bytes, tag, default_ns, look)?;
+                    (token, level, rest)
+                }
+                _ if level == 0 => return Err(Stop::Other),
+                text => (Token::Text, level, self.text(text)?),
             };
-            self.at = bytes.len() - rest.len();
+            let place = self.at..bytes.len() - rest.len();
+            self.at = place.end;
+            look.token(token, level, place)?;
             if self.weight > self.bounds.bytes || self.elements > self.bounds.elements {
                 return Err(Stop::Other);
             }
@@ -75,7 +120,13 @@ impl Scan {
         }
     }
 
-    fn start<'a>(&mut self, bytes: &[u8], tag: &'a [u8], default_ns: &str) -> Result<&'a [u8], Stop> {
+    fn start<'a>(
+        &mut self,
+        bytes: &[u8],
+        tag: &'a [u8],
+        default_ns: &str,
+        look: &mut impl Look<'a>,
+    ) -> Result<(Token<'a>, &'a [u8]), Stop> {
         let (name, rest) = name(tag)?;
         let mut seen = [(false, &b""[..]); ATTRIBUTES];
         let (mut count, mut weighed) = (0, 0);
@@ -87,12 +138,10 @@ impl Scan {
             *seen.get_mut(count).ok_or(Stop::Other)? = one;
             count += 1;
             weighed += weight::of_attribute(attribute.name.len(), length(attribute.value, value)?);
+            look.attribute(attribute);
             Ok(())
         })?;
-        let (empty, rest) = match rest.strip_prefix(b"/") {
-            Some(rest) => (true, after(b'>', rest)?),
-            None => (false, after(b'>', rest)?),
-        };
+        let (empty, rest) = tag_end(rest)?;
         let inherited = self.open.last().map_or(default_ns.len(), |open| open.namespace);
         let namespace = ns.map_or(Ok(inherited), |ns| length(ns, value))?;
         self.weight += weight::of_tag(namespace, name.len()) + weighed;
@@ -104,7 +153,7 @@ impl Scan {
             let from = bytes.len() - tag.len();
             self.open.push(Open { name: from..from + name.len(), namespace });
         }
-        Ok(rest)
+        Ok((Token::Start(name, ns), rest))
     }
 
     fn end<'a>(&mut self, bytes: &[u8], tag: &'a [u8]) -> Result<&'a [u8], Stop> {
@@ -115,8 +164,7 @@ impl Scan {
     }
 
     fn text<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], Stop> {
-        let end = memchr(b'<', bytes).ok_or(Stop::More)?;
-        let (text, rest) = bytes.split_at_checked(end).ok_or(Stop::More)?;
+        let (text, rest) = until_tag(bytes)?;
         self.weight += length(text, content)?;
         Ok(rest)
     }

@@ -42,6 +42,24 @@ pub(super) fn after(byte: u8, bytes: &[u8]) -> Result<&[u8], Stop> {
     }
 }
 
+/// The first so many bytes, and what follows.
+pub(super) fn split(bytes: &[u8], at: usize) -> Result<(&[u8], &[u8]), Stop> {
+    bytes.split_at_checked(at).ok_or(Stop::More)
+}
+
+/// What stands before the next tag, and the tag with what follows.
+pub(super) fn until_tag(bytes: &[u8]) -> Result<(&[u8], &[u8]), Stop> {
+    split(bytes, memchr(b'<', bytes).ok_or(Stop::More)?)
+}
+
+/// Reads the end of a start tag: whether it is an end tag, too, and what follows.
+pub(super) fn tag_end(bytes: &[u8]) -> Result<(bool, &[u8]), Stop> {
+    match bytes.strip_prefix(b"/") {
+        Some(rest) => Ok((true, after(b'>', rest)?)),
+        None => Ok((false, after(b'>', bytes)?)),
+    }
+}
+
 /// A name of ASCII letters and digits, and what follows.
 pub(super) fn name(bytes: &[u8]) -> Result<(&[u8], &[u8]), Stop> {
     let of_names = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
@@ -50,7 +68,7 @@ pub(super) fn name(bytes: &[u8]) -> Result<(&[u8], &[u8]), Stop> {
         return Err(Stop::Other);
     }
     let end = bytes.iter().position(|byte| !of_names(byte)).ok_or(Stop::More)?;
-    bytes.split_at_checked(end).ok_or(Stop::More)
+    split(bytes, end)
 }
 
 /// Reads the attributes of a start tag; the namespace that they declare, as it is written, and what follows them.
@@ -79,7 +97,7 @@ pub(super) fn attributes<'a>(
         if !matches!(quote, b'\'' | b'"') {
             return Err(Stop::Other);
         }
-        let (value, rest) = rest.split_at_checked(memchr(*quote, rest).ok_or(Stop::More)?).ok_or(Stop::More)?;
+        let (value, rest) = split(rest, memchr(*quote, rest).ok_or(Stop::More)?)?;
         if xml || name != b"xmlns" {
             take(Attribute { xml, name, value })?;
         // What is reserved, or no namespace, is for the general parser to judge.

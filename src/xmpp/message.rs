@@ -6,6 +6,7 @@
 use minidom::rxml::Namespace;
 
 use crate::xml::draft::Draft;
+use crate::xml::received::{Tag, Walk};
 use crate::xml::{CLIENT, COMPONENT, Element, STREAMS};
 
 /// Namespaces whose elements only a server may put into a message, because clients believe them, or which make a server
@@ -41,6 +42,11 @@ const DENIED: &[&str] = &[
 /// Message processing hints (XEP-0334).
 pub const HINTS: &str = "urn:xmpp:hints";
 
+/// What has no place in a stanza, in the stanzas' own namespace.
+const STANZAS: &[&str] = &["message", "presence", "iq", "error", "stream"];
+/// Children of a message that are nothing but text (RFC 6121 section 5.2).
+const TEXTS: &[&str] = &["body", "subject", "thread"];
+
 /// Attributes of `<message>` that the gateway sets itself.
 const OWN: &[&str] = &["from", "to", "id", "type"];
 /// The standard types (RFC 6121 section 5.2.2); any other travels as `chat`, and by its name in the marks.
@@ -62,38 +68,66 @@ pub enum Unacceptable {
     Element(String),
 }
 
-/// Checks a parsed `<message>` and removes what the gateway sets itself.
+/// Checks a `<message>`, tag by tag.
+#[derive(Debug, Default)]
+pub struct Check {
+    broken: Option<Unacceptable>,
+    /// The child of the message that was last checked may have nothing but text.
+    in_text: bool,
+}
+
+impl Check {
+    /// Checks the next tag, which stands in so many elements.
+    pub fn tag(&mut self, level: usize, tag: Tag<'_>) {
+        if self.broken.is_none() {
+            self.broken = self.judge(level, tag).err();
+        }
+    }
+
+    /// What came of it.
+    ///
+    /// # Errors
+    /// The first rule that is broken.
+    pub fn outcome(self) -> Result<(), Unacceptable> {
+        self.broken.map_or(Ok(()), Err)
+    }
+
+    fn judge(&mut self, level: usize, tag: Tag<'_>) -> Result<(), Unacceptable> {
+        let (name, ns) = (tag.name(), tag.ns());
+        if level == 0 {
+            return match tag.attr("type").as_deref() {
+                _ if name != "message" || ns != CLIENT => Err(Unacceptable::NotMessage(name.to_owned())),
+                Some("error") => Err(Unacceptable::Type("error".into())),
+                _ => Ok(()),
+            };
+        }
+        if DENIED.contains(&&*ns) {
+            return Err(Unacceptable::Namespace(ns.into_owned()));
+        }
+        let of_stanzas = level == 1 && ns == CLIENT;
+        if level == 1 {
+            self.in_text = of_stanzas && TEXTS.contains(&name);
+        }
+        if (of_stanzas && STANZAS.contains(&name)) || (level > 1 && self.in_text) {
+            return Err(Unacceptable::Element(name.to_owned()));
+        }
+        Ok(())
+    }
+}
+
+/// Checks a whole `<message>`.
 ///
 /// # Errors
 /// The first rule that is broken.
-pub fn accept(mut message: Element) -> Result<Element, Unacceptable> {
-    if message.name() != "message" || !message.has_ns(CLIENT) {
-        return Err(Unacceptable::NotMessage(message.name().to_owned()));
-    }
-    if let Some("error") = message.attr("type") {
-        return Err(Unacceptable::Type("error".into()));
-    }
-    let mut waiting: Vec<(&Element, bool)> = message.children().map(|child| (child, true)).collect();
-    while let Some((element, top)) = waiting.pop() {
-        let ns = element.ns();
-        if DENIED.contains(&ns.as_str()) {
-            return Err(Unacceptable::Namespace(ns));
-        }
-        let stanza_level = top && ns == CLIENT;
-        match element.name() {
-            "message" | "presence" | "iq" | "error" | "stream" if stanza_level => {
-                return Err(Unacceptable::Element(element.name().to_owned()));
-            }
-            "body" | "subject" | "thread" if stanza_level => {
-                if let Some(inside) = element.children().next() {
-                    return Err(Unacceptable::Element(inside.name().to_owned()));
-                }
-            }
-            _ => waiting.extend(element.children().map(|child| (child, false))),
-        }
-    }
+pub fn accept(message: &impl Walk) -> Result<(), Unacceptable> {
+    let mut check = Check::default();
+    message.walk(|level, tag| check.tag(level, tag));
+    check.outcome()
+}
+
+/// Takes off a message that was accepted what a stanza's own tag does not have: attributes of other namespaces.
+pub fn strip(message: &mut Element) {
     message.attrs_mut().retain(|ns, name, _| *ns == Namespace::XML || (*ns == Namespace::NONE && name != "xmlns"));
-    Ok(message)
 }
 
 /// The type a message travels with: as given when it is standard, else `chat`.
@@ -198,8 +232,8 @@ mod tests {
              <body id='b1' msgType='1' maType='20'>hi</body><stime xmlns='jabber:stime:delay' stamp='1'/></message>",
         );
         let marks = Marks { ns: "urn:stanzagate:qtalk:0", name: "qtalk" };
-        let accepted = accept(parsed).unwrap();
-        let sent = address(given(&accepted).with("msec_times", "7"), "a@h", "b@h", "id1", "chat", marks).element();
+        accept(&parsed).unwrap();
+        let sent = address(given(&parsed).with("msec_times", "7"), "a@h", "b@h", "id1", "chat", marks).element();
         assert_eq!((sent.attr("from"), sent.attr("id"), sent.attr("type")), (Some("a@h"), Some("id1"), Some("chat")));
         let child = sent.get_child("qtalk", "urn:stanzagate:qtalk:0").unwrap();
         for (name, value) in [
@@ -218,11 +252,10 @@ mod tests {
 
     #[test]
     fn what_a_server_drops_can_be_left_to_the_marks() {
-        let accepted = accept(parse(
+        let accepted = parse(
             "<message xmlns='jabber:client' type='chat' xml:lang='en' client_ver='0'>\
              <body xml:lang='de' id='b1' msgType='1'>hallo</body><subject kept='1'/></message>",
-        ));
-        let accepted = accepted.unwrap();
+        );
         let marks = Marks { ns: "urn:stanzagate:qtalk:0", name: "qtalk" };
         let sent = without_dropped(address(given(&accepted), "a@h", "b@h", "id1", "chat", marks)).element();
         let expected = parse(
@@ -241,13 +274,13 @@ mod tests {
             "<delay xmlns='urn:xmpp:delay' stamp='2000-01-01T00:00:00Z'/>",
         ] {
             let message = parse(&format!("<message xmlns='jabber:client'>{inner}</message>"));
-            assert!(matches!(accept(message), Err(Unacceptable::Namespace(_))), "{inner}");
+            assert!(matches!(accept(&message), Err(Unacceptable::Namespace(_))), "{inner}");
         }
         for inner in ["<iq/>", "<error/>", "<body><iq/></body>"] {
             let message = parse(&format!("<message xmlns='jabber:client'>{inner}</message>"));
-            assert!(matches!(accept(message), Err(Unacceptable::Element(_))), "{inner}");
+            assert!(matches!(accept(&message), Err(Unacceptable::Element(_))), "{inner}");
         }
-        assert!(matches!(accept(parse("<iq xmlns='jabber:client'/>")), Err(Unacceptable::NotMessage(_))));
-        assert!(matches!(accept(parse("<message xmlns='jabber:client' type='error'/>")), Err(Unacceptable::Type(_))));
+        assert!(matches!(accept(&parse("<iq xmlns='jabber:client'/>")), Err(Unacceptable::NotMessage(_))));
+        assert!(matches!(accept(&parse("<message xmlns='jabber:client' type='error'/>")), Err(Unacceptable::Type(_))));
     }
 }

@@ -5,10 +5,11 @@ use proptest::prelude::*;
 use stanzagate::chat::Addresses;
 use stanzagate::chat::message::{Bounds, Fragment, MarksChild};
 use stanzagate::config::server::Server;
+use stanzagate::xml::draft::Draft;
 use stanzagate::xml::encode::encode_draft;
 use stanzagate::xml::read::read_one;
 use stanzagate::xml::{COMPONENT, Element, StreamKind};
-use stanzagate::xmpp::message::{Marks, accept, address, given};
+use stanzagate::xmpp::message::{Marks, accept, address, given, strip, without_dropped};
 
 const MARKS: MarksChild = MarksChild { ns: "urn:stanzagate:qtalk:0", name: "qtalk" };
 const BOUNDS: Bounds = Bounds { depth: 32, bytes: 65_536, elements: 1000 };
@@ -88,13 +89,15 @@ fn messages() -> impl Strategy<Value = String> {
 /// Parses as the gateway does; what is accepted must come out as exactly one message with our addresses.
 fn check(xml: &str) -> Result<bool, TestCaseError> {
     let parsed = Fragment::parse(xml, BOUNDS, MARKS);
-    // The same steps as the verbs take, since the element inside a fragment is not to be had from outside.
-    let accepted = read_one(xml, "jabber:client", BOUNDS).ok().and_then(|element| accept(element).ok());
-    prop_assert_eq!(parsed.is_ok(), accepted.is_some(), "{}", xml);
-    let Some(accepted) = accepted else { return Ok(false) };
-    let marks = Marks { ns: MARKS.ns, name: MARKS.name };
-    let message = given(&accepted).with("realfrom", "alice@example.org");
-    let sent = address(message, "alice@example.org", "bob@example.org", "id.1", "chat", marks);
+    let tree = read_one(xml, "jabber:client", BOUNDS).ok().filter(|tree| accept(tree).is_ok());
+    prop_assert_eq!(parsed.is_ok(), tree.is_some(), "{}", xml);
+    let (Ok(parsed), Some(mut tree)) = (parsed, tree) else { return Ok(false) };
+    // What is passed on as its own text must say what its tree says.
+    strip(&mut tree);
+    let sent = addressed(parsed.draft());
+    prop_assert_eq!(sent.element(), addressed(given(&tree)).element(), "{}", xml);
+    let [kept, built] = [sent.clone(), addressed(given(&tree))].map(|draft| without_dropped(draft).element());
+    prop_assert_eq!(kept, built, "{}", xml);
     let Ok(bytes) = encode_draft(&sent, StreamKind::Component) else { return Ok(false) };
     let wire = std::str::from_utf8(&bytes).map_err(|error| TestCaseError::fail(error.to_string()))?;
     let read = read_one(wire, COMPONENT, WIDE).map_err(|error| TestCaseError::fail(format!("{error} in {wire}")))?;
@@ -111,6 +114,13 @@ fn check(xml: &str) -> Result<bool, TestCaseError> {
     prop_assert_eq!(read.children().filter(|child| child.is(MARKS.name, MARKS.ns)).count(), 1, "{}", wire);
     prop_assert_eq!(texts(&read), texts(&sent.element()), "{}", wire);
     Ok(true)
+}
+
+/// The same steps as the verbs take.
+fn addressed(message: Draft<'_>) -> Draft<'_> {
+    let marks = Marks { ns: MARKS.ns, name: MARKS.name };
+    let message = message.with("realfrom", "alice@example.org");
+    address(message, "alice@example.org", "bob@example.org", "id.1", "chat", marks)
 }
 
 fn texts(element: &Element) -> String {
