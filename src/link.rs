@@ -232,10 +232,17 @@ impl Link {
     /// # Errors
     /// [`LinkError`] when it was not, or may not have been, written.
     pub async fn send(&self, call: &Call, stanza: &Element) -> Result<(), LinkError> {
-        let stanza = Prepared::plain(stanza, StreamKind::Component)?;
+        self.send_prepared(call, &Prepared::plain(stanza, StreamKind::Component)?).await
+    }
+
+    /// As [`Link::send`], of a stanza that is encoded.
+    ///
+    /// # Errors
+    /// As [`Link::send`].
+    pub async fn send_prepared(&self, call: &Call, stanza: &Prepared) -> Result<(), LinkError> {
         let patience = self.patience(call);
         loop {
-            match self.up(patience).await?.send_prepared(call, &stanza).await {
+            match self.up(patience).await?.send_prepared(call, stanza).await {
                 Err(LinkError::Down(_)) => {}
                 outcome => return outcome,
             }
@@ -250,14 +257,14 @@ impl Link {
     /// [`LinkError`] when that was not observed.
     pub async fn send_routed(&self, call: &Call, stanza: &Element) -> Result<Option<Element>, LinkError> {
         let stanza = Prepared::routed(stanza, StreamKind::Component, &call.request)?;
-        self.send_prepared(call, &stanza).await
+        self.send_routed_prepared(call, &stanza).await
     }
 
     /// As [`Link::send_routed`], of a stanza that has an id and is encoded.
     ///
     /// # Errors
     /// As [`Link::send_routed`].
-    pub async fn send_prepared(&self, call: &Call, stanza: &Prepared) -> Result<Option<Element>, LinkError> {
+    pub async fn send_routed_prepared(&self, call: &Call, stanza: &Prepared) -> Result<Option<Element>, LinkError> {
         self.routed(call, stanza, self.patience(call)).await
     }
 

@@ -59,7 +59,7 @@ impl Links {
         Links { first, spread }
     }
 
-    /// Sends a stanza to a user, as [`Link::send_prepared`].
+    /// Sends a stanza to a user, as [`Link::send_routed_prepared`].
     pub(super) async fn send_to(
         &self,
         call: &Call,
@@ -68,7 +68,7 @@ impl Links {
     ) -> Result<Option<Element>, LinkError> {
         let taken = self.spread.as_ref().and_then(|spread| spread.take(user, 1));
         let link = taken.as_ref().map_or(&self.first, |taken| &taken.way.link);
-        let outcome = link.send_prepared(call, prepared).await;
+        let outcome = link.send_routed_prepared(call, prepared).await;
         // It was not written then.
         let unsent = matches!(outcome, Err(LinkError::Down(_)));
         if !unsent || taken.as_ref().is_none_or(|taken| taken.way.name.is_none()) {
@@ -76,7 +76,7 @@ impl Links {
         }
         // What has no further use would have its room in every call, and so would what is seldom done.
         drop(outcome);
-        Box::pin(self.first.send_prepared(call, prepared)).await
+        Box::pin(self.first.send_routed_prepared(call, prepared)).await
     }
 
     /// Sends stanzas to one user, as [`Link::send_all_prepared`].

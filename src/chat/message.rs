@@ -187,7 +187,7 @@ impl Message {
 
     /// The stanza for a server: addressed, with the given id, and with its marks.
     pub(super) fn stanza(&self, id: &str, server: Product) -> Element {
-        match self.said(id, itoa::Buffer::new().format(now_ms()), server) {
+        match self.said(self.from.as_str(), id, itoa::Buffer::new().format(now_ms()), server) {
             Said::Draft(draft) => draft.element(),
             Said::Element(element) => element,
         }
@@ -195,14 +195,18 @@ impl Message {
 
     /// As [`Message::stanza`], ready to be sent.
     pub(super) fn prepared(&self, id: &str, server: Product) -> Result<Prepared, EncodeError> {
-        match self.said(id, itoa::Buffer::new().format(now_ms()), server) {
+        self.prepared_from(self.from.as_str(), id, server)
+    }
+
+    /// As [`Message::prepared`], coming `from` an address of the sender's.
+    pub(super) fn prepared_from(&self, from: &str, id: &str, server: Product) -> Result<Prepared, EncodeError> {
+        match self.said(from, id, itoa::Buffer::new().format(now_ms()), server) {
             Said::Draft(draft) => Prepared::draft(&draft),
             Said::Element(element) => Prepared::element(&element),
         }
     }
 
-    fn said<'a>(&'a self, id: &'a str, sent_at: &'a str, server: Product) -> Said<'a> {
-        let from = self.from.as_str();
+    fn said<'a>(&'a self, from: &'a str, id: &'a str, sent_at: &'a str, server: Product) -> Said<'a> {
         let (to, room) = match &self.to {
             Target::User(user) => (user.as_str(), false),
             Target::Room(room) => (room.as_str(), true),
@@ -224,8 +228,8 @@ impl Message {
             draft.put(SENT_AT, sent_at);
         }
         if room {
-            draft.put("realfrom", from);
-            draft.put("sendjid", from);
+            draft.put("realfrom", self.from.as_str());
+            draft.put("sendjid", self.from.as_str());
         }
         let addressed = message::address(draft, from, to, id, kind, Marks { ns: child.ns, name: child.name });
         Said::Draft(match server {

@@ -99,7 +99,8 @@ pub(super) async fn speak(core: &Core, call: &Call, room: &BareJid, message: &Me
     let seat = core.seat(room, user, || take_seat(core, call, room, message)).await?;
     let id = core.link.new_id(call);
     let mut reflection = core.incoming.reflections.register((room.clone(), id.clone()));
-    core.link.send(call, &message.stanza(&id, Product::Ejabberd)).await?;
+    let stanza = message.prepared(&id, Product::Ejabberd).map_err(LinkError::from)?;
+    core.link.send_prepared(call, &stanza).await?;
     let mut seen = reflection.until(core.until(call, PATIENCE)).await;
     if seen.is_none() {
         if let Err(error) = core.room_info(call, room).await {

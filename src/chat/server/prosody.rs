@@ -16,7 +16,7 @@ use super::super::{Call, ChatError};
 use super::Product;
 use crate::link::LinkError;
 use crate::xml::Element;
-use crate::xml::element::{Build, set};
+use crate::xml::element::Build;
 use crate::xmpp::bookmarks::Options;
 use crate::xmpp::stanza_error::StanzaError;
 use crate::xmpp::{bookmarks, commands, data_form, helper, iq, muc, muc_admin, privilege};
@@ -110,12 +110,11 @@ async fn speak_from(
 ) -> Result<Receipt, ChatError> {
     let user = &message.from;
     let id = core.link.new_id(call);
-    let mut stanza = message.stanza(&id, Product::Prosody);
-    if let Some(resource) = &seat.resource {
-        set(&mut stanza, "from", format!("{user}/{resource}"));
-    }
+    let occupant = seat.resource.as_ref().map(|resource| format!("{user}/{resource}"));
+    let from = occupant.as_deref().unwrap_or(user.as_str());
+    let stanza = message.prepared_from(from, &id, Product::Prosody).map_err(LinkError::from)?;
     let mut reflection = core.incoming.reflections.register((room.clone(), id.clone()));
-    core.link.send(call, &stanza).await?;
+    core.link.send_prepared(call, &stanza).await?;
     match reflection.until(core.until(call, PATIENCE)).await {
         Some(Ok(archive_id)) => Ok(Receipt { id, archive_id }),
         Some(Err(error)) if error.is("item-not-found") => {
