@@ -22,9 +22,14 @@ pub fn localpart(id: &str) -> Option<String> {
     (foreign && NodePart::new(id).is_ok_and(|normal| normal.as_str() == id)).then(|| id.to_owned())
 }
 
-/// The id of a localpart in its normal form: the one whose localpart it is, and where there is none, itself.
+/// The id of a localpart: the one whose localpart it is, and where there is none, itself. One with capitals is in no normal
+/// form, though characters younger than stringprep (Unicode 3.2) can fold to it, and is marked: it would be another's id.
 pub fn id(localpart: &str) -> String {
-    unescaped(localpart).unwrap_or_else(|| localpart.to_owned())
+    match unescaped(localpart) {
+        Some(id) => id,
+        None if localpart.contains(|c: char| c.is_ascii_uppercase()) => format!("{CAPITAL}{localpart}"),
+        None => localpart.to_owned(),
+    }
 }
 
 fn escaped(id: &str) -> String {
@@ -100,6 +105,14 @@ mod tests {
         }
         let too_long = "~a".repeat(129);
         assert_eq!(id(&too_long), too_long);
+    }
+
+    #[test]
+    fn a_localpart_with_capitals_is_shown_as_nobodys_id() {
+        let folded = NodePart::new("\u{1d2e}").unwrap();
+        assert_eq!(folded.as_str(), "B");
+        assert_eq!(id(&folded), "~B");
+        assert_eq!(localpart("~B"), None);
     }
 
     proptest! {
