@@ -1,4 +1,4 @@
-//! Looks through the next element of a stream, as far as it has come, without building anything.
+//! Looks through the next element of a stream, as far as it has come, or through a caller's, without building anything.
 
 use std::borrow::Cow;
 use std::ops::Range;

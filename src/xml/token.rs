@@ -43,7 +43,7 @@ pub(super) fn after(byte: u8, bytes: &[u8]) -> Result<&[u8], Stop> {
 }
 
 /// The first so many bytes, and what follows.
-pub(super) fn split(bytes: &[u8], at: usize) -> Result<(&[u8], &[u8]), Stop> {
+fn split(bytes: &[u8], at: usize) -> Result<(&[u8], &[u8]), Stop> {
     bytes.split_at_checked(at).ok_or(Stop::More)
 }
 

@@ -70,12 +70,13 @@ impl Verbatim {
         let mut taking = Taking::new(bytes, visit);
         let length = Scan::new(bounds).tokens(bytes, CLIENT, &mut taking).ok()?;
         let (element, rest) = bytes.split_at_checked(length)?;
-        let inside = bytes.get(taking.inside..length)?;
+        let Taking { inside, mut taken, .. } = taking;
+        let inside = bytes.get(inside..length)?;
         if memmem::find(inside, OF_STREAMS).is_some() || !trim_start(rest).is_empty() {
             return None;
         }
-        let Taking { name, attributes, own, nodes, .. } = taking;
-        Some(Self { text: std::str::from_utf8(element).ok()?.into(), name, attributes, own, nodes })
+        taken.text = std::str::from_utf8(element).ok()?.into();
+        Some(taken)
     }
 
     /// The same as a draft.
@@ -164,12 +165,10 @@ struct Taking<'a, V> {
     waiting: Vec<Attribute<'a>>,
     /// The namespaces of the open elements, outermost first.
     open: Vec<&'a str>,
-    name: Range<usize>,
     /// Where the outermost element's start tag ends.
     inside: usize,
-    attributes: Vec<Kept>,
-    own: usize,
-    nodes: Vec<Node>,
+    /// What was taken, but for the text.
+    taken: Verbatim,
 }
 
 impl<'a, V: FnMut(usize, Tag<'_>)> Taking<'a, V> {
@@ -179,11 +178,14 @@ impl<'a, V: FnMut(usize, Tag<'_>)> Taking<'a, V> {
             visit,
             waiting: Vec::with_capacity(USUAL),
             open: Vec::with_capacity(USUAL),
-            name: 0..0,
             inside: 0,
-            attributes: Vec::with_capacity(USUAL),
-            own: 0,
-            nodes: Vec::with_capacity(USUAL),
+            taken: Verbatim {
+                text: Box::default(),
+                name: 0..0,
+                attributes: Vec::with_capacity(USUAL),
+                own: 0,
+                nodes: Vec::with_capacity(USUAL),
+            },
         }
     }
 
@@ -200,17 +202,17 @@ impl<'a, V: FnMut(usize, Tag<'_>)> Taking<'a, V> {
         self.open.push(ns);
         (self.visit)(level, Tag::Text { name, ns, attributes: &self.waiting });
         if level <= 1 {
-            let before = self.attributes.len();
+            let before = self.taken.attributes.len();
             for Attribute { xml, name, value } in self.waiting.iter().copied() {
                 literal(value)?;
-                self.attributes.push(Kept { xml, name: self.place(name), value: self.place(value) });
+                self.taken.attributes.push(Kept { xml, name: self.place(name), value: self.place(value) });
             }
-            let (attributes, name) = (before..self.attributes.len(), self.place(name));
+            let (attributes, name) = (before..self.taken.attributes.len(), self.place(name));
             if level == 1 {
                 let (ns, content) = (own_ns.map(|ns| self.place(ns.as_bytes())), place.end..place.end);
-                self.nodes.push(Node::Child(Child { whole: place, name, ns, attributes, content }));
+                self.taken.nodes.push(Node::Child(Child { whole: place, name, ns, attributes, content }));
             } else if ns == CLIENT {
-                (self.name, self.own, self.inside) = (name, attributes.end, place.end);
+                (self.taken.name, self.taken.own, self.inside) = (name, attributes.end, place.end);
             } else {
                 return Err(Stop::Other);
             }
@@ -228,9 +230,9 @@ impl<'a, V: FnMut(usize, Tag<'_>)> Look<'a> for Taking<'a, V> {
     fn token(&mut self, token: Token<'a>, level: usize, place: Range<usize>) -> Result<(), Stop> {
         match (token, level) {
             (Token::Start(name, ns), _) => self.start(name, ns, level, place)?,
-            (Token::Text, 1) => self.nodes.push(Node::Text(place)),
+            (Token::Text, 1) => self.taken.nodes.push(Node::Text(place)),
             (Token::End, 1) => {
-                if let Some(Node::Child(child)) = self.nodes.last_mut() {
+                if let Some(Node::Child(child)) = self.taken.nodes.last_mut() {
                     (child.content.end, child.whole.end) = (place.start, place.end);
                 }
             }
