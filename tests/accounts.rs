@@ -169,7 +169,7 @@ async fn all_accounts_are_listed(server: Server) {
 /// The helper module gives Prosody's accounts in pages of 5,000.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn accounts_of_several_pages_are_listed() {
-    for server in [Server::Prosody012, Server::Prosody13] {
+    for server in Server::PROSODY {
         let rig = server.start(Grant::None);
         let files = rig.dir().join("data/example%2eorg/accounts");
         let names: BTreeSet<String> = (0..11_000).map(|n| format!("m{}", n * 7919 % 1_000_003)).collect();

@@ -29,7 +29,7 @@ use support::verbs::call;
 use support::{Client, Server, account, fresh};
 use tokio::time::sleep;
 
-on_all_servers!(a_users_messages_keep_their_order, what_the_server_does_not_grant_is_named);
+on_oldest_and_newest!(a_users_messages_keep_their_order, what_the_server_does_not_grant_is_named);
 
 const FIRST: &str = "gw.example.org";
 const EXTRA: &str = "gw2.example.org";

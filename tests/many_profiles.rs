@@ -11,7 +11,7 @@ use stanzagate::chat::profile::{PhotoRef, Profile};
 use support::verbs::call;
 use support::{Client, Server, Verbs, account, fresh};
 
-on_all_servers!(reads_each_in_its_place, bounds_what_users_say);
+on_oldest_and_newest!(reads_each_in_its_place, bounds_what_users_say);
 
 /// One transparent pixel.
 const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";

@@ -19,7 +19,7 @@ use tokio::sync::OnceCell;
 #[path = "maxleap_attachment/process.rs"]
 mod process;
 
-on_all_servers!(
+on_oldest_and_newest!(
     files_go_round,
     images_have_thumbnails,
     images_that_are_none_are_refused,

@@ -16,7 +16,7 @@ use stanzagate::metrics::Metrics;
 use support::verbs::call;
 use support::{Account, Client, Server, Verbs, account, fresh};
 
-on_all_servers!(deletes_idle_passengers, keeps_whom_the_server_does_not_tell_of);
+on_oldest_and_newest!(deletes_idle_passengers, keeps_whom_the_server_does_not_tell_of);
 
 const DAY_MS: u64 = 86_400_000;
 

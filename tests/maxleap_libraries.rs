@@ -9,7 +9,7 @@ use support::libraries::Body::{Json, None as Nothing, Undefined};
 use support::libraries::{Four, Three, Wire};
 use support::{Gateway, Server, account, fresh};
 
-on_all_servers!(library_3_is_served, library_4_is_served, files_of_both_are_taken);
+on_oldest_and_newest!(library_3_is_served, library_4_is_served, files_of_both_are_taken);
 
 fn id(json: &Value) -> &str {
     let id = json.as_str().expect("an id that is a JSON string");

@@ -8,7 +8,7 @@ use support::element::says;
 use support::people::{carried, until};
 use support::{Account, Client, Gateway, Reply, Server, account, fresh};
 
-on_all_servers!(
+on_oldest_and_newest!(
     a_passenger_logs_in_and_talks,
     sets_attributes_by_id,
     finds_users_but_no_passengers,

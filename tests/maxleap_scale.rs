@@ -23,7 +23,7 @@ use support::people::until;
 use support::verbs::call;
 use support::{Account, Client, Gateway, Reply, Server};
 
-on_all_servers!(stays_in_time);
+on_oldest_and_newest!(stays_in_time);
 
 const NULL: Value = Value::Null;
 const PASSWORD: &str = "the same for everybody";

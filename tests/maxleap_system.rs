@@ -11,7 +11,7 @@ use support::people::carried_by;
 use support::room::SILENCE;
 use support::{Client, Gateway, Server, account, fresh};
 
-on_all_servers!(a_user_gets_a_message, members_get_a_message, everybody_gets_a_message, refuses_bad_messages);
+on_oldest_and_newest!(a_user_gets_a_message, members_get_a_message, everybody_gets_a_message, refuses_bad_messages);
 
 const NULL: Value = Value::Null;
 

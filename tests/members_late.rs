@@ -10,7 +10,7 @@ use stanzagate::config::sessions::Grant;
 use support::element::child;
 use support::{Account, Client, Gateway, Server, account, fresh};
 
-on_all_servers!(says_what_became_of_each_when_time_runs_out);
+on_oldest_and_newest!(says_what_became_of_each_when_time_runs_out);
 
 const ROOMS: &str = "conference.example.org";
 const MEMBERS: usize = 600;

@@ -13,7 +13,7 @@ use support::element::says;
 use support::room::{condition, is_out};
 use support::{Account, Client, Gateway, Server, fresh};
 
-on_all_servers!(survives_a_restart_of_the_server, loses_nothing_when_the_gateway_restarts);
+on_oldest_and_newest!(survives_a_restart_of_the_server, loses_nothing_when_the_gateway_restarts);
 
 const ROOMS: &str = "conference.example.org";
 

@@ -12,7 +12,7 @@ use support::room::condition;
 use support::verbs::call;
 use support::{Client, Server, Verbs, account, fresh, stanza};
 
-on_all_servers!(
+on_oldest_and_newest!(
     keeps_what_writers_side_by_side_set,
     keeps_any_value_under_any_key,
     replaces_and_forgets,

@@ -19,7 +19,7 @@ use support::{Client, Gateway, Server, Verbs, account, fresh, stanza};
 use tokio::sync::OnceCell;
 use tokio_xmpp::minidom::Element;
 
-on_all_servers!(
+on_oldest_and_newest!(
     what_one_records_the_other_changes,
     a_group_made_at_one_lives_at_the_other,
     numbers_agree,

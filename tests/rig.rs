@@ -30,9 +30,14 @@ async fn is_the_generation_it_is_named_for(server: Server) {
         Server::Ejabberd23 => "23.",
         Server::Prosody012 => "0.12",
         Server::Ejabberd24 => "24.",
-        Server::Prosody13 => "13.",
+        Server::Prosody13 | Server::Prosody136 => "13.0.",
+        Server::Ejabberd26 => "26.",
     };
     assert!(version.starts_with(expected), "{version}");
+    if server == Server::Prosody136 {
+        let patch = version[expected.len()..].split(|c: char| !c.is_ascii_digit()).next().expect("a number");
+        assert!(patch.parse::<u32>().expect("a number") >= 6, "{version}");
+    }
 }
 
 async fn delivers_a_message_between_two_clients(server: Server) {

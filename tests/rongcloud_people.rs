@@ -15,7 +15,7 @@ use support::element::says;
 use support::wire::Wire;
 use support::{Account, Client, Gateway, Reply, Server, account, fresh};
 
-on_all_servers!(
+on_oldest_and_newest!(
     anybody_looks_at_a_group_and_members_see_its_code,
     people_are_shown_as_their_vcards_say,
     the_key_logs_in_its_user,
@@ -155,7 +155,7 @@ async fn rooms_of_others_are_none(server: Server) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_key_is_a_password_where_the_server_takes_jwts() {
-    for server in [Server::Ejabberd23, Server::Ejabberd24] {
+    for server in Server::EJABBERD {
         let rig = server.start(Grant::Jwt);
         let gateway = Gateway::start(&rig, |_| {}).await;
         let (one, two) = (account(&rig, "alice"), account(&rig, "bob"));

@@ -20,7 +20,7 @@ use stanzagate::metrics::Metrics;
 use support::verbs::call;
 use support::{Account, Client, Gateway, Server, account};
 
-on_all_servers!(pages_are_whole_and_in_time);
+on_oldest_and_newest!(pages_are_whole_and_in_time);
 
 const PAGE: usize = 20;
 const WORKERS: usize = 8;

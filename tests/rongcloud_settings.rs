@@ -10,7 +10,7 @@ use support::room::is_out;
 use support::{Account, Client, Gateway, Reply, Server, account, fresh};
 use tokio::sync::OnceCell;
 
-on_all_servers!(
+on_oldest_and_newest!(
     only_friends_are_brought_in,
     an_owner_hands_over_and_the_last_one_dissolves,
     a_group_has_so_many_members_and_no_more,

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use support::rongcloud::multipart;
 use support::{Client, Gateway, Reply, Server, account, fresh};
 
-on_all_servers!(
+on_oldest_and_newest!(
     logs_in_with_the_password_in_any_kind_of_body,
     who_calls_is_told_by_the_token_or_why_not,
     answers_are_those_of_the_framework,

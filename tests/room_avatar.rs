@@ -232,7 +232,7 @@ async fn refuses_what_is_too_large(server: Server) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn says_where_rooms_have_no_pictures() {
-    for server in [Server::Prosody012, Server::Prosody13] {
+    for server in Server::PROSODY {
         let rig = server.start(Grant::None);
         let path = rig.dir().join("prosody.cfg.lua");
         let shipped = std::fs::read_to_string(&path).expect("the server's configuration");

@@ -11,7 +11,7 @@ use stanzagate::config::sessions::Grant;
 use support::element::says;
 use support::{Client, Gateway, Server, account, fresh};
 
-on_all_servers!(a_speaker_does_not_flicker, a_crowd_of_first_speakers_is_looked_up_together);
+on_oldest_and_newest!(a_speaker_does_not_flicker, a_crowd_of_first_speakers_is_looked_up_together);
 
 const ROOMS: &str = "conference.example.org";
 /// Members who speak for the first time.

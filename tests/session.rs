@@ -51,8 +51,8 @@ async fn oauth_session_on_the_older_ejabberd() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn oauth_session_on_the_newer_ejabberd() {
-    acts_as_its_user_and_takes_no_mail(start(Product::Ejabberd, newer(), Grant::Oauth)).await;
+async fn oauth_session_on_the_newest_ejabberd() {
+    acts_as_its_user_and_takes_no_mail(start(Product::Ejabberd, newest(), Grant::Oauth)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,8 +61,8 @@ async fn jwt_session_on_the_older_ejabberd() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn jwt_session_on_the_newer_ejabberd() {
-    acts_as_its_user_and_takes_no_mail(start(Product::Ejabberd, newer(), Grant::Jwt)).await;
+async fn jwt_session_on_the_newest_ejabberd() {
+    acts_as_its_user_and_takes_no_mail(start(Product::Ejabberd, newest(), Grant::Jwt)).await;
 }
 
 /// What the server answers to X-OAUTH2 with this token as this user.
@@ -97,7 +97,7 @@ async fn token_opens_only_its_users_session(rig: Rig, scopes: serde_json::Value)
 async fn a_token_opens_only_its_users_session() {
     token_opens_only_its_users_session(start(Product::Ejabberd, None, Grant::Oauth), "sasl_auth".into()).await;
     let scopes = serde_json::json!(["sasl_auth"]);
-    token_opens_only_its_users_session(start(Product::Ejabberd, newer(), Grant::Oauth), scopes).await;
+    token_opens_only_its_users_session(start(Product::Ejabberd, newest(), Grant::Oauth), scopes).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -150,7 +150,7 @@ async fn the_pool_opens_once_keeps_its_bound_and_closes_what_is_idle() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_restart_costs_no_call_and_an_absent_server_fails_fast() {
-    for root in [None, newer()] {
+    for root in [None, newest()] {
         let rig = start(Product::Ejabberd, root, Grant::Oauth);
         let sessions = sessions(rig.gateway_config());
         let alice = jid("alice");
@@ -245,7 +245,7 @@ fn reconfigure(rig: &Rig, from: &str, to: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_right_missing_in_ejabberd_is_named() {
-    for root in [None, newer()] {
+    for root in [None, newest()] {
         let rig = start(Product::Ejabberd, root, Grant::Oauth);
         let said = |config| async move {
             sessions(config).iq(&call(), &jid("alice"), roster()).await.expect_err("not granted").to_string()

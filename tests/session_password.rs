@@ -66,8 +66,8 @@ async fn scram_on_the_older_ejabberd() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn scram_on_the_newer_ejabberd() {
-    tells_right_from_wrong(Product::Ejabberd, newer(), Grant::Oauth, true).await;
+async fn scram_on_the_newest_ejabberd() {
+    tells_right_from_wrong(Product::Ejabberd, newest(), Grant::Oauth, true).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,8 +76,8 @@ async fn plain_on_the_older_ejabberd() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn plain_on_the_newer_ejabberd() {
-    tells_right_from_wrong(Product::Ejabberd, newer(), Grant::Jwt, false).await;
+async fn plain_on_the_newest_ejabberd() {
+    tells_right_from_wrong(Product::Ejabberd, newest(), Grant::Jwt, false).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,6 +86,6 @@ async fn scram_on_the_older_prosody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn scram_on_the_newer_prosody() {
-    tells_right_from_wrong(Product::Prosody, newer(), Grant::None, true).await;
+async fn scram_on_the_newest_prosody() {
+    tells_right_from_wrong(Product::Prosody, newest(), Grant::None, true).await;
 }

@@ -56,7 +56,7 @@ async fn starttls_on_ejabberd_needs_the_right_authority_and_name() {
     let (right, wrong) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
     certify(right.path(), "example.org");
     certify(wrong.path(), "example.com");
-    for root in [None, newer()] {
+    for root in [None, newest()] {
         let rig = start(Product::Ejabberd, root, Grant::Oauth);
         let password = rig.users()["alice"].clone();
         let with = |tls, ca: Option<PathBuf>| {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use stanzagate::config::sessions::Grant;
 use support::{Account, Client, Gateway, Reply, Server, account, fresh};
 
-on_all_servers!(
+on_oldest_and_newest!(
     all_groups_are_listed_hidden_ones_too,
     the_members_of_a_group_are_listed_with_their_names,
     all_accounts_are_listed_or_whoever_is_in_a_room,

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::attack::{Attack, Judge};
-use crate::on_all_servers;
+use crate::on_oldest_and_newest;
 use crate::support::element::show;
 use crate::support::{Server, fresh};
 
-on_all_servers!(nobody_is_named_by_a_trick, lookalikes_are_one_account_or_none);
+on_oldest_and_newest!(nobody_is_named_by_a_trick, lookalikes_are_one_account_or_none);
 
 const ADDRESS: i64 = 10;
 const UNKNOWN: i64 = 2;

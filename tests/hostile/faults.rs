@@ -11,11 +11,11 @@ use stanzagate::dev::Rig;
 use tokio_xmpp::minidom::Element;
 
 use super::process::Process;
-use crate::on_all_servers;
+use crate::on_oldest_and_newest;
 use crate::support::element::body;
 use crate::support::{Account, Client, Gateway, Server, fresh};
 
-on_all_servers!(what_is_acknowledged_survives_a_servers_death, a_gateway_that_is_ended_answers_what_it_took);
+on_oldest_and_newest!(what_is_acknowledged_survives_a_servers_death, a_gateway_that_is_ended_answers_what_it_took);
 
 const MESSAGES: usize = 300;
 const WORKERS: usize = 8;

@@ -5,11 +5,11 @@ use futures::stream;
 use serde_json::{Map, Value, json};
 
 use super::attack::{Attack, Judge};
-use crate::on_all_servers;
+use crate::on_oldest_and_newest;
 use crate::support::element::{child, show};
 use crate::support::{Client, Server, account, fresh, stanza};
 
-on_all_servers!(wrong_types_are_refused_and_change_nothing, lists_and_bodies_of_wrong_types_are_refused);
+on_oldest_and_newest!(wrong_types_are_refused_and_change_nothing, lists_and_bodies_of_wrong_types_are_refused);
 
 fn wrong_values() -> Vec<Value> {
     vec![

@@ -6,11 +6,11 @@ use serde_json::json;
 use tokio_xmpp::minidom::Element;
 
 use super::attack::{Attack, Judge};
-use crate::on_all_servers;
+use crate::on_oldest_and_newest;
 use crate::support::element::{body, show};
 use crate::support::{Server, fresh};
 
-on_all_servers!(
+on_oldest_and_newest!(
     nothing_breaks_out_of_its_message,
     nobody_speaks_in_a_servers_name,
     odd_but_harmless_xml_is_delivered_as_it_is_meant,

@@ -7,10 +7,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::attack::{Attack, Judge};
-use crate::on_all_servers;
+use crate::on_oldest_and_newest;
 use crate::support::{Server, fresh};
 
-on_all_servers!(
+on_oldest_and_newest!(
     bodies_beyond_every_bound_are_refused,
     what_the_body_is_said_to_be_does_not_matter,
     headers_and_paths_are_no_way_in,

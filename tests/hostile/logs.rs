@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 use stanzagate::config::sessions::Grant;
 
 use super::process::Process;
-use crate::on_all_servers;
+use crate::on_oldest_and_newest;
 use crate::support::element::says;
 use crate::support::{Client, Server, fresh};
 
-on_all_servers!(the_log_holds_ids_and_no_secrets);
+on_oldest_and_newest!(the_log_holds_ids_and_no_secrets);
 
 const KEY: &str = "a-callers-key-0123456789";
 const UK_SECRET: &str = "uk-signing-secret-0123456789";

@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use super::attack::{Attack, Judge};
-use crate::on_all_servers;
+use crate::on_oldest_and_newest;
 use crate::support::element::{body, child, says, show};
 use crate::support::{Client, Server, fresh, stanza};
 
-on_all_servers!(names_are_text_or_refused_whole, nicks_are_text, notifications_are_text_or_refused);
+on_oldest_and_newest!(names_are_text_or_refused_whole, nicks_are_text, notifications_are_text_or_refused);
 
 async fn names_are_text_or_refused_whole(server: Server) {
     let attack = Attack::on(server).await;

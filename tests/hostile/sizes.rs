@@ -5,10 +5,10 @@ use serde_json::json;
 
 use super::attack::{Attack, Judge};
 use super::raw::RawClient;
-use crate::on_all_servers;
+use crate::on_oldest_and_newest;
 use crate::support::{Server, account, fresh};
 
-on_all_servers!(what_grows_by_escaping_never_reaches_a_servers_limit, every_size_up_to_the_bound_arrives);
+on_oldest_and_newest!(what_grows_by_escaping_never_reaches_a_servers_limit, every_size_up_to_the_bound_arrives);
 
 async fn what_grows_by_escaping_never_reaches_a_servers_limit(server: Server) {
     let attack = Attack::on(server).await;

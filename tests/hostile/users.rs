@@ -7,11 +7,11 @@ use serde_json::json;
 
 use super::attack::{Attack, Judge};
 use super::raw::RawClient;
-use crate::on_all_servers;
+use crate::on_oldest_and_newest;
 use crate::support::element::{child, says, show};
 use crate::support::{Client, Server, account, fresh, stanza};
 
-on_all_servers!(
+on_oldest_and_newest!(
     a_flood_of_odd_stanzas_harms_nothing,
     large_and_deep_stanzas_are_skipped,
     every_character_that_a_server_passes_on_is_taken,

@@ -8,10 +8,10 @@ use stanzagate::config::sessions::Grant;
 use stanzagate::dev::Rig;
 
 use super::stage::{Gateway, NULL, Reply};
-use crate::on_all_servers;
+use crate::on_oldest_and_newest;
 use crate::support::Server;
 
-on_all_servers!(an_app_has_no_part_in_another);
+on_oldest_and_newest!(an_app_has_no_part_in_another);
 
 const OTHER: &str = "569d84a0169e7d00012c7afe";
 const OTHER_KEY: &str = "MjVvSjJUMTZveUR2d1hoNlVoQ0R1QQ";

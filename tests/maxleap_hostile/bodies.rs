@@ -5,10 +5,10 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 
 use super::stage::{Gateway, call, get, group, look, raw, refused, same_connection};
-use crate::on_all_servers;
+use crate::on_oldest_and_newest;
 use crate::support::{Server, account};
 
-on_all_servers!(no_endpoint_reads_what_is_no_object, lists_and_attributes_have_bounds);
+on_oldest_and_newest!(no_endpoint_reads_what_is_no_object, lists_and_attributes_have_bounds);
 
 /// Bodies that every endpoint refuses, whatever its fields are.
 fn broken() -> Vec<Vec<u8>> {

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use stanzagate::config::sessions::Grant;
 
 use super::stage::{Gateway, call, get, group, raw, refused, same_connection};
-use crate::on_all_servers;
+use crate::on_oldest_and_newest;
 use crate::support::{Account, Server};
 
-on_all_servers!(no_field_takes_what_it_should_not);
+on_oldest_and_newest!(no_field_takes_what_it_should_not);
 
 const TEXT: &[&str] = &["true", "0", "-1.5", "1e30", "[]", "[\"alice\"]", "{}", "{\"id\":\"alice\"}"];
 const LIST: &[&str] = &[

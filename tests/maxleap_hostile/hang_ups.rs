@@ -10,11 +10,11 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 use super::stage::{Gateway, NULL, call, get};
-use crate::on_all_servers;
+use crate::on_oldest_and_newest;
 use crate::support::people::until;
 use crate::support::{Account, Server, account, fresh};
 
-on_all_servers!(what_was_begun_for_a_caller_who_hangs_up_is_made_whole, what_ran_out_of_time_is_taken_back);
+on_oldest_and_newest!(what_was_begun_for_a_caller_who_hangs_up_is_made_whole, what_ran_out_of_time_is_taken_back);
 
 /// Sends a request whole and ends the connection, without a farewell where `reset`.
 async fn post_and_leave(gateway: &Gateway, path: &str, body: &Value, stay: Duration, reset: bool) {

@@ -6,11 +6,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::stage::{Gateway, NULL, call, get, group, look, raw, refused, same_connection};
-use crate::on_all_servers;
+use crate::on_oldest_and_newest;
 use crate::support::people::carried_by;
 use crate::support::{Client, Server, account, fresh};
 
-on_all_servers!(case_makes_another_user, no_trick_reaches_another_user);
+on_oldest_and_newest!(case_makes_another_user, no_trick_reaches_another_user);
 
 async fn case_makes_another_user(server: Server) {
     let (rig, gateway) = (server.shared(), Gateway::shared(server).await);

@@ -4,10 +4,10 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::stage::{Gateway, NULL, call, get};
-use crate::on_all_servers;
+use crate::on_oldest_and_newest;
 use crate::support::{Client, Server, account, fresh};
 
-on_all_servers!(a_users_account_is_no_passengers, one_of_many_who_make_the_same_passenger_gets_his_password);
+on_oldest_and_newest!(a_users_account_is_no_passengers, one_of_many_who_make_the_same_passenger_gets_his_password);
 
 async fn a_users_account_is_no_passengers(server: Server) {
     let (rig, gateway) = (server.shared(), Gateway::shared(server).await);

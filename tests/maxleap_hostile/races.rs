@@ -7,10 +7,10 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 
 use super::stage::{Gateway, NULL, Reply, call, crowd, get, group, refused, same_connection};
-use crate::on_all_servers;
+use crate::on_oldest_and_newest;
 use crate::support::{Client, Server, account, fresh};
 
-on_all_servers!(
+on_oldest_and_newest!(
     a_group_is_full_for_those_who_come_at_once,
     a_group_that_is_deleted_meanwhile_is_gone,
     of_two_new_owners_one_stays,

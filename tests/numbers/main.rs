@@ -21,7 +21,7 @@ use stanzagate::metrics::Metrics;
 use support::room::condition;
 use support::{Client, Server, account, fresh, stanza};
 
-on_all_servers!(
+on_oldest_and_newest!(
     gives_a_user_one_number_whoever_asks,
     keeps_users_apart_whose_hashes_meet,
     lets_nobody_else_say_whose_a_number_is,

@@ -7,11 +7,11 @@ use reqwest::header::CONTENT_TYPE;
 use serde_json::json;
 
 use super::stage::{Gateway, Reply, raw, refused, stage};
-use crate::on_all_servers;
+use crate::on_oldest_and_newest;
 use crate::support::upload::{BOUNDARY, bomb, form, picture};
 use crate::support::{Account, Server, account};
 
-on_all_servers!(pictures_that_are_none_make_no_group, covers_do_no_harm, forms_that_are_none_make_no_group);
+on_oldest_and_newest!(pictures_that_are_none_make_no_group, covers_do_no_harm, forms_that_are_none_make_no_group);
 
 const GROUPS: &str = "/api/im/group/";
 const NAME: (&str, &[u8]) = ("Content-Disposition: form-data; name=\"name\"", b"a group");

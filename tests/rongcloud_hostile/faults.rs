@@ -10,10 +10,10 @@ use serde_json::json;
 use stanzagate::config::sessions::Grant;
 
 use super::stage::{NULL, Reply, call, group, members, number, of, refused};
-use crate::on_all_servers;
+use crate::on_oldest_and_newest;
 use crate::support::{Account, Gateway, Server, account};
 
-on_all_servers!(a_server_that_dies_leaves_nothing_unsaid);
+on_oldest_and_newest!(a_server_that_dies_leaves_nothing_unsaid);
 
 /// Longest wait for the server that is back, with all these callers before it.
 const BACK: Duration = Duration::from_secs(60);

@@ -4,10 +4,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::stage::{NULL, address, any, call, group, members, number, of, raw, refused, stage};
-use crate::on_all_servers;
+use crate::on_oldest_and_newest;
 use crate::support::{Server, account};
 
-on_all_servers!(
+on_oldest_and_newest!(
     what_is_no_field_makes_no_group,
     what_a_name_may_be_it_stays,
     nobody_comes_in_by_what_is_no_user_or_code

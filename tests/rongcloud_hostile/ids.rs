@@ -6,10 +6,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::stage::{Gateway, NULL, call, group, of, refused, stage};
-use crate::on_all_servers;
+use crate::on_oldest_and_newest;
 use crate::support::{Client, Server, account, fresh};
 
-on_all_servers!(what_is_no_id_leads_nowhere, rooms_of_others_are_no_groups, queries_change_nothing);
+on_oldest_and_newest!(what_is_no_id_leads_nowhere, rooms_of_others_are_no_groups, queries_change_nothing);
 
 /// What somebody may write for the group 7.
 fn tricks(id: u64) -> Vec<String> {

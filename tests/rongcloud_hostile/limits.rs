@@ -4,10 +4,10 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::stage::{Gateway, NULL, Reply, address, any, call, group, members, of, refused, stage};
-use crate::on_all_servers;
+use crate::on_oldest_and_newest;
 use crate::support::{Server, account, fresh};
 
-on_all_servers!(wrong_tokens_are_limited_by_address, passwords_are_not_guessed, codes_are_not_guessed);
+on_oldest_and_newest!(wrong_tokens_are_limited_by_address, passwords_are_not_guessed, codes_are_not_guessed);
 
 /// Fails unless the caller has to wait, and is told for how long.
 #[track_caller]

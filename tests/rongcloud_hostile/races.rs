@@ -10,9 +10,9 @@ use super::stage::{Gateway, NULL, Reply, Stage, call, group, members, number, of
 use crate::support::people::until;
 use crate::support::room::condition;
 use crate::support::{Account, Client, Server, account, stanza};
-use crate::{gateways, on_all_servers};
+use crate::{gateways, on_oldest_and_newest};
 
-on_all_servers!(
+on_oldest_and_newest!(
     who_comes_and_goes_is_in_or_out,
     one_who_is_brought_in_by_many_is_in_once,
     a_group_that_is_dismissed_is_gone_for_all,

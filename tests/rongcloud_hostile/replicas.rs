@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use super::stage::{Gateway, NULL, Reply, call, group, members, of, refused, stage};
 use crate::gateways::{Before, nothing};
-use crate::on_all_servers;
+use crate::on_oldest_and_newest;
 use crate::support::{Account, Client, Server, account};
 
-on_all_servers!(gateways_make_groups_side_by_side, an_id_that_is_taken_leads_to_another, gateways_change_one_group);
+on_oldest_and_newest!(gateways_make_groups_side_by_side, an_id_that_is_taken_leads_to_another, gateways_change_one_group);
 
 const GROUPS: &str = "/api/im/group/";
 

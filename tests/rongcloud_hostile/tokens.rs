@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use super::stage::{Gateway, NULL, address, any, call, group, of, refused, stage};
 use crate::gateways::nothing;
-use crate::on_all_servers;
+use crate::on_oldest_and_newest;
 use crate::support::{Client, Server, account, fresh};
 
-on_all_servers!(nobody_else_gets_in, a_deleted_user_is_out, what_is_for_xmpp_is_for_nothing_else);
+on_oldest_and_newest!(nobody_else_gets_in, a_deleted_user_is_out, what_is_for_xmpp_is_for_nothing_else);
 
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_secs()

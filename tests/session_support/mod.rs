@@ -22,9 +22,9 @@ use tokio_xmpp::connect::DnsConfig;
 use tokio_xmpp::xmlstream::Timeouts;
 use tokio_xmpp::{Client, Event, Stanza};
 
-/// The root of the newer generation of servers; there is no test without it.
-pub fn newer() -> Option<PathBuf> {
-    Some(std::env::var_os("STANZAGATE_TRIXIE_ROOT").expect("STANZAGATE_TRIXIE_ROOT: a Debian 13 root").into())
+/// The root of the newest generation of servers; there is no test without it.
+pub fn newest() -> Option<PathBuf> {
+    Some(std::env::var_os("STANZAGATE_BACKPORTS_ROOT").expect("STANZAGATE_BACKPORTS_ROOT: a Debian 13 root").into())
 }
 
 pub fn start(server: Product, root: Option<PathBuf>, grant: Grant) -> Rig {

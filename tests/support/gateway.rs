@@ -79,7 +79,7 @@ impl Reply {
 impl Gateway {
     /// The gateway of the server that all tests of this binary share, with the rig's own configuration.
     pub async fn shared(server: Server) -> &'static Gateway {
-        static GATEWAYS: [OnceCell<Gateway>; 4] = [const { OnceCell::const_new() }; 4];
+        static GATEWAYS: [OnceCell<Gateway>; Server::COUNT] = [const { OnceCell::const_new() }; Server::COUNT];
         GATEWAYS[server as usize].get_or_init(|| Gateway::start(server.shared(), |_| {})).await
     }
 

@@ -1,8 +1,10 @@
 //! What the tests on real servers share: the servers, the accounts, and an independent XMPP client.
 //!
-//! Every case runs on four servers: ejabberd and Prosody from the packages of this system (Debian 12: ejabberd 23.01,
-//! Prosody 0.12), and both from another root file system (Debian 13: ejabberd 24.12, Prosody 13.0), whose path the
-//! environment variable `STANZAGATE_TRIXIE_ROOT` gives. A server that is missing fails the test, it is never skipped.
+//! There are six servers: ejabberd and Prosody from the packages of this system (Debian 12: ejabberd 23.01, Prosody 0.12),
+//! both from a root of Debian 13 (ejabberd 24.12, Prosody 13.0.1) and both from one with its backports (ejabberd 26.07,
+//! Prosody 13.0.6 or later). `STANZAGATE_TRIXIE_ROOT` and `STANZAGATE_BACKPORTS_ROOT` name the roots that `scripts/test`
+//! makes. Every case runs on the newest of each product; `on_all_servers!` is for what depends on the version,
+//! `on_oldest_and_newest!` for what hardly does. A server that is missing fails the test, it is never skipped.
 //!
 //! Run with `cargo test`: the tests of one binary are threads of one process and share one server of each kind. Under
 //! nextest each test would start its own, which works but takes a second more for every test on ejabberd.

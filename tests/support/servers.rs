@@ -1,24 +1,40 @@
-//! The four servers, one of each per test binary, and accounts on them.
+//! The six servers, one of each per test binary, and accounts on them.
 
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use stanzagate::config::sessions::Grant;
 use stanzagate::dev::{Product, Rig, RigOptions};
 
-/// One of the servers that every case runs on.
+/// One of the servers that the tests run on, both products in three generations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Server {
+    /// 23.01, of Debian 12.
     Ejabberd23,
+    /// 0.12, of Debian 12.
     Prosody012,
+    /// 24.12, of Debian 13.
     Ejabberd24,
+    /// 13.0.1, of Debian 13.
     Prosody13,
+    /// 26.07, of Debian 13's backports.
+    Ejabberd26,
+    /// 13.0.6 or later with the modules of the same year, of Debian 13's backports.
+    Prosody136,
 }
 
 impl Server {
+    /// How many there are.
+    pub const COUNT: usize = 6;
+    /// The oldest and the newest ejabberd.
+    pub const EJABBERD: [Server; 2] = [Server::Ejabberd23, Server::Ejabberd26];
+    /// The oldest and the newest Prosody.
+    pub const PROSODY: [Server; 2] = [Server::Prosody012, Server::Prosody136];
+
     /// The server that all tests of this binary share. It ends with the process: the rig's guardian sees to that.
     pub fn shared(self) -> &'static Rig {
-        static RIGS: [OnceLock<Rig>; 4] = [const { OnceLock::new() }; 4];
+        static RIGS: [OnceLock<Rig>; Server::COUNT] = [const { OnceLock::new() }; Server::COUNT];
         RIGS[self as usize].get_or_init(|| self.start(Grant::Oauth))
     }
 
@@ -29,14 +45,7 @@ impl Server {
 
     /// A server of the caller's own that lets in further gateways: gw2, gw3 and so on.
     pub fn start_with(self, grant: Grant, siblings: usize) -> Rig {
-        let root = self.newer().then(|| match std::env::var_os("STANZAGATE_TRIXIE_ROOT") {
-            Some(root) => root.into(),
-            None => panic!(
-                "set STANZAGATE_TRIXIE_ROOT to a Debian 13 root that holds the servers: debootstrap \
-                 trixie ROOT, then chroot ROOT apt-get install ejabberd erlang-p1-sqlite3 erlang-p1-oauth2 prosody \
-                 prosody-modules"
-            ),
-        });
+        let root = self.root();
         match Rig::start(RigOptions { server: self.product(), root, grant, siblings, ..RigOptions::default() }) {
             Ok(rig) => rig,
             Err(error) => panic!("{self:?}: {error}"),
@@ -45,8 +54,8 @@ impl Server {
 
     pub fn product(self) -> Product {
         match self {
-            Server::Ejabberd23 | Server::Ejabberd24 => Product::Ejabberd,
-            Server::Prosody012 | Server::Prosody13 => Product::Prosody,
+            Server::Ejabberd23 | Server::Ejabberd24 | Server::Ejabberd26 => Product::Ejabberd,
+            Server::Prosody012 | Server::Prosody13 | Server::Prosody136 => Product::Prosody,
         }
     }
 
@@ -54,8 +63,17 @@ impl Server {
         self.product() == Product::Ejabberd
     }
 
-    fn newer(self) -> bool {
-        matches!(self, Server::Ejabberd24 | Server::Prosody13)
+    /// The root file system that holds it; `None` is this system's own. There is no test without it.
+    pub fn root(self) -> Option<PathBuf> {
+        let variable = match self {
+            Server::Ejabberd23 | Server::Prosody012 => return None,
+            Server::Ejabberd24 | Server::Prosody13 => "STANZAGATE_TRIXIE_ROOT",
+            Server::Ejabberd26 | Server::Prosody136 => "STANZAGATE_BACKPORTS_ROOT",
+        };
+        match std::env::var_os(variable) {
+            Some(root) => Some(root.into()),
+            None => panic!("set {variable} to the Debian 13 root that scripts/test makes and fills with the servers"),
+        }
     }
 }
 
@@ -83,13 +101,49 @@ pub fn fresh(prefix: &str) -> String {
     format!("{prefix}{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Makes a module of four tests, one for each server, out of an `async fn(Server)`.
+/// Makes a module of six tests, one for each server, out of an `async fn(Server)`.
 ///
 /// `on_all_servers!(sends_a_message);` gives `sends_a_message::ejabberd_23` and so on. The module has the name of the
 /// function; the two live in different name spaces.
 #[macro_export]
 macro_rules! on_all_servers {
-    ($($body:ident),+ $(,)?) => {$(
+    ($($body:ident),+ $(,)?) => {
+        $crate::tests_on_servers!([
+            (ejabberd_23, Ejabberd23),
+            (prosody_012, Prosody012),
+            (ejabberd_24, Ejabberd24),
+            (prosody_13, Prosody13),
+            (ejabberd_26, Ejabberd26),
+            (prosody_136, Prosody136),
+        ] $($body)+);
+    };
+}
+
+/// As [`on_all_servers`], of the oldest and the newest of each product: for what hardly depends on the version.
+#[macro_export]
+macro_rules! on_oldest_and_newest {
+    ($($body:ident),+ $(,)?) => {
+        $crate::tests_on_servers!([
+            (ejabberd_23, Ejabberd23),
+            (prosody_012, Prosody012),
+            (ejabberd_26, Ejabberd26),
+            (prosody_136, Prosody136),
+        ] $($body)+);
+    };
+}
+
+/// As [`on_all_servers`], of the newest of each product: for what takes long and depends on the product alone.
+#[macro_export]
+macro_rules! on_newest {
+    ($($body:ident),+ $(,)?) => {
+        $crate::tests_on_servers!([(ejabberd_26, Ejabberd26), (prosody_136, Prosody136)] $($body)+);
+    };
+}
+
+/// What the macros above make.
+#[macro_export]
+macro_rules! tests_on_servers {
+    ($servers:tt $($body:ident)+) => {$(
         mod $body {
             use $crate::support::Server;
 
@@ -98,25 +152,13 @@ macro_rules! on_all_servers {
                 runtime.expect("a tokio runtime").block_on(super::$body(server));
             }
 
-            #[test]
-            fn ejabberd_23() {
-                run(Server::Ejabberd23);
-            }
-
-            #[test]
-            fn prosody_012() {
-                run(Server::Prosody012);
-            }
-
-            #[test]
-            fn ejabberd_24() {
-                run(Server::Ejabberd24);
-            }
-
-            #[test]
-            fn prosody_13() {
-                run(Server::Prosody13);
-            }
+            $crate::tests_on_servers!(@tests $servers);
+        }
+    )+};
+    (@tests [$(($name:ident, $server:ident)),+ $(,)?]) => {$(
+        #[test]
+        fn $name() {
+            run(Server::$server);
         }
     )+};
 }
