@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::http::{HeaderMap, HeaderName, header};
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
@@ -59,6 +59,15 @@ pub fn client_addr(peer: Option<Peer>, headers: &HeaderMap, trusted: &[IpNet]) -
         }
     };
     ClientAddr { ip, relayed: false }
+}
+
+/// The network that stands for whoever has `ip`, where something is counted for a caller: an IPv4 address by itself, also one
+/// written as IPv6, and of IPv6 the /64 in which anyone may choose addresses at will.
+pub fn network_of(ip: IpAddr) -> IpNet {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => Ipv4Net::from(ip).into(),
+        IpAddr::V6(ip) => Ipv6Net::new_assert(ip, 64).trunc().into(),
+    }
 }
 
 /// True when one of `networks` contains `ip`.
@@ -139,6 +148,16 @@ mod tests {
         assert_eq!(ip("127.0.0.1:9", &[("x-forwarded-for", "unknown")]), "0.0.0.0");
         assert_eq!(ip("127.0.0.1:9", &[("x-real-ip", "192.0.2.1"), ("x-real-ip", "192.0.2.2")]), "0.0.0.0");
         assert_eq!(client_addr(None, &HeaderMap::new(), &[]).ip, UNKNOWN);
+    }
+
+    #[test]
+    fn a_caller_is_counted_by_what_he_cannot_choose() {
+        let network = |ip: &str| network_of(ip.parse().unwrap()).to_string();
+        assert_eq!(network("192.0.2.7"), "192.0.2.7/32");
+        assert_eq!(network("::ffff:192.0.2.7"), "192.0.2.7/32");
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
+        assert_eq!(network("2001:db8:1:2::"), network("2001:db8:1:2:ffff:ffff:ffff:ffff"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
     }
 
     #[test]
