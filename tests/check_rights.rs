@@ -313,7 +313,9 @@ async fn names_every_right_that_is_missing(server: Server) {
     let (file, cases, others) = match server {
         Server::Ejabberd23 => ("ejabberd.yml", EJABBERD.to_vec(), EJABBERD_OTHERS),
         Server::Ejabberd24 | Server::Ejabberd26 => ("ejabberd.yml", [EJABBERD, &[PRIVILEGE]].concat(), EJABBERD_OTHERS),
-        Server::Prosody012 | Server::Prosody13 | Server::Prosody136 => ("prosody.cfg.lua", PROSODY.to_vec(), PROSODY_OTHERS),
+        Server::Prosody012 | Server::Prosody13 | Server::Prosody136 => {
+            ("prosody.cfg.lua", PROSODY.to_vec(), PROSODY_OTHERS)
+        }
     };
     let path = rig.dir().join(file);
     let shipped = std::fs::read_to_string(&path).expect("the server's configuration");

@@ -86,7 +86,9 @@ async fn logs_in_its_user_and_nobody_else(chat: &Chat, rig: &Rig, server: Server
 
     match log_in(rig, &long, &bob).await {
         // Prosody 13 looks at the token only, and not at the name beside it.
-        Ok(mut wire) if matches!(server, Server::Prosody13 | Server::Prosody136) => assert!(wire.bind().await.starts_with(&alice.jid)),
+        Ok(mut wire) if matches!(server, Server::Prosody13 | Server::Prosody136) => {
+            assert!(wire.bind().await.starts_with(&alice.jid))
+        }
         other => assert!(other.is_err(), "alice's token logged in as bob"),
     }
     for key in altered(long.key.expose_secret(), &alice.name, &bob.name) {

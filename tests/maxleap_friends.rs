@@ -7,7 +7,12 @@ use serde_json::{Value, json};
 use support::people::until;
 use support::{Account, Client, Gateway, Server, account, fresh};
 
-on_oldest_and_newest!(makes_and_ends_friendships, sees_what_clients_do, tells_friends_from_strangers, refuses_bad_friends);
+on_oldest_and_newest!(
+    makes_and_ends_friendships,
+    sees_what_clients_do,
+    tells_friends_from_strangers,
+    refuses_bad_friends
+);
 
 const NULL: Value = Value::Null;
 

@@ -14,7 +14,11 @@ use crate::gateways::{Before, nothing};
 use crate::on_oldest_and_newest;
 use crate::support::{Account, Client, Server, account};
 
-on_oldest_and_newest!(gateways_make_groups_side_by_side, an_id_that_is_taken_leads_to_another, gateways_change_one_group);
+on_oldest_and_newest!(
+    gateways_make_groups_side_by_side,
+    an_id_that_is_taken_leads_to_another,
+    gateways_change_one_group
+);
 
 const GROUPS: &str = "/api/im/group/";
 
