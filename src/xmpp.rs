@@ -13,6 +13,7 @@ pub mod entity_time;
 pub mod helper;
 pub mod invite;
 pub mod iq;
+pub mod jid_escape;
 pub mod mam;
 pub mod message;
 pub mod muc;

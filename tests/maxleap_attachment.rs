@@ -37,7 +37,7 @@ const LOST: (&str, &str) = ("lost-files", "the-key-of-an-app-without-files");
 const SILENCE: u64 = 5;
 
 async fn gateway(server: Server) -> &'static Gateway {
-    static GATEWAYS: [OnceCell<Gateway>; 4] = [const { OnceCell::const_new() }; 4];
+    static GATEWAYS: [OnceCell<Gateway>; Server::COUNT] = [const { OnceCell::const_new() }; Server::COUNT];
     let start = || {
         Gateway::start(server.shared(), |config| {
             config.http.read_seconds = SILENCE;

@@ -29,7 +29,7 @@ const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+
 
 /// A gateway that issues tokens, shared by this file's tests.
 async fn gateway(server: Server) -> &'static Gateway {
-    static GATEWAYS: [OnceCell<Gateway>; 4] = [const { OnceCell::const_new() }; 4];
+    static GATEWAYS: [OnceCell<Gateway>; Server::COUNT] = [const { OnceCell::const_new() }; Server::COUNT];
     logs();
     let start = || Gateway::start(server.shared(), |config| config.qtalk.uk_secret = Some(Secret::new(KEY)));
     GATEWAYS[server as usize].get_or_init(start).await

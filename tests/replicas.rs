@@ -42,7 +42,7 @@ struct Stage {
 
 impl Stage {
     async fn shared(server: Server) -> &'static Stage {
-        static STAGES: [OnceCell<Stage>; 4] = [const { OnceCell::const_new() }; 4];
+        static STAGES: [OnceCell<Stage>; Server::COUNT] = [const { OnceCell::const_new() }; Server::COUNT];
         STAGES[server as usize].get_or_init(|| Stage::start(server)).await
     }
 

@@ -24,7 +24,7 @@ const MOST: usize = 3;
 
 /// A gateway with every setting other than its default, shared by this file's tests.
 async fn gateway(server: Server) -> &'static Gateway {
-    static GATEWAYS: [OnceCell<Gateway>; 4] = [const { OnceCell::const_new() }; 4];
+    static GATEWAYS: [OnceCell<Gateway>; Server::COUNT] = [const { OnceCell::const_new() }; Server::COUNT];
     let start = || {
         Gateway::start(server.shared(), |config| {
             let settings = &mut config.rongcloud;

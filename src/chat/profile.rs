@@ -6,9 +6,9 @@ use sha2::{Digest as _, Sha256};
 use super::core::{Core, WINDOW};
 use super::{Call, Chat, ChatError};
 use crate::xml::Element;
-use crate::xmpp::iq;
 use crate::xmpp::stanza_error::StanzaError;
 use crate::xmpp::vcard::{self, VCard};
+use crate::xmpp::{iq, jid_escape};
 
 /// Longest name or role, in characters; what is longer is cut off.
 const LONGEST: usize = 256;
@@ -16,7 +16,7 @@ const LONGEST: usize = 256;
 /// From a user's vCard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
-    /// NICKNAME, else FN, else the localpart. This and the other texts have at most 256 characters.
+    /// NICKNAME, else FN, else the localpart, unescaped. This and the other texts have at most 256 characters.
     pub nick: String,
     /// FN.
     pub full_name: Option<String>,
@@ -62,10 +62,13 @@ fn media_type(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// NICKNAME, else FN, else the localpart.
+/// NICKNAME, else FN, else the localpart as people read it; at most 256 characters.
 pub(super) fn nick(user: &BareJid, card: Option<&VCard>) -> String {
-    card.and_then(|card| card.nick.clone().or_else(|| card.full_name.clone()))
-        .unwrap_or_else(|| user.node().map_or_else(|| user.to_string(), |node| node.to_string()))
+    let own = card.and_then(|card| card.nick.clone().or_else(|| card.full_name.clone()));
+    short(own.unwrap_or_else(|| match user.node() {
+        Some(node) => jid_escape::unescaped(node.as_str()).into_owned(),
+        None => user.to_string(),
+    }))
 }
 
 fn image(bytes: Vec<u8>) -> Option<Photo> {
@@ -76,7 +79,7 @@ fn image(bytes: Vec<u8>) -> Option<Photo> {
 
 impl Profile {
     fn new(user: &BareJid, card: VCard) -> Profile {
-        let nick = short(nick(user, Some(&card)));
+        let nick = nick(user, Some(&card));
         let photo = match card.photo {
             Some(vcard::Photo::Url(url)) => Some(PhotoRef::Url(url)),
             Some(vcard::Photo::Binary(bytes)) => {

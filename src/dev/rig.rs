@@ -124,10 +124,11 @@ impl Rig {
     }
 
     /// Registers a further account on the running server and returns its password. For names of ASCII letters and
-    /// digits in lower case.
+    /// digits in lower case, of dots, and of backslashes that escape other characters (XEP-0106).
     pub fn register(&self, user: &str) -> Result<String, DevError> {
-        if user.is_empty() || !user.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()) {
-            let output = "use letters and digits in lower case only".to_owned();
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'\\');
+        if user.is_empty() || !user.bytes().all(plain) {
+            let output = "use letters and digits in lower case, dots and backslashes only".to_owned();
             return Err(DevError::Register { user: user.to_owned(), output });
         }
         let password = random(16);

@@ -31,7 +31,7 @@ const ALL: Span = Span { since_ms: 0, before_ms: u64::MAX, limit: 100 };
 
 /// The verbs on the server that all tests share.
 async fn shared(server: Server) -> (&'static Rig, &'static Chat) {
-    static CHATS: [OnceCell<Chat>; 4] = [const { OnceCell::const_new() }; 4];
+    static CHATS: [OnceCell<Chat>; Server::COUNT] = [const { OnceCell::const_new() }; Server::COUNT];
     let rig = server.shared();
     let chat = CHATS[server as usize].get_or_init(|| start(rig.gateway_config())).await;
     (rig, chat)

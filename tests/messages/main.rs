@@ -83,8 +83,8 @@ struct Own {
 
 impl Own {
     async fn start(server: Server, edit: impl FnOnce(&mut Config)) -> Own {
-        static RIGS: [OnceCell<Rig>; 4] = [const { OnceCell::const_new() }; 4];
-        static TURNS: [Mutex<()>; 4] = [const { Mutex::const_new(()) }; 4];
+        static RIGS: [OnceCell<Rig>; Server::COUNT] = [const { OnceCell::const_new() }; Server::COUNT];
+        static TURNS: [Mutex<()>; Server::COUNT] = [const { Mutex::const_new(()) }; Server::COUNT];
         let turn = TURNS[server as usize].lock().await;
         let rig = RIGS[server as usize].get_or_init(|| async move { server.start(Grant::Oauth) }).await;
         Own { rig, gateway: Gateway::start(rig, edit).await, _turn: turn }

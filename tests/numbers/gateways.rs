@@ -48,7 +48,7 @@ pub struct Gateways {
 impl Gateways {
     /// Those on the server that all tests of this binary share.
     pub async fn shared(server: Server) -> &'static Gateways {
-        static ALL: [OnceCell<Gateways>; 4] = [const { OnceCell::const_new() }; 4];
+        static ALL: [OnceCell<Gateways>; Server::COUNT] = [const { OnceCell::const_new() }; Server::COUNT];
         ALL[server as usize].get_or_init(|| run(Gateways::start(server))).await
     }
 

@@ -42,7 +42,7 @@ pub fn settings(config: &mut Config) {
 
 /// The stage of the server that all cases share.
 pub async fn stage(server: Server) -> &'static Stage {
-    static STAGES: [OnceCell<Stage>; 4] = [const { OnceCell::const_new() }; 4];
+    static STAGES: [OnceCell<Stage>; Server::COUNT] = [const { OnceCell::const_new() }; Server::COUNT];
     let start = || async {
         let gateways = Gateways::shared(server).await;
         let (chat, realm) = gateways.gateway().await;

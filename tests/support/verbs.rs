@@ -29,7 +29,7 @@ pub struct Verbs {
 impl Verbs {
     /// The verbs on the server that all tests of this binary share.
     pub async fn shared(server: Server) -> &'static Verbs {
-        static VERBS: [OnceCell<Verbs>; 4] = [const { OnceCell::const_new() }; 4];
+        static VERBS: [OnceCell<Verbs>; Server::COUNT] = [const { OnceCell::const_new() }; Server::COUNT];
         VERBS[server as usize].get_or_init(|| Verbs::start(server.shared())).await
     }
 

@@ -7,7 +7,7 @@ use jid::BareJid;
 use super::super::core::{Core, WINDOW};
 use super::super::rooms::{LISTS, read_info};
 use super::super::{Call, ChatError};
-use crate::xmpp::{disco, iq};
+use crate::xmpp::{disco, iq, jid_escape};
 
 impl Core {
     pub(super) async fn room_names(&self, call: &Call, service: &str) -> Result<Vec<(BareJid, String)>, ChatError> {
@@ -22,7 +22,9 @@ impl Core {
                 Err(ChatError::UnknownRoom(_)) => continue,
                 Err(error) => return Err(error),
             };
-            let name = if name.is_empty() { local(&room) } else { name };
+            // Prosody calls a room without a name by its localpart.
+            let nameless = name.is_empty() || room.node().is_some_and(|node| node.as_str() == name);
+            let name = if nameless { local(&room) } else { name };
             named.push((room, name));
         }
         Ok(named)
@@ -66,5 +68,5 @@ impl Core {
 }
 
 fn local(room: &BareJid) -> String {
-    room.node().map(|node| node.to_string()).unwrap_or_default()
+    room.node().map(|node| jid_escape::unescaped(node.as_str()).into_owned()).unwrap_or_default()
 }

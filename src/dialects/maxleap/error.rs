@@ -25,9 +25,9 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::wire::JSON;
-use crate::chat::ChatError;
 use crate::chat::address::AddressError;
 use crate::chat::error::Kind;
+use crate::chat::{ChatError, Realm, user_id};
 use crate::http::{Outcome, retry_after};
 
 /// After this the caller may try again what found the gateway busy or the XMPP server away.
@@ -129,10 +129,41 @@ impl Failure {
         Failure::new(Code::NotFound, format!("{what} does not exist"))
     }
 
+    /// The same with users and rooms called by the ids that the API's callers know, not by their addresses.
+    pub fn in_ids(self, realm: &Realm) -> Failure {
+        Failure { text: in_ids(&self.text, realm), ..self }
+    }
+
     /// The same with another status.
     pub fn with_status(self, status: StatusCode) -> Failure {
         Failure { status, ..self }
     }
+}
+
+/// What the verbs say with each address of the realm as the id that it is. What the caller wrote stands in quotes, and stays.
+fn in_ids(text: &str, realm: &Realm) -> String {
+    let mut told = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('@') {
+        let end = after.find(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | '-'))).unwrap_or(after.len());
+        let (host, _) = after.split_at(end);
+        let host = host.trim_end_matches('.');
+        let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '(' | ',' | ';' | ':' | '<' | '/');
+        let local = before.rsplit(ends).next().unwrap_or_default();
+        let (lead, local) = before.split_at(before.len() - local.len());
+        let ours = host == realm.domain || host == realm.rooms;
+        if ours && !local.is_empty() && !lead.ends_with('"') {
+            told.push_str(lead);
+            told.push_str(&user_id::id(local));
+            rest = after.get(host.len()..).unwrap_or_default();
+        } else {
+            told.push_str(before);
+            told.push('@');
+            rest = after;
+        }
+    }
+    told.push_str(rest);
+    told
 }
 
 impl From<ChatError> for Failure {
@@ -223,6 +254,30 @@ mod tests {
             (ChatError::Address(AddressError::NoLocalpart("x".into())), (400, 5001, false)),
         ] {
             assert_eq!(seen(Failure::from(error.clone()).into_response()).await, expected, "{error}");
+        }
+    }
+
+    #[test]
+    fn addresses_of_the_realm_are_told_as_ids() {
+        let realm = Realm {
+            domain: "example.org".into(),
+            rooms: "conference.example.org".into(),
+            pubsub: "pubsub.example.org".into(),
+            upload: "upload.example.org".into(),
+        };
+        for (said, told) in [
+            ("the room ~u~p-1@conference.example.org does not exist", "the room UP-1 does not exist"),
+            ("the user bob@example.org. Then ~bob@example.org", "the user bob. Then Bob"),
+            (
+                "added: nobody; not added: Bob (the user ~bob@example.org)",
+                "added: nobody; not added: Bob (the user Bob)",
+            ),
+            ("~r@conference.example.org: 张三@example.org, a.b@example.org", "R: 张三, a.b"),
+            ("\"~a@example.org\" is not an id", "\"~a@example.org\" is not an id"),
+            ("a@other.example, @example.org, x@example.org.evil", "a@other.example, @example.org, x@example.org.evil"),
+            ("r@conference.example.org/nick", "r/nick"),
+        ] {
+            assert_eq!(in_ids(said, &realm), told);
         }
     }
 

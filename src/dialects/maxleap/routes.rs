@@ -225,7 +225,10 @@ async fn attach(
     caller: Caller,
     request: HttpRequest,
 ) -> Response {
-    let answer = async { attachment::upload(&maxleap.context(&call, &caller)?, request).await };
+    let answer = async {
+        let context = maxleap.context(&call, &caller)?;
+        attachment::upload(&context, request).await.map_err(|failure| failure.in_ids(&context.app.realm))
+    };
     answer.await.into_response()
 }
 
@@ -245,7 +248,8 @@ impl Maxleap {
         // Bounded and already here: see `Web::dialect`.
         let body = axum::body::to_bytes(request.into_body(), usize::MAX).await;
         let body = body.map_err(|_| Failure::parameter("the body is broken off"))?;
-        run(&context, &Request { path: &path, query: &query, body: &body }).await
+        let answer = run(&context, &Request { path: &path, query: &query, body: &body }).await;
+        answer.map_err(|failure| failure.in_ids(&context.app.realm))
     }
 
     /// What an endpoint is given for a call of a caller whose keys were checked.
