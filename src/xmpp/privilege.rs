@@ -2,6 +2,8 @@
 
 use crate::xml::element::{Build, client, el};
 use crate::xml::{CLIENT, Element};
+use crate::xmpp::iq;
+use crate::xmpp::stanza_error::StanzaError;
 
 /// The namespace.
 pub const NS: &str = "urn:xmpp:privilege:2";
@@ -21,9 +23,19 @@ pub fn iq(component: &str, user: &str, kind: &str, id: &str, payload: Element) -
     client("iq").with("type", kind).with("from", component).with("to", user).child(el("privileged_iq", NS).child(inner))
 }
 
-/// The inner reply of a privileged IQ's result.
-pub fn inner_reply(reply: &Element) -> Option<Element> {
-    reply.get_child("privilege", NS)?.get_child("forwarded", FORWARD)?.get_child("iq", CLIENT).cloned()
+/// What a privileged IQ came to: what the user's own account answered, which may be an error too.
+///
+/// The type of the outer reply tells nothing where there is an inner one: newer servers give it the inner one's, without
+/// an error of its own.
+///
+/// # Errors
+/// The stanza error, when the privilege itself was refused.
+pub fn outcome(reply: &Element) -> Result<Result<Element, StanzaError>, StanzaError> {
+    inner_reply(reply).map_or_else(|| Err(StanzaError::read(reply)), |inner| Ok(iq::outcome(inner.clone())))
+}
+
+fn inner_reply(reply: &Element) -> Option<&Element> {
+    reply.get_child("privilege", NS)?.get_child("forwarded", FORWARD)?.get_child("iq", CLIENT)
 }
 
 /// What the server says it grants: access and type of each permission, such as `("message", "outgoing")`. Prosody 0.12
@@ -55,4 +67,36 @@ pub fn advertised(message: &Element) -> Option<Vec<(String, String)>> {
         }
     }
     Some(granted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What answers a privileged IQ: the type of the outer reply, and what is in it.
+    fn answered(kind: &str, content: &str) -> Result<Result<Element, StanzaError>, StanzaError> {
+        outcome(&format!("<iq xmlns='jabber:client' type='{kind}' id='1'>{content}</iq>").parse().unwrap())
+    }
+
+    fn inner(kind: &str, content: &str) -> String {
+        format!(
+            "<privilege xmlns='{NS}'><forwarded xmlns='{FORWARD}'><iq xmlns='jabber:client' type='{kind}'>{content}</iq>\
+             </forwarded></privilege>"
+        )
+    }
+
+    #[test]
+    fn the_inner_reply_counts_whatever_the_outer_type() {
+        let missing = "<error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
+        let forbidden = "<error type='auth'><forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
+        for kind in ["result", "error"] {
+            assert!(answered(kind, &inner("error", missing)).unwrap().unwrap_err().is("item-not-found"), "{kind}");
+            assert!(answered(kind, &inner("error", forbidden)).unwrap().unwrap_err().is("forbidden"), "{kind}");
+        }
+        assert_eq!(answered("result", &inner("result", "")).unwrap().unwrap().attr("type"), Some("result"));
+        assert!(answered("error", forbidden).unwrap_err().is("forbidden"), "the privilege itself");
+        for kind in ["result", "error"] {
+            assert!(answered(kind, "").unwrap_err().is("undefined-condition"), "nothing is no answer");
+        }
+    }
 }

@@ -294,12 +294,12 @@ pub(super) async fn withdraw(
 pub(super) async fn shown_rooms(core: &Core, call: &Call, user: &BareJid) -> Result<Vec<BareJid>, ChatError> {
     let request = privilege::iq(&core.component, user.as_str(), "get", &core.link.new_id(call), bookmarks::query());
     match privileged_replies(core, call, vec![request]).await.pop() {
-        Some(Ok(Some(reply))) => Ok(bookmarks::rooms(&reply)),
+        Some(Ok(reply)) => Ok(bookmarks::rooms(&reply)),
         Some(Err(ChatError::Refused { condition, .. })) if condition == "item-not-found" => Ok(Vec::new()),
         // Without the right nobody has been given a bookmark: the index and the rooms themselves are asked in any case.
         Some(Err(ChatError::Right(_))) => Ok(Vec::new()),
         Some(Err(error)) => Err(error),
-        Some(Ok(None)) | None => Ok(Vec::new()),
+        None => Ok(Vec::new()),
     }
 }
 
@@ -307,16 +307,12 @@ async fn privileged(core: &Core, call: &Call, requests: Vec<Element>) -> Vec<Res
     privileged_replies(core, call, requests).await.into_iter().map(|reply| reply.map(drop)).collect()
 }
 
-async fn privileged_replies(
-    core: &Core,
-    call: &Call,
-    requests: Vec<Element>,
-) -> Vec<Result<Option<Element>, ChatError>> {
-    let answers = core.ask_all(call, requests, PRIVILEGED).await;
-    answers
+async fn privileged_replies(core: &Core, call: &Call, requests: Vec<Element>) -> Vec<Result<Element, ChatError>> {
+    let replies = core.link.iq_all(call, requests, PRIVILEGED).await;
+    replies
         .into_iter()
-        .map(|answer| match answer? {
-            Ok(reply) => privilege::inner_reply(&reply).map(iq::outcome).transpose().map_err(ChatError::refused),
+        .map(|reply| match privilege::outcome(&reply?) {
+            Ok(inner) => inner.map_err(ChatError::refused),
             Err(error) if error.is("forbidden") => Err(ChatError::Right(format!(
                 "a privileged IQ was refused ({error}): give {:?} iq = {{ [\"http://jabber.org/protocol/pubsub\"] = \
                  \"both\" }} in privileged_entities",
