@@ -25,6 +25,7 @@ pub mod message;
 mod number;
 pub mod profile;
 mod reading;
+mod recall;
 pub mod record;
 pub mod room;
 mod room_avatar;

@@ -175,6 +175,19 @@ impl Link {
         self.state.subscribe()
     }
 
+    /// The stream that is open now, if one is: to see later whether it still is.
+    pub fn stream(&self) -> Option<Conn> {
+        self.conn.borrow().clone().filter(|conn| !conn.is_closed())
+    }
+
+    /// The open stream, waiting for one until `deadline`, however long callers wait elsewhere.
+    ///
+    /// # Errors
+    /// [`LinkError`] when there is none by then.
+    pub async fn back(&self, deadline: Instant) -> Result<Conn, LinkError> {
+        self.up(deadline).await
+    }
+
     /// A new stanza id, unique across replicas, that contains the request's id.
     pub fn new_id(&self, call: &Call) -> String {
         id::new_id(&call.request)

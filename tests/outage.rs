@@ -5,15 +5,21 @@ mod support;
 
 use std::time::{Duration, Instant};
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use stanzagate::config::qtalk::Replies;
 use stanzagate::config::sessions::Grant;
 use stanzagate::dev::Rig;
-use support::element::says;
+use support::breaker::Breaker;
+use support::element::{body, says};
 use support::room::{condition, is_out};
-use support::{Account, Client, Gateway, Server, fresh};
+use support::{Account, Client, Gateway, Reply, Server, fresh};
 
-on_oldest_and_newest!(survives_a_restart_of_the_server, loses_nothing_when_the_gateway_restarts);
+on_oldest_and_newest!(
+    survives_a_restart_of_the_server,
+    loses_nothing_when_the_gateway_restarts,
+    what_was_written_before_the_link_fell_is_not_called_undone,
+);
 
 const ROOMS: &str = "conference.example.org";
 
@@ -130,4 +136,96 @@ async fn loses_nothing_when_the_gateway_restarts(server: Server) {
     let failed = r#"{"ret":true,"errcode":"1","errmsg":"","data":"failed"}"#;
     assert_eq!(post("destroy_muc", &room_call("lobby", &[])).await, failed);
     gateway.shutdown().await;
+}
+
+/// The link falls behind what was written: the server has read it and its answers are lost, or it has not read it.
+async fn what_was_written_before_the_link_fell_is_not_called_undone(server: Server) {
+    let rig = server.start(Grant::Oauth);
+    let breaker = Breaker::start(rig.component_addr()).await;
+    let gateway = Gateway::start(&rig, |config| config.component.address = breaker.address()).await;
+    make_room(&gateway, "lobby").await;
+    let (room, carol) = (format!("lobby@{ROOMS}"), Client::login(&rig, &user(&rig, "carol")).await);
+    let said = |text: &str| json!({"title": text, "content": text, "contentType": "text"});
+    let with = |mut data: Value, more: Value| {
+        data.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        data
+    };
+    let sender = json!({"sender": {"id": "bot", "name": "Bot"}});
+    // Each way to say something: in a room where the answer is known in spite of it all, and to a user.
+    let ways = ["room", "xuanxuan room", "user", "xuanxuan user", "maxleap user"];
+    let send = async |way: &str, text: &str| match way {
+        "room" => gateway.post("/qtalk/send_thirdmessage", &group_message("lobby", text)).await,
+        "user" => {
+            let message = format!("<message type='chat'><body>{text}</body></message>");
+            let letter = json!({"from": "bob@example.org", "to": "carol@example.org", "message": message});
+            gateway.post("/qtalk/send_thirdmessage", &letter).await
+        }
+        "xuanxuan room" => {
+            let to = with(said(text), json!({"receiver": "group", "gid": "lobby"}));
+            gateway.notify(&with(to, sender.clone())).await
+        }
+        "xuanxuan user" => {
+            let to = with(said(text), json!({"receiver": "users", "userList": ["carol"]}));
+            gateway.notify(&with(to, sender.clone())).await
+        }
+        _ => {
+            let message = json!({"content": {"media": 0, "body": text}, "push": {}});
+            gateway.maxleap(Method::POST, "/system/carol", &message).await
+        }
+    };
+    for way in ways {
+        let cuts = [(true, 300, 0), (true, 700, 0), (true, 300, 4000), (false, 300, 0)];
+        for (reached, wait, down) in cuts.into_iter().take(if way == "room" { 4 } else { 1 }) {
+            // Seats are taken and accounts are known.
+            let mut warm = send(way, &fresh("warm")).await;
+            while warm.status == 503 {
+                ready(&gateway).await;
+                warm = send(way, &fresh("warm")).await;
+            }
+            assert_eq!(outcome(&warm), Some(true), "{way}: {}", warm.text);
+            let (text, begun) = (fresh("cut"), Instant::now());
+            match reached {
+                true => breaker.mute(),
+                false => breaker.deafen(),
+            }
+            let fault = async {
+                tokio::time::sleep(Duration::from_millis(wait)).await;
+                breaker.cut();
+                tokio::time::sleep(Duration::from_millis(down)).await;
+                breaker.mend();
+            };
+            let (reply, ()) = tokio::join!(send(way, &text), fault);
+            let what =
+                format!("{way}, reached {reached}, cut after {wait} ms for {down}: {} {}", reply.status, reply.text);
+            println!("{server:?} {what} after {:?}", begun.elapsed());
+            let known = outcome(&reply).unwrap_or_else(|| panic!("{what}"));
+            ready(&gateway).await;
+            let archive = carol.mam(way.ends_with("room").then_some(room.as_str())).await;
+            let there = archive.iter().filter(|el| body(el).is_some_and(|said| said.contains(&text))).count();
+            assert!(there <= 1 && (there == 1 || !known), "{there} times in the archive: {what}");
+            // A room's archive has told.
+            assert!(known || !reached || !way.ends_with("room"), "{what}");
+        }
+    }
+    gateway.shutdown().await;
+}
+
+/// What an answer says became of a message: sent, or unknown. `None` for any that says it was not.
+fn outcome(reply: &Reply) -> Option<bool> {
+    match (reply.status.as_u16(), &reply.json) {
+        (200, json) if json["ret"] == true || json["result"] == "success" => Some(true),
+        (202, _) => Some(true),
+        (200, json) if json["errcode"] == 8 => Some(false),
+        (504, json) if json["result"] == "fail" || json["errorCode"] == 5002 => Some(false),
+        _ => None,
+    }
+}
+
+/// Waits until the gateway is connected again.
+async fn ready(gateway: &Gateway) {
+    let begun = Instant::now();
+    while gateway.get("/health/ready").await.status != 200 {
+        assert!(begun.elapsed() < Duration::from_secs(20), "the gateway did not connect again");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

@@ -113,7 +113,7 @@ impl ChatError {
     }
 
     /// The failure of a step after others that were done, so that it does not pass for one in which nothing was.
-    pub(super) fn after(self, done: &str) -> ChatError {
+    pub fn after(self, done: &str) -> ChatError {
         let kind = if self.is_unavailable() { Kind::Partial } else { self.kind() };
         ChatError::Told(kind, format!("{done}; then: {self}"))
     }

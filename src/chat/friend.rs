@@ -83,7 +83,8 @@ impl Chat {
         // One after the other: what the server does to the second list on account of the first must not cross ours.
         for ((user, contact), exists) in [(one, other), (other, one)].into_iter().zip(exist) {
             if exists {
-                self.core.leave_roster(call, user, contact).await?;
+                let left = self.core.leave_roster(call, user, contact).await;
+                left.map_err(|error| error.after("the two contact lists may be half changed"))?;
             }
         }
         let (subject, key) = place(one, other);
@@ -143,12 +144,15 @@ impl Core {
 
     async fn make_friends(&self, call: &Call, one: &BareJid, other: &BareJid) -> Result<(), ChatError> {
         for pause in PAUSES {
-            self.join_rosters(call, one, other).await?;
-            if self.are_friends(call, one, other).await? {
+            let joined = self.join_rosters(call, one, other).await;
+            joined.map_err(|error| error.after("the two contact lists may be half changed"))?;
+            let friends = self.are_friends(call, one, other).await;
+            if friends.map_err(|error| error.after("the two contact lists are changed"))? {
                 return Ok(());
             }
             tokio::time::sleep(pause).await;
-            if self.are_friends(call, one, other).await? {
+            let friends = self.are_friends(call, one, other).await;
+            if friends.map_err(|error| error.after("the two contact lists are changed"))? {
                 return Ok(());
             }
         }

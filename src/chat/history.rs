@@ -171,11 +171,13 @@ impl Chat {
         let Some((newest, ())) = newest.last() else { return Ok(()) };
         let subject = Subject::Room(room.clone());
         self.set_note(call, realm, &subject, CLEARED, Some(&json!(newest.ms))).await?;
-        if core.purge(call, room).await? {
-            // What is said from now on may share the second of what is gone, and take its moments.
-            self.set_note(call, realm, &subject, CLEARED, None).await?;
+        let purged = core.purge(call, room).await.map_err(|error| error.after("the history is hidden from readers"))?;
+        if !purged {
+            return Ok(());
         }
-        Ok(())
+        // What is said from now on may share the second of what is gone, and take its moments.
+        let shown = self.set_note(call, realm, &subject, CLEARED, None).await;
+        shown.map_err(|error| error.after("the archive is emptied"))
     }
 }
 

@@ -156,6 +156,13 @@ impl Fragment {
         }
     }
 
+    /// Whether archives keep what says this, unless it travels as a headline.
+    fn is_kept(&self) -> bool {
+        let draft = self.draft();
+        let hint = |name: &str| draft.has_child(name, message::HINTS);
+        hint("store") || draft.has_child("body", CLIENT) && !hint("no-store") && !hint("no-permanent-store")
+    }
+
     /// What it says, to be addressed.
     pub fn draft(&self) -> Draft<'_> {
         match &self.given {
@@ -182,6 +189,17 @@ impl Message {
         match &self.content {
             Content::Card { nick, .. } => Some(nick),
             _ => None,
+        }
+    }
+
+    /// Whether archives keep it: not what goes to online devices only, what says nothing to a reader, or asks not to be.
+    pub(super) fn is_kept(&self) -> bool {
+        let headline = |kind: &str| kind == "headline" && matches!(self.to, Target::User(_));
+        match &self.content {
+            Content::Notice { .. } => false,
+            Content::Card { .. } => true,
+            Content::Text { body, kind, .. } => !body.is_empty() && !headline(kind),
+            Content::Fragment(fragment) => fragment.is_kept() && !headline(fragment.kind()),
         }
     }
 

@@ -181,7 +181,7 @@ impl Core {
         self.surveys.forget(room);
         let (outcomes, ()) =
             tokio::join!(self.withdraw(call, room, &members, true), self.forget_room(call, room, &members));
-        let outcomes = outcomes?;
+        let outcomes = outcomes.map_err(|error| error.after("the room is destroyed"))?;
         let failed: Vec<String> = members
             .iter()
             .zip(outcomes)

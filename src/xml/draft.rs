@@ -90,6 +90,11 @@ impl<'a> Draft<'a> {
         self
     }
 
+    /// True when there is a child `name` in `namespace`.
+    pub fn has_child(&self, name: &str, namespace: &str) -> bool {
+        self.parts.iter().any(|part| part.is(name, namespace))
+    }
+
     /// Removes all children `name` in `namespace`.
     pub fn remove(&mut self, name: &str, namespace: &str) {
         self.parts.retain(|part| !part.is(name, namespace));

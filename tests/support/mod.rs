@@ -13,6 +13,7 @@
 //! A test that stops its server takes a server of its own with [`Server::start`].
 #![allow(dead_code, unused_macros, unused_imports)]
 
+pub mod breaker;
 pub mod client;
 pub mod element;
 pub mod gateway;

@@ -75,7 +75,12 @@ impl Core {
             added.into_iter().try_for_each(|outcome| outcome.result)?;
         }
         if lists.of(owner) < Affiliation::Owner {
-            all(self.set_affiliations(call, room, "owner", &[(owner.clone(), None)]).await?)?;
+            let raised = async { all(self.set_affiliations(call, room, "owner", &[(owner.clone(), None)]).await?) };
+            let member = |error: ChatError| match lists.of(owner) < Affiliation::Member {
+                true => error.after("the new owner is a member"),
+                false => error,
+            };
+            raised.await.map_err(member)?;
         }
         let old = |(user, affiliation): &(BareJid, Affiliation)| *affiliation == Affiliation::Owner && user != owner;
         let old: Vec<_> = self.people(&lists).into_iter().filter(old).map(|(user, _)| (user, None)).collect();

@@ -9,13 +9,16 @@ use futures::{StreamExt as _, stream};
 use jid::BareJid;
 use minidom::rxml::Namespace;
 
-use super::super::core::{Core, WINDOW};
+use super::super::core::{Core, Reflection, WINDOW};
 use super::super::message::{Message, Receipt};
+use super::super::recall::{Found, Said};
 use super::super::room::Affiliation;
 use super::super::room_lists::{RoomLists, distinct_nick};
 use super::super::seats::Seat;
+use super::super::waiters::Waiting;
 use super::super::{Call, ChatError};
 use super::Product;
+use crate::chat::clock::now_ms;
 use crate::link::LinkError;
 use crate::session::SessionError;
 use crate::xml::Element;
@@ -100,32 +103,97 @@ pub(super) async fn speak(core: &Core, call: &Call, room: &BareJid, message: &Me
     let id = core.link.new_id(call);
     let mut reflection = core.incoming.reflections.register((room.clone(), id.clone()));
     let stanza = message.prepared(&id, Product::Ejabberd).map_err(LinkError::from)?;
-    core.link.send_prepared(call, &stanza).await?;
-    let mut seen = reflection.until(core.until(call, PATIENCE)).await;
-    if seen.is_none() {
-        if let Err(error) = core.room_info(call, room).await {
-            core.seats.leave_old(room, user, &seat);
-            return Err(error);
-        }
-        seen = reflection.until(core.until(call, GRACE)).await;
-    }
-    if seen.is_none() {
-        // The refusal went to the user, where the gateway cannot see it. Looking again tells the usual causes.
-        core.seats.leave_old(room, user, &seat);
-        core.surveys.forget(room);
-        take_seat(core, call, room, message).await?;
-        // A busy room may have shown it meanwhile.
-        seen = reflection.until(core.until(call, GRACE)).await;
+    let said = Said { room, message, id: &id, seat: &seat, stream: core.link.stream(), ms: now_ms() };
+    let mut seen = None;
+    match core.link.send_prepared(call, &stanza).await {
+        Ok(()) => seen = reflection.until(core.until(call, PATIENCE)).await,
+        // It may have been written.
+        Err(LinkError::Unknown | LinkError::Timeout) => {}
+        Err(error) => return Err(error.into()),
     }
     match seen {
-        Some(Ok(archive_id)) => Ok(Receipt { id, archive_id: archive_id.filter(|_| seat.archived) }),
+        Some(Ok(archive_id)) => Ok(said.receipt(archive_id.filter(|_| seat.archived))),
         Some(Err(error)) => Err(ChatError::refused(error)),
-        None => Err(ChatError::Refused {
-            by: room.to_string(),
-            condition: "not-acceptable".into(),
-            text: Some("the room did not show the message".into()),
-        }),
+        None => Box::pin(find_out(core, call, &said, reflection)).await,
     }
+}
+
+/// What became of a message that the room has not reflected. A refusal went to the user, where the gateway cannot see it.
+async fn find_out(
+    core: &Core,
+    call: &Call,
+    said: &Said<'_>,
+    mut reflection: Waiting<(BareJid, String), Reflection>,
+) -> Result<Receipt, ChatError> {
+    let looked = match said.holds() {
+        true => look_again(core, call, said, &mut reflection).await,
+        false => Ok(Looked::Silent { hears: false, why: None }),
+    };
+    let (hears, why) = match looked {
+        Ok(Looked::Reflected(Ok(archive_id))) => {
+            return Ok(said.receipt(archive_id.filter(|_| said.seat.archived)));
+        }
+        Ok(Looked::Reflected(Err(error))) => return Err(ChatError::refused(error)),
+        Ok(Looked::Silent { hears, why }) => (hears, why),
+        // It was gone before: else its last word would have come before this.
+        Err(error @ ChatError::UnknownRoom(_)) if said.holds() => return Err(error),
+        Err(error) => {
+            tracing::debug!(request = %call.request, room = %said.room, %error, "cannot look at the room again");
+            (false, None)
+        }
+    };
+    match core.recall(call, said).await {
+        Found::At(archive_id) => Ok(said.receipt(Some(archive_id))),
+        Found::Nowhere => Err(why.unwrap_or_else(|| said.not_shown())),
+        // What the room showed, the gateway would have heard.
+        Found::Unclear if hears && said.holds() => Err(why.unwrap_or_else(|| said.not_shown())),
+        Found::Unclear => Err(said.unknown()),
+    }
+}
+
+/// What a second look at a room shows.
+enum Looked {
+    Reflected(Reflection),
+    /// It answers, and has not shown the message as far as the gateway `hears` it: because of `why`, if that can be seen.
+    Silent {
+        hears: bool,
+        why: Option<ChatError>,
+    },
+}
+
+/// Looks whether the room is there, and whether the user may speak in it: that tells the usual causes of silence.
+async fn look_again(
+    core: &Core,
+    call: &Call,
+    said: &Said<'_>,
+    reflection: &mut Waiting<(BareJid, String), Reflection>,
+) -> Result<Looked, ChatError> {
+    let (room, user) = (said.room, &said.message.from);
+    if let Err(error) = core.room_info(call, room).await {
+        core.seats.leave_old(room, user, said.seat);
+        return Err(error);
+    }
+    if let Some(seen) = reflection.until(core.until(call, GRACE)).await {
+        return Ok(Looked::Reflected(seen));
+    }
+    core.seats.leave_old(room, user, said.seat);
+    core.surveys.forget(room);
+    let hears = hears(core, &core.lists(call, room).await?);
+    let why = match take_seat(core, call, room, said.message).await {
+        Ok(_) => None,
+        Err(error @ ChatError::NotMember { .. }) => Some(error),
+        Err(error) => return Err(error),
+    };
+    // A busy room may have shown it meanwhile.
+    match reflection.until(core.until(call, GRACE)).await {
+        Some(seen) => Ok(Looked::Reflected(seen)),
+        None => Ok(Looked::Silent { hears, why }),
+    }
+}
+
+/// Whether a room tells the gateway what it shows.
+fn hears(core: &Core, lists: &RoomLists) -> bool {
+    lists.subscribers().any(|subscriber| subscriber.as_str() == core.component)
 }
 
 async fn take_seat(core: &Core, call: &Call, room: &BareJid, message: &Message) -> Result<Seat, ChatError> {
@@ -138,7 +206,7 @@ async fn take_seat(core: &Core, call: &Call, room: &BareJid, message: &Message) 
     if lists.of(user) < Affiliation::Member {
         return Err(ChatError::NotMember { user: user.clone(), room: room.clone() });
     }
-    if !lists.subscribers().any(|subscriber| subscriber.as_str() == core.component) {
+    if !hears(core, lists) {
         let own = async || {
             let own = mucsub::subscribe(None, &core.component, OWN_NODES);
             subscribe(core, call, room, vec![own]).await.into_iter().collect()

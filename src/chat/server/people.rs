@@ -74,7 +74,8 @@ impl Core {
         let answer = self.command(call, user.domain().as_str(), command).await?;
         self.forget_user(user);
         self.sessions.forget(user).await;
-        match (self.has_account(call, user).await?, answer) {
+        let there = self.has_account(call, user).await.map_err(|error| error.after("the account may be deleted"))?;
+        match (there, answer) {
             (false, _) => Ok(()),
             (true, Err(refusal)) if refusal.is("item-not-found") => Err(self.no_command(self.product(call).await?)),
             (true, Err(refusal)) => Err(refusal.into()),

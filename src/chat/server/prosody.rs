@@ -9,11 +9,13 @@ use jid::BareJid;
 
 use super::super::core::{Core, WINDOW};
 use super::super::message::{Message, Receipt};
+use super::super::recall::{Found, Said};
 use super::super::room::Affiliation;
 use super::super::room_lists::{RoomLists, distinct_nick};
 use super::super::seats::Seat;
 use super::super::{Call, ChatError};
 use super::Product;
+use crate::chat::clock::now_ms;
 use crate::link::LinkError;
 use crate::xml::Element;
 use crate::xml::element::Build;
@@ -114,15 +116,26 @@ async fn speak_from(
     let from = occupant.as_deref().unwrap_or(user.as_str());
     let stanza = message.prepared_from(from, &id, Product::Prosody).map_err(LinkError::from)?;
     let mut reflection = core.incoming.reflections.register((room.clone(), id.clone()));
-    core.link.send_prepared(call, &stanza).await?;
-    match reflection.until(core.until(call, PATIENCE)).await {
-        Some(Ok(archive_id)) => Ok(Receipt { id, archive_id }),
+    let said = Said { room, message, id: &id, seat, stream: core.link.stream(), ms: now_ms() };
+    let mut seen = None;
+    match core.link.send_prepared(call, &stanza).await {
+        Ok(()) => seen = said.heard(&mut reflection, core.until(call, PATIENCE)).await,
+        // It may have been written.
+        Err(LinkError::Unknown | LinkError::Timeout) => {}
+        Err(error) => return Err(error.into()),
+    }
+    match seen {
+        Some(Ok(archive_id)) => Ok(said.receipt(archive_id)),
         Some(Err(error)) if error.is("item-not-found") => {
             core.seats.leave_old(room, user, seat);
             Err(ChatError::UnknownRoom(room.clone()))
         }
         Some(Err(error)) => Err(ChatError::refused(error)),
-        None => Err(LinkError::Timeout.into()),
+        None => match Box::pin(core.recall(call, &said)).await {
+            Found::At(archive_id) => Ok(said.receipt(Some(archive_id))),
+            Found::Nowhere => Err(said.not_shown()),
+            Found::Unclear => Err(said.unknown()),
+        },
     }
 }
 

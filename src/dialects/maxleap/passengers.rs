@@ -12,9 +12,9 @@ use super::attributes::{check, check_all};
 use super::context::Context;
 use super::error::{Code, Failure};
 use super::wire::{Reply, Request, kind};
-use crate::chat::Call;
 use crate::chat::clock::now_ms;
 use crate::chat::record::{Record, Subject};
+use crate::chat::{Call, ChatError};
 
 /// The note that says what a user is, and its value for a passenger.
 const KIND: (&str, &str) = ("kind", "passenger");
@@ -140,6 +140,7 @@ async fn undo(cx: &Context<'_>, user: &BareJid, subject: &Subject, failure: Fail
         tokio::join!(cx.chat.delete_account(&call, user), cx.chat.forget(&call, &cx.app.realm, subject));
     match account.and(record) {
         Ok(()) => failure,
-        Err(error) => Failure { text: format!("{}; and {user} is left half made: {error}", failure.text), ..failure },
+        // Not to be tried again: the id is taken now.
+        Err(error) => ChatError::Partial(format!("{}; and {user} is left half made: {error}", failure.text)).into(),
     }
 }

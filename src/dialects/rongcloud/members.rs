@@ -40,8 +40,9 @@ pub async fn quit(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure> 
             }
         }
     }
-    let outcomes = cx.chat.remove_members(cx.call, room, std::slice::from_ref(asked.user)).await?;
-    outcomes.into_iter().try_for_each(|outcome| outcome.result)?;
+    let removed = cx.chat.remove_members(cx.call, room, std::slice::from_ref(asked.user)).await;
+    let removed = removed.and_then(|outcomes| outcomes.into_iter().try_for_each(|outcome| outcome.result));
+    removed.map_err(|error| if last_owner { error.after("the group has another owner") } else { error })?;
     Ok(Reply::done())
 }
 

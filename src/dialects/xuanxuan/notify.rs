@@ -83,19 +83,19 @@ async fn to_users(cx: &Context<'_>, ids: &[String], mut card: Card) -> Result<()
     }
     make_sender(cx).await?;
     card.extras.from = Some(cx.sender.clone());
-    let (mut sent, mut failed, mut first) = (0_usize, Vec::new(), None);
+    let (mut failed, mut errors) = (Vec::new(), Vec::new());
     for (user, outcome) in asked.iter().zip(cx.chat.notify(cx.call, cx.realm, &asked, &card).await) {
-        match outcome {
-            Ok(()) => sent += 1,
-            Err(error) => {
-                failed.push(format!("{} ({error})", user.node().map(|node| node.to_string()).unwrap_or_default()));
-                first.get_or_insert(error);
-            }
+        if let Err(error) = outcome {
+            failed.push(format!("{} ({error})", user.node().map(|node| node.to_string()).unwrap_or_default()));
+            errors.push(error);
         }
     }
-    match first {
+    let sent = asked.len() - failed.len();
+    let alike = errors.iter().all(|error| errors.first().is_some_and(|first| first.kind() == error.kind()));
+    match errors.into_iter().next() {
         None => Ok(()),
-        Some(error) if sent == 0 => Err(error.into()),
+        // What is said of the first must be true of all.
+        Some(error) if sent == 0 && alike => Err(error.into()),
         Some(_) => {
             let failed = listed(&failed);
             let english = format!("Sent to {sent}, but not to: {failed}");
