@@ -3,12 +3,15 @@
 mod fake_server;
 mod link_support;
 
+use std::time::Duration;
+
 use fake_server::{FakeServer, Peer};
 use link_support::*;
 use stanzagate::link::{Link, LinkError, LinkState};
 use stanzagate::metrics::LinkMetrics;
-use stanzagate::xml::Element;
+use stanzagate::metrics::link::{Dropped, DroppedLabels};
 use stanzagate::xml::received::{Received, Walk as _};
+use stanzagate::xml::{CLIENT, Element};
 
 struct Rig {
     _server: FakeServer,
@@ -72,6 +75,85 @@ async fn five_megabytes_of_text_are_skipped() {
     rig.peer.write(&format!("<message><body>{}</body></message>", "a".repeat(5 << 20))).await;
     rig.still_up().await;
     assert_eq!((rig.metrics.oversize.get(), rig.seen().len()), (1, 0));
+}
+
+/// An attribute, an id and a name that are each longer than a parser takes by default, and than all of a stanza may be.
+#[tokio::test]
+async fn what_is_long_costs_its_own_stanza_at_most() {
+    let mut rig = rig().await;
+    for (length, skipped) in [(300_000, false), (2 << 20, true), (9 << 20, true)] {
+        let long = "a".repeat(length);
+        for stanza in [
+            format!("<message from='eve@example.org' long='{long}'/>"),
+            format!("<message from='eve@example.org' id='{long}'/>"),
+            format!("<message from='eve@example.org'><{long} xmlns='urn:a'/></message>"),
+            format!("<message from='eve@example.org'><a xmlns='urn:{long}'/></message>"),
+            format!("<{long}/>"),
+        ] {
+            let before = (rig.metrics.oversize.get() + rig.metrics.mended.get(), rig.seen().len());
+            rig.peer.write(&stanza).await;
+            rig.still_up().await;
+            let after = (rig.metrics.oversize.get() + rig.metrics.mended.get(), rig.seen().len());
+            let come = usize::from(!skipped && !stanza.starts_with("<a"));
+            assert_eq!(after.1, before.1 + come, "{length} {stanza:.60}");
+            assert_eq!(after.0 > before.0, skipped, "{length} {stanza:.60}");
+        }
+    }
+}
+
+/// As Prosody and ejabberd pass them on.
+#[tokio::test]
+async fn what_xml_cannot_say_is_left_out() {
+    let mut rig = rig().await;
+    let xml = "http://www.w3.org/XML/1998/namespace";
+    for stanza in [
+        format!("<message from='eve@example.org'><a xmlns='{xml}'/><body>b</body></message>"),
+        "<message from='eve@example.org'><xml:a><c/></xml:a><body>b</body></message>".to_owned(),
+        format!("<message from='eve@example.org' xmlns:ns1='{xml}' ns1:foo='b'><body>b</body></message>"),
+        format!("<message from='eve@example.org'><body xmlns:ns1='{xml}' ns1:foo='b'>b</body></message>"),
+        "<message from='eve@example.org'><none:a/><body>b</body></message>".to_owned(),
+    ] {
+        let before = (rig.metrics.mended.get(), rig.seen().len());
+        rig.peer.write(&stanza).await;
+        rig.still_up().await;
+        assert_eq!((rig.metrics.mended.get(), rig.seen().len()), (before.0 + 1, before.1 + 1), "{stanza}");
+        let message = rig.seen().pop().expect("a message");
+        assert_eq!(message.get_child("body", CLIENT).map(Element::text).as_deref(), Some("b"), "{stanza}");
+        assert_eq!(message.children().count(), 1, "{stanza}");
+    }
+    rig.peer.write(&format!("<message xmlns='{xml}'/>")).await;
+    rig.still_up().await;
+    assert_eq!(rig.metrics.dropped.get_or_create(&DroppedLabels { reason: Dropped::Unreadable }).get(), 1);
+}
+
+#[tokio::test]
+async fn a_reply_with_what_xml_cannot_say_is_a_reply() {
+    let mut rig = rig().await;
+    let link = rig.link.clone();
+    let asked = tokio::spawn(async move { link.iq_as_text(&call(), get("eve@example.org")).await });
+    let id = rig.peer.next().await.attr("id").expect("stamped").to_owned();
+    let card = "<vCard xmlns='vcard-temp'><xml:a/><NICKNAME xml:foo='b'>Eve</NICKNAME></vCard>";
+    rig.peer.write(&format!("<iq type='result' id='{id}' from='eve@example.org' xml:b='c'>{card}</iq>")).await;
+    let Ok(Received::Tree(reply)) = asked.await.expect("ran") else { panic!("no tree") };
+    let card = reply.get_child("vCard", "vcard-temp").expect("a card");
+    assert_eq!(card.get_child("NICKNAME", "vcard-temp").map(Element::text).as_deref(), Some("Eve"));
+}
+
+/// Where one stanza ends and the next begins cannot be told any more.
+#[tokio::test]
+async fn what_is_no_tree_is_left_for_a_new_stream_at_once() {
+    let server = FakeServer::start().await;
+    // An outage would have to be waited for.
+    let (link, _, metrics) =
+        start_counted(&server, |config| config.backoff = (Duration::from_secs(60), Duration::from_secs(60)));
+    let mut peer = server.accept().await;
+    up(&link).await;
+    peer.write("<message from='eve@example.org'><a></message>").await;
+    let begun = std::time::Instant::now();
+    let _again = server.accept().await;
+    up(&link).await;
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    assert_eq!(metrics.reconnects.get(), 1);
 }
 
 #[tokio::test]
@@ -179,7 +261,7 @@ async fn malformed_xml_ends_the_stream_with_its_cause_and_a_new_one_follows() {
     let mut rig = rig().await;
     rig.peer.write("<message></presence>").await;
     let cause = down(&rig.link).await;
-    assert!(cause.contains("start and end tag do not match"), "{cause}");
+    assert!(cause.contains("does not match its start tag"), "{cause}");
     let _again = rig._server.accept().await;
     up(&rig.link).await;
     assert_eq!(rig.metrics.reconnects.get(), 1);
@@ -252,7 +334,7 @@ async fn a_large_result_comes_as_its_text_and_of_the_peer_that_was_asked_alone()
     assert!(rig.seen().is_empty());
     rig.peer.write(&format!("<iq type='result' id='x' from='example.org'><query>{items}</iq>")).await;
     let cause = down(&rig.link).await;
-    assert!(cause.contains("start and end tag do not match"), "{cause}");
+    assert!(cause.contains("does not match its start tag"), "{cause}");
 }
 
 #[tokio::test]

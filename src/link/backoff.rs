@@ -1,9 +1,12 @@
 //! Pauses between connection attempts: exponential, with full jitter.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// First pause after a refusal, which only a person can end.
 const REFUSED: Duration = Duration::from_secs(5);
+
+/// Time in which a stream that cannot be read any further is opened anew at once one time, and after that with this pause.
+const GARBLED: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(1));
 
 /// The pauses of one outage.
 #[derive(Debug)]
@@ -11,11 +14,13 @@ pub(super) struct Backoff {
     first: Duration,
     longest: Duration,
     ceiling: Duration,
+    /// When a stream could last not be read any further.
+    garbled: Option<Instant>,
 }
 
 impl Backoff {
     pub(super) fn new((first, longest): (Duration, Duration)) -> Self {
-        Self { first, longest: longest.max(first), ceiling: first }
+        Self { first, longest: longest.max(first), ceiling: first, garbled: None }
     }
 
     /// Starts anew after a time of health.
@@ -33,6 +38,14 @@ impl Backoff {
         self.ceiling = (ceiling * 2).min(self.longest);
         let least = if refused { 0.5 } else { 0.0 };
         ceiling.mul_f64(rand::random_range(least..=1.0))
+    }
+
+    /// The pause before a stream is opened anew that could not be read any further at `now`. The server is well and all
+    /// callers wait, so there is none; but whatever it was may come again, and then not at full speed. It never grows.
+    pub(super) fn after_garbled(&mut self, now: Instant) -> Duration {
+        let (window, pause) = GARBLED;
+        let again = self.garbled.replace(now).is_some_and(|last| now.duration_since(last) < window);
+        if again { pause } else { Duration::ZERO }
     }
 }
 
@@ -69,5 +82,13 @@ mod tests {
         assert_eq!(backoff.ceiling, ms(10_000));
         let mut quick = Backoff::new((ms(10), ms(50)));
         assert!(quick.next(true) <= ms(50), "the configured longest pause is kept");
+    }
+    #[test]
+    fn what_cannot_be_read_costs_a_pause_only_when_it_comes_again() {
+        let (mut backoff, now) = (Backoff::new((ms(200), ms(1000))), Instant::now());
+        let second = Duration::from_secs(1);
+        let pauses = [0, 1, 2, 40].map(|at| backoff.after_garbled(now + second * at));
+        assert_eq!(pauses, [Duration::ZERO, second, second, Duration::ZERO]);
+        assert_eq!(backoff.ceiling, ms(200), "an outage that follows starts with the shortest pause");
     }
 }

@@ -46,11 +46,13 @@ pub struct ConnConfig {
 }
 
 /// Why a stream has ended.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Ended {
     pub(super) cause: Arc<str>,
     /// The server will refuse again until somebody changes something.
     pub(super) refused: bool,
+    /// The server is well, but where its stanzas end could not be told any more.
+    pub(super) garbled: bool,
 }
 
 /// One open stream. Cheap to clone; it ends when the last clone is dropped.
@@ -162,7 +164,7 @@ impl Conn {
     pub(super) async fn end(&self) -> Ended {
         let mut ended = self.shared().ended();
         let ended = ended.wait_for(Option::is_some).await;
-        ended.ok().and_then(|ended| ended.clone()).unwrap_or(Ended { cause: Arc::default(), refused: false })
+        ended.ok().and_then(|ended| ended.clone()).unwrap_or_default()
     }
 
     /// True when nothing is queued and nobody waits for a reply.
@@ -246,10 +248,19 @@ impl Shared {
 
     /// Ends the stream; the first cause stays.
     pub(super) fn end(&self, cause: &str, refused: bool) {
+        self.end_as(Ended { cause: cause.into(), refused, garbled: false });
+    }
+
+    /// Ends a stream that cannot be read any further.
+    pub(super) fn end_garbled(&self, error: &std::io::Error) {
+        self.end_as(Ended { cause: format!("cannot read: {error}").into(), refused: false, garbled: true });
+    }
+
+    fn end_as(&self, end: Ended) {
         self.ended.send_if_modified(|ended| {
             let first = ended.is_none();
             if first {
-                *ended = Some(Ended { cause: cause.into(), refused });
+                *ended = Some(end);
             }
             first
         });

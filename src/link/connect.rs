@@ -67,8 +67,8 @@ async fn open(config: &LinkConfig) -> Result<Stream, ConnectError> {
     loop {
         match frames.next().await? {
             Frame::Element(element) if element.is("handshake", CLIENT) => return Ok((frames, write)),
-            Frame::Element(element) => StreamError::read(&element).map_or(Ok(()), Err)?,
-            Frame::Text(_) | Frame::TooBig(_) => {}
+            Frame::Element(element) | Frame::Mended(element) => StreamError::read(&element).map_or(Ok(()), Err)?,
+            Frame::Text(_) | Frame::TooBig(_) | Frame::Unreadable => {}
             Frame::End => return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into()),
         }
     }

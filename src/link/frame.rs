@@ -1,22 +1,23 @@
-//! Stream reading: the header, then one bounded element after another.
+//! Stream reading: the header, then one bounded element after another, whatever is in them.
 
 use std::io;
 
-use rxml::{AsyncReader, Event, Namespace, Options};
+use rxml::Namespace;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _};
 
-use super::input::{Input, invalid};
-use crate::xml::build::{Builder, Built};
+use super::input::Input;
+use crate::xml::build::Builder;
+use crate::xml::lenient::{Around, Reading, read, read_head};
 use crate::xml::plain::read_plain;
 use crate::xml::read::Bounds;
 use crate::xml::scan::Scan;
+use crate::xml::split::{Item, Split};
 use crate::xml::text::{Tags, Text};
 use crate::xml::token::{Stop, trim_start};
 use crate::xml::{Element, STREAMS, StreamKind};
 
-/// Longest attribute value or name, in bytes. The parser's own default of 8 KiB would end the stream at an attribute
-/// that both servers let through.
-const MAX_TOKEN: usize = 256 * 1024;
+/// Bytes of a stream header, at most.
+const HEADER: usize = 64 * 1024;
 
 /// What a stream yields.
 #[derive(Debug)]
@@ -25,8 +26,12 @@ pub enum Frame {
     Element(Element),
     /// The same as its own text, where that was wanted.
     Text(Text),
+    /// What is left of an element of which something cannot be expressed.
+    Mended(Element),
     /// An element over a bound: skipped to its end, only its head kept. The stream goes on.
     TooBig(Element),
+    /// An element that cannot be expressed at all: skipped. The stream goes on.
+    Unreadable,
     /// The peer closed the stream properly.
     End,
 }
@@ -41,38 +46,53 @@ pub struct Header {
 }
 
 /// Reads a stream. Dropping a pending [`FrameReader::next`] loses nothing.
+///
+/// Where an element ends is found apart from what it says, so that one element can cost no other. Usual stanzas are read
+/// while they are looked through; all others by a reader that leaves out what cannot be expressed.
 pub struct FrameReader<R> {
-    events: AsyncReader<Input<R>>,
-    builder: Builder,
+    input: Input<R>,
     bounds: Bounds,
     /// The namespace of what has no other on this stream, where it is known.
     default_ns: Option<&'static str>,
-    /// The parser stands between two elements and holds nothing back.
+    /// What the stream header declares.
+    around: Around,
+    /// What comes next may be plain.
     between: bool,
-    /// How far the next element is looked through.
+    /// How far it is looked through as such.
     scan: Scan,
+    /// How far it is looked through else.
+    split: Split,
+    /// What comes next is larger than is held: what is known of it.
+    skipped: Option<Option<Element>>,
 }
 
 impl<R: AsyncBufRead + Unpin> FrameReader<R> {
-    /// Reads from `inner`, refusing or skipping what is over `bounds`.
+    /// Reads from `inner`, skipping what is over `bounds`.
     pub fn new(inner: R, bounds: Bounds) -> Self {
-        let options = Options { max_token_length: MAX_TOKEN, ..Options::default() };
-        // Only a start tag can be long: text comes in pieces. One far over the bounds would be collected in memory
-        // before any of it could be skipped.
-        let most = bounds.bytes.max(MAX_TOKEN).saturating_mul(4) as u64;
+        Self::reading(Input::new(inner), bounds)
+    }
+
+    fn reading(input: Input<R>, bounds: Bounds) -> Self {
         Self {
-            events: AsyncReader::with_options(Input::new(inner, most), options),
-            builder: Builder::for_stream(bounds),
+            input,
             bounds,
             default_ns: None,
+            around: Around::default(),
             between: false,
             scan: Scan::new(bounds),
+            split: Split::for_header(),
+            skipped: None,
         }
     }
 
-    /// The same on a stream of `kind`, whose usual stanzas are then read without the general parser.
+    /// The same on a stream of `kind`, whose usual stanzas are then read fastest.
     pub fn expecting(self, kind: StreamKind) -> Self {
         Self { default_ns: Some(kind.namespace()), ..self }
+    }
+
+    /// Reads the stream anew, from its header on.
+    pub fn restart(self) -> Self {
+        Self { default_ns: self.default_ns, ..Self::reading(self.input, self.bounds) }
     }
 
     /// Reads the stream header.
@@ -80,25 +100,47 @@ impl<R: AsyncBufRead + Unpin> FrameReader<R> {
     /// # Errors
     /// When the peer sends something else, or the connection fails.
     pub async fn header(&mut self) -> io::Result<Header> {
-        loop {
-            match self.event().await? {
-                Event::StartElement(_, (namespace, name), attributes) => {
-                    if namespace.as_str() != STREAMS || name.as_str() != "stream" {
-                        return Err(invalid(format!("expected a stream header, got <{name} xmlns='{namespace}'>")));
-                    }
-                    let get = |key: &str| attributes.get("", key).cloned();
-                    return Ok(Header { id: get("id").unwrap_or_default(), from: get("from") });
+        let unexpected = || invalid("expected a stream header");
+        let tag = loop {
+            let bytes = self.input.fill_buf().await?;
+            match self.split.advance(bytes).map_err(invalid)? {
+                Some((Item::Element, length)) => {
+                    let tag = bytes.get(..length).unwrap_or_default().to_vec();
+                    self.input.consume(length);
+                    break tag;
                 }
-                Event::XmlDeclaration(..) | Event::Text(..) => {}
-                Event::EndElement(_) => return Err(invalid("expected a stream header".into())),
+                Some((Item::Other, length)) => {
+                    let other = bytes.get(..length).unwrap_or_default();
+                    if !trim_start(other).is_empty() && !other.starts_with(b"<") {
+                        return Err(unexpected());
+                    }
+                    self.input.consume(length);
+                    self.split = Split::for_header();
+                }
+                None if bytes.len() <= HEADER => {
+                    if !self.input.more().await? {
+                        return Err(io::ErrorKind::UnexpectedEof.into());
+                    }
+                }
+                Some((Item::End, _)) | None => return Err(unexpected()),
             }
-        }
+        };
+        self.split.restart();
+        self.around = Around::new(&tag);
+        // What is plain is in the namespace that is known: so the peer must have declared no other.
+        self.default_ns = self.default_ns.filter(|expected| *expected == self.around.default_ns());
+        self.between = true;
+        let header =
+            read_head(&tag, &self.around).filter(|header| header.is("stream", STREAMS)).ok_or_else(unexpected)?;
+        let get = |key: &str| header.attr(key).map(str::to_owned);
+        Ok(Header { id: get("id").unwrap_or_default(), from: get("from") })
     }
 
     /// Reads the next top-level element.
     ///
     /// # Errors
-    /// When the bytes are not well-formed XML, or the connection fails; the stream is unusable afterwards.
+    /// When the bytes are not those of a tree, so that no element can be told from another, or the connection fails; the
+    /// stream is unusable afterwards.
     pub async fn next(&mut self) -> io::Result<Frame> {
         self.next_or_text(|_| false).await
     }
@@ -112,25 +154,16 @@ impl<R: AsyncBufRead + Unpin> FrameReader<R> {
             if let Some(frame) = self.plain(&wanted).await? {
                 return Ok(frame);
             }
-            let event = self.event().await?;
-            if self.builder.is_idle() && matches!(event, Event::EndElement(_)) {
-                return Ok(Frame::End);
-            }
-            let built = self.builder.feed(event);
-            self.between = built.is_some();
-            match built {
-                Some(Built::Whole(element)) => return Ok(Frame::Element(element)),
-                Some(Built::Head(head, _)) => return Ok(Frame::TooBig(head)),
-                None => {}
+            if let Some(frame) = self.any().await? {
+                return Ok(frame);
             }
         }
     }
 
-    /// The next element, when it is plain: then the parser need not see it. As long as it may be, more is waited for.
+    /// The next element, when it is plain. As long as it may be, more is waited for.
     async fn plain(&mut self, wanted: impl Fn(Tags<'_>) -> bool) -> io::Result<Option<Frame>> {
         let Some(default_ns) = self.default_ns.filter(|_| self.between) else { return Ok(None) };
-        let input = self.events.inner_mut();
-        input.begin_event();
+        let input = &mut self.input;
         while self.scan.is_new() {
             let bytes = input.fill_buf().await?;
             let spaces = bytes.len() - trim_start(bytes).len();
@@ -164,25 +197,63 @@ impl<R: AsyncBufRead + Unpin> FrameReader<R> {
         Ok(frame)
     }
 
+    /// What comes next, whatever it is; `None` when it is nothing of a stream.
+    async fn any(&mut self) -> io::Result<Option<Frame>> {
+        // Tags and references take more than what they say.
+        let most = self.bounds.bytes.saturating_mul(2).max(HEADER);
+        let (item, length) = loop {
+            let bytes = self.input.fill_buf().await?;
+            if let Some(found) = self.split.advance(bytes).map_err(invalid)? {
+                break found;
+            }
+            let shown = bytes.len();
+            if self.skipped.is_none() && shown > most {
+                self.skipped = Some(read_head(bytes, &self.around));
+            }
+            let went_on = if self.skipped.is_some() {
+                self.split.forget();
+                self.input.consume(shown);
+                shown > 0
+            } else {
+                self.input.more().await?
+            };
+            if !went_on {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        };
+        let bytes = self.input.fill_buf().await?.get(..length).unwrap_or_default();
+        let frame = match (item, self.skipped.take()) {
+            (Item::Other, _) => None,
+            (Item::End, _) if self.around.is_ended_by(bytes) => Some(Frame::End),
+            (Item::End, _) => return Err(invalid("an end tag without a start tag")),
+            (Item::Element, Some(head)) => Some(head.map_or(Frame::Unreadable, Frame::TooBig)),
+            (Item::Element, None) => Some(match read(bytes, &self.around, self.bounds) {
+                Reading::Whole(element) => Frame::Element(element),
+                Reading::Mended(element) => Frame::Mended(element),
+                Reading::Over => read_head(bytes, &self.around).map_or(Frame::Unreadable, Frame::TooBig),
+                Reading::Nothing => Frame::Unreadable,
+            }),
+        };
+        self.input.consume(length);
+        self.split.restart();
+        self.between = true;
+        Ok(frame)
+    }
+
     /// Bytes received so far: it grows with every sign of life, white space and parts of stanzas included.
     pub fn received(&self) -> u64 {
-        self.events.inner().received()
+        self.input.received()
     }
 
-    /// The transport, to wrap it in TLS or to restart the stream. Bytes already buffered stay in the buffered reader.
-    pub fn into_inner(self) -> R {
-        self.events.into_inner().0.into_inner()
+    /// The transport, to wrap it in TLS, and what was read from it and not looked at. Further bytes may be in the
+    /// transport's own buffer.
+    pub fn into_inner(self) -> (R, Vec<u8>) {
+        self.input.into_inner()
     }
+}
 
-    async fn event(&mut self) -> io::Result<Event> {
-        let event = self.events.read().await.map_err(|error| {
-            let eof =
-                error.get_ref().and_then(|e| e.downcast_ref()).is_some_and(|e| matches!(e, rxml::Error::InvalidEof(_)));
-            if eof { io::ErrorKind::UnexpectedEof.into() } else { error }
-        })?;
-        self.events.inner_mut().begin_event();
-        event.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
-    }
+fn invalid(cause: impl ToString) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, cause.to_string())
 }
 
 #[cfg(test)]
@@ -240,7 +311,7 @@ mod tests {
                 frame => format!("{frame:?}"),
             });
             if matches!(frame, Err(_) | Ok(Frame::End)) {
-                read.push(format!("{} bytes", if frame.is_ok() { frames.events.inner().consumed } else { 0 }));
+                read.push(format!("{} bytes", if frame.is_ok() { frames.input.consumed } else { 0 }));
                 return read;
             }
         }

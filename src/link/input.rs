@@ -12,7 +12,7 @@ use super::line_ends::LineEnds;
 /// Room that is kept when nothing is held any more, at most.
 const KEPT: usize = 1 << 20;
 
-/// Counts what is consumed, and fails when one parser event takes too much.
+/// Counts what is consumed.
 pub(super) struct Input<R> {
     inner: LineEnds<R>,
     /// What was taken from `inner` to be shown together; all up to `consumed_of_held` is consumed.
@@ -20,14 +20,12 @@ pub(super) struct Input<R> {
     consumed_of_held: usize,
     /// Bytes consumed so far.
     pub(super) consumed: u64,
-    event_start: u64,
-    most: u64,
 }
 
 impl<R> Input<R> {
-    /// The bytes of `inner`, of which one event may take `most`.
-    pub(super) fn new(inner: R, most: u64) -> Self {
-        Self { inner: LineEnds::new(inner), held: Vec::new(), consumed_of_held: 0, consumed: 0, event_start: 0, most }
+    /// The bytes of `inner`.
+    pub(super) fn new(inner: R) -> Self {
+        Self { inner: LineEnds::new(inner), held: Vec::new(), consumed_of_held: 0, consumed: 0 }
     }
 
     /// Bytes received so far, those that are held included.
@@ -35,13 +33,10 @@ impl<R> Input<R> {
         self.consumed + self.shown().len() as u64
     }
 
-    /// What is consumed from now on belongs to the next event.
-    pub(super) fn begin_event(&mut self) {
-        self.event_start = self.consumed;
-    }
-
-    pub(super) fn into_inner(self) -> R {
-        self.inner.into_inner()
+    /// What the bytes come from, and those that were taken from it and not consumed.
+    pub(super) fn into_inner(self) -> (R, Vec<u8>) {
+        let held = self.shown().to_vec();
+        (self.inner.into_inner(), held)
     }
 
     /// What is held and not consumed.
@@ -87,9 +82,6 @@ impl<R: AsyncBufRead + Unpin> AsyncRead for Input<R> {
 impl<R: AsyncBufRead + Unpin> AsyncBufRead for Input<R> {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let this = self.get_mut();
-        if this.consumed - this.event_start > this.most {
-            return Poll::Ready(Err(invalid("a start tag is larger than can be held".into())));
-        }
         if this.held.is_empty() { this.inner.poll_fill_buf(cx) } else { Poll::Ready(Ok(this.shown())) }
     }
 
@@ -107,8 +99,4 @@ impl<R: AsyncBufRead + Unpin> AsyncBufRead for Input<R> {
             this.held.shrink_to(KEPT);
         }
     }
-}
-
-pub(super) fn invalid(message: String) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, message)
 }

@@ -1,6 +1,7 @@
 //! The reading task: hands every stanza to whom it concerns, and notices silence. It waits for nothing but the socket.
 
 use std::borrow::Cow;
+use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,8 @@ use crate::xml::{CLIENT, Element};
 
 /// The namespace of the conditions of a stanza error (RFC 6120 section 8.3.2).
 const STANZA_ERRORS: &str = "urn:ietf:params:xml:ns:xmpp-stanzas";
+/// Characters of a name or an id in a log line.
+const LOGGED: usize = 64;
 /// Parts of the keep-alive time in which input is looked for: silence is noticed with that precision.
 const TICKS: u32 = 4;
 
@@ -62,8 +65,17 @@ async fn read_all<R: AsyncBufRead + Unpin>(shared: &Arc<Shared>, mut frames: Fra
                     shared.metrics.stanzas_in.inc();
                     resolve(shared, Received::Text(text));
                 }
+                Ok(Frame::Mended(element)) => {
+                    mended(shared, &element);
+                    dispatch(shared, &handle, inbound, element);
+                }
                 Ok(Frame::TooBig(head)) => oversize(shared, &handle, inbound, head),
+                Ok(Frame::Unreadable) => {
+                    warn!("skipped an element that cannot be read");
+                    shared.metrics.drop_one(Dropped::Unreadable);
+                }
                 Ok(Frame::End) => shared.end("the server closed the stream", false),
+                Err(error) if error.kind() == ErrorKind::InvalidData => shared.end_garbled(&error),
                 Err(error) => shared.end(&format!("cannot read: {error}"), false),
             },
             () = &mut tick => {
@@ -116,21 +128,36 @@ fn reply(shared: &Shared, reply: Element) {
 fn resolve(shared: &Shared, reply: Received) {
     let [id, from] = ["id", "from"].map(|name| reply.attr(name).map(Cow::into_owned));
     if !shared.iqs.resolve(reply) {
-        debug!(?id, ?from, "a reply nobody waits for");
+        let [id, from] = [&id, &from].map(|text| cut(text.as_deref()));
+        debug!(id, from, "a reply nobody waits for");
         shared.metrics.drop_one(Dropped::Unmatched);
     }
 }
 
 fn unknown(shared: &Shared, element: &Element) {
-    debug!(name = element.name(), namespace = element.ns(), "an unknown top-level element");
+    debug!(name = cut(Some(element.name())), namespace = cut(Some(&element.ns())), "an unknown top-level element");
     shared.metrics.drop_one(Dropped::Unknown);
+}
+
+/// Some user has sent what XML cannot say, and the server passes it on: the rest is read.
+fn mended(shared: &Shared, element: &Element) {
+    let [from, id] = ["from", "id"].map(|name| cut(element.attr(name)));
+    debug!(name = cut(Some(element.name())), from, id, "left out of a stanza what cannot be expressed");
+    shared.metrics.mended.inc();
+}
+
+/// As much of a name or an id as a log line takes.
+fn cut(text: Option<&str>) -> &str {
+    let text = text.unwrap_or_default();
+    text.char_indices().nth(LOGGED).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }
 
 /// Of a stanza over the bounds only the head is known. Who waits for it must not wait in vain, and a request must be
 /// answered.
 fn oversize(shared: &Shared, handle: &LinkHandle, inbound: &Inbound, mut head: Element) {
     shared.metrics.oversize.inc();
-    warn!(name = head.name(), from = head.attr("from"), id = head.attr("id"), "skipped a stanza over the bounds");
+    let [from, id] = ["from", "id"].map(|name| cut(head.attr(name)));
+    warn!(name = cut(Some(head.name())), from, id, "skipped a stanza over the bounds");
     match head.attr("type") {
         Some("result" | "error") if head.is("iq", CLIENT) => {
             head.attrs_mut().insert(Namespace::NONE, xml_ncname!("type").into(), "error".to_owned());

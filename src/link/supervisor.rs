@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tracing::{debug, error, info, warn};
 
 use super::backoff::Backoff;
-use super::conn::{Conn, ConnConfig};
+use super::conn::{Conn, ConnConfig, Ended};
 use super::connect::connect;
 use super::{Inbound, LinkConfig, LinkState};
 use crate::metrics::LinkMetrics;
@@ -42,7 +42,7 @@ impl Supervisor {
         let mut outage = Outage::default();
         let mut connected = false;
         loop {
-            let (cause, refused) = match connect(&self.config).await {
+            let end = match connect(&self.config).await {
                 Ok((frames, writer)) => {
                     let (conn_config, inbound) = (conn_config(&self.config), self.inbound.clone());
                     let conn = Conn::start_counted(frames, writer, conn_config, inbound, self.metrics.clone());
@@ -57,11 +57,12 @@ impl Supervisor {
                         backoff.reset();
                     }
                     outage = Outage::default();
-                    (end.cause, end.refused)
+                    end
                 }
-                Err(error) => (error.to_string().into(), error.is_refusal()),
+                Err(error) => Ended { cause: error.to_string().into(), refused: error.is_refusal(), garbled: false },
             };
-            let pause = backoff.next(refused);
+            let Ended { cause, refused, garbled } = end;
+            let pause = if garbled { backoff.after_garbled(Instant::now()) } else { backoff.next(refused) };
             outage.log(&cause, refused, pause);
             self.publish(LinkState::Down(cause), None);
             tokio::time::sleep(pause).await;

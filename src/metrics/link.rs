@@ -16,6 +16,8 @@ pub enum Dropped {
     Unmatched,
     /// A top-level element that is no stanza.
     Unknown,
+    /// A top-level element that cannot be expressed.
+    Unreadable,
 }
 
 /// The label of a dropped stanza.
@@ -41,6 +43,8 @@ pub struct LinkMetrics {
     pub stanzas_out: Counter,
     /// Stanzas received over a bound, skipped.
     pub oversize: Counter,
+    /// Stanzas received of which something could not be expressed and was left out.
+    pub mended: Counter,
     /// Stanzas dropped, by reason.
     pub dropped: Family<DroppedLabels, Counter>,
     /// Connections established after the first.
@@ -65,6 +69,7 @@ impl Default for LinkMetrics {
             stanzas_in: Counter::default(),
             stanzas_out: Counter::default(),
             oversize: Counter::default(),
+            mended: Counter::default(),
             dropped: Family::default(),
             reconnects: Counter::default(),
             up: Family::default(),
@@ -84,6 +89,11 @@ impl LinkMetrics {
         registry.register("stanzas_in", "Stanzas received", self.stanzas_in.clone());
         registry.register("stanzas_out", "Stanzas written", self.stanzas_out.clone());
         registry.register("oversize", "Stanzas received over a bound, skipped", self.oversize.clone());
+        registry.register(
+            "mended",
+            "Stanzas received of which something could not be expressed and was left out",
+            self.mended.clone(),
+        );
         registry.register("dropped", "Stanzas dropped", self.dropped.clone());
         registry.register("reconnects", "Connections established after the first", self.reconnects.clone());
         registry.register("up", "1 while the link under this name is up", self.up.clone());

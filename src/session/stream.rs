@@ -69,7 +69,7 @@ impl Stream {
     /// Starts the stream anew, as SASL success demands.
     pub async fn restart(self) -> Result<(Stream, Features), OpenError> {
         let Stream { attempt, reader, writer } = self;
-        Stream { attempt, reader: FrameReader::new(reader.into_inner(), BOUNDS), writer }.start().await
+        Stream { attempt, reader: reader.restart(), writer }.start().await
     }
 
     async fn start(mut self) -> Result<(Stream, Features), OpenError> {
@@ -107,9 +107,9 @@ impl Stream {
         let frame = self.attempt.within(what, self.reader.next()).await?;
         match frame.map_err(|e| self.attempt.unreachable(&format!("{e}, while waiting for {what}")))? {
             Frame::Element(element) if element.is("error", STREAMS) => Err(self.stream_error(&element)),
-            Frame::Element(element) => Ok(element),
-            Frame::Text(_) | Frame::TooBig(_) => {
-                Err(self.attempt.refused(&format!("an oversized element in place of {what}")))
+            Frame::Element(element) | Frame::Mended(element) => Ok(element),
+            Frame::Text(_) | Frame::TooBig(_) | Frame::Unreadable => {
+                Err(self.attempt.refused(&format!("an element that cannot be read in place of {what}")))
             }
             Frame::End => {
                 Err(self.attempt.unreachable(&format!("the server closed the stream in place of sending {what}")))
@@ -133,8 +133,8 @@ impl Stream {
 
     /// The transport, to put TLS on it. What came in clear after the answer to STARTTLS could be a third party's.
     pub fn into_io(self) -> Result<BoxIo, OpenError> {
-        let buffered = self.reader.into_inner();
-        if !buffered.buffer().is_empty() {
+        let (buffered, read) = self.reader.into_inner();
+        if !read.is_empty() || !buffered.buffer().is_empty() {
             return Err(self.attempt.refused("it sent data in clear after it agreed to STARTTLS"));
         }
         Ok(buffered.into_inner().unsplit(self.writer))

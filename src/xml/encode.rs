@@ -210,7 +210,10 @@ impl Writer {
             }
             match namespace {
                 "" => self.out.push(' '),
-                rxml::XMLNS_XML => self.out.push_str(" xml:"),
+                rxml::XMLNS_XML if name == "lang" => self.out.push_str(" xml:"),
+                // Prosody passes any other on with a prefix of its own, which XML forbids: whoever gets it would refuse
+                // the whole, and end his stream.
+                rxml::XMLNS_XML => continue,
                 _ => {
                     if namespace != declared {
                         (declared, prefixes) = (namespace, prefixes + 1);
