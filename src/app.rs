@@ -55,13 +55,11 @@ impl Gateway {
         config.validate()?;
         let config = Arc::new(config);
         let metrics = Metrics::new();
-        let listener = Listener::bind(&config.http, metrics.clone())
-            .await
-            .map_err(|error| StartError::Listen(config.http.listen, error))?;
+        let web = Web::new(config.http.clone(), metrics.clone());
+        let listener = Listener::bind(&web).await.map_err(|error| StartError::Listen(config.http.listen, error))?;
         let addr = listener.addr();
-        let chat = Chat::start(Arc::clone(&config), metrics.clone())?;
+        let chat = Chat::start(Arc::clone(&config), metrics)?;
         let health = Health::new(chat.link_state());
-        let web = Web::new(config.http.clone(), metrics);
         let router = dialects::router(&chat, &config, &web).merge(health::router(web, health.clone()));
         let (stop, stopped) = oneshot::channel();
         let server = tokio::spawn(listener.serve(router, stopped));

@@ -46,19 +46,29 @@ pub mod language;
 pub mod limiter;
 pub mod listener;
 pub mod origin;
+mod patient;
 pub mod photo;
 mod refusal;
 mod rest;
+mod seldom;
 pub mod serve;
+mod share;
+pub mod site;
 pub mod stream;
 mod surround;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, IntoResponseParts, Response, ResponseParts};
+use ipnet::IpNet;
 use tokio::sync::Semaphore;
 
+use self::client_addr::{Peer, network_of};
+use self::seldom::OnceEach;
+use self::share::{Place, Shares, Thing};
+use self::site::Site;
 use crate::config;
 use crate::metrics::Metrics;
 
@@ -91,6 +101,33 @@ pub(crate) struct Shared {
     pub(crate) in_flight: Arc<Semaphore>,
     /// Bytes of bodies that may still be held.
     pub(crate) bodies: Semaphore,
+    /// What each caller's network holds of all that.
+    pub(crate) shares: Shares,
+    /// Where calls without a key may come from.
+    pub(crate) site: Site,
+    /// Proxies that pass calls on and are not trusted.
+    relays: OnceEach<IpNet>,
+}
+
+impl Shared {
+    /// A place for a request of a caller at `ip`, whose connection is `peer`'s.
+    fn place(&self, peer: Option<&Peer>, ip: IpAddr) -> Option<Place> {
+        let permit = Arc::clone(&self.in_flight).try_acquire_owned().ok()?;
+        let part = peer.and_then(|peer| peer.part.clone()).or_else(|| self.shares.part(ip));
+        let taken = part.map(|part| part.take(Thing::Requests, 1).ok_or(())).transpose().ok()?;
+        Some(Place { _permit: permit, taken })
+    }
+
+    /// Says once of a proxy that its callers cannot be told apart.
+    fn relayed(&self, proxy: IpAddr) {
+        if self.relays.is_news(&network_of(proxy)) {
+            tracing::warn!(
+                %proxy,
+                "calls are passed on by a proxy that is not trusted: its callers are taken for one, and none of them for a \
+                 caller on this machine. If it is yours, add its address to http.trusted_proxies"
+            );
+        }
+    }
 }
 
 impl Web {
@@ -98,7 +135,9 @@ impl Web {
     pub fn new(config: config::http::Http, metrics: Metrics) -> Self {
         let in_flight = Arc::new(Semaphore::new(config.requests.min(Semaphore::MAX_PERMITS)));
         let bodies = Semaphore::new(config.bodies_bytes.min(Semaphore::MAX_PERMITS));
-        Self { shared: Arc::new(Shared { config, metrics, in_flight, bodies }) }
+        let shares = Shares::new(&config, metrics.http.clone());
+        let (site, relays) = (Site::new(&config), OnceEach::new());
+        Self { shared: Arc::new(Shared { config, metrics, in_flight, bodies, shares, site, relays }) }
     }
 
     /// The settings of `[http]`.

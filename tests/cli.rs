@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStderr, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The program with an environment of its own: an XMPP server that is not there.
 fn stanzagate(arguments: &[&str]) -> Command {
@@ -112,7 +112,7 @@ fn whoever_reads_the_log_too_late_neither_stops_requests_nor_misses_a_line() {
     let mut answer = [0; 4096];
     // More than a pipe holds, and nobody reads it.
     for _ in 0..REQUESTS {
-        stream.write_all(b"POST /qtalk/muc_users HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n[]").unwrap();
+        stream.write_all(b"POST /qtalk/muc_users HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n[]").unwrap();
         let answered = stream.read(&mut answer).unwrap();
         assert!(answer[..answered].starts_with(b"HTTP/1.1 "));
     }
@@ -121,6 +121,61 @@ fn whoever_reads_the_log_too_late_neither_stops_requests_nor_misses_a_line() {
     let logged = lines.filter(|line| line["path"] == "/qtalk/muc_users").count();
     assert_eq!(logged, REQUESTS);
     assert_eq!(running.child.wait().unwrap().code(), Some(0));
+}
+
+/// Ends the gateway and returns all that it has logged since.
+fn last_lines(mut running: Running) -> Vec<String> {
+    running.signal("TERM");
+    running.lines.by_ref().map_while(Result::ok).collect()
+}
+
+#[test]
+fn when_files_run_out_it_says_so_once_a_second_and_serves_again() {
+    let mut command = stanzagate(&[]);
+    let program = command.get_program().to_owned();
+    let environment: Vec<_> =
+        command.get_envs().filter_map(|(key, value)| Some((key.to_owned(), value?.to_owned()))).collect();
+    command = Command::new("/bin/sh");
+    command.args(["-c", "ulimit -n 60; exec \"$0\" serve"]).arg(program).env_clear().envs(environment);
+    let running = Running::start(command.stderr(Stdio::piped()).stdout(Stdio::null()));
+    let begun = Instant::now();
+    let crowd: Vec<_> = (0..100).map(|_| TcpStream::connect(&running.addr).unwrap()).collect();
+    std::thread::sleep(Duration::from_secs(3));
+    let lasted = begun.elapsed().as_secs();
+    drop(crowd);
+    assert_eq!(running.healthcheck("/health/live").0, Some(0));
+    let lines = last_lines(running);
+    let said: Vec<_> = lines.iter().filter(|line| line.contains("could not be accepted")).collect();
+    assert!((2..=lasted + 3).contains(&(said.len() as u64)), "{said:#?}");
+    // Each stands for those that were not said.
+    let times = |line: &&String| serde_json::from_str::<serde_json::Value>(line).unwrap()["times"].as_u64().unwrap();
+    assert!(said.iter().skip(1).all(|line| times(line) > 1), "{said:#?}");
+}
+
+#[test]
+fn a_proxy_that_is_not_trusted_and_a_name_that_is_not_its_own_are_named_once() {
+    let running = Running::start(&mut stanzagate(&["serve"]));
+    let ask = |headers: &str| {
+        let mut stream = TcpStream::connect(&running.addr).unwrap();
+        let head = "POST /qtalk/muc_users HTTP/1.1\r\nConnection: close\r\nContent-Length: 0\r\n";
+        stream.write_all(format!("{head}{headers}\r\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    for call in 0..20 {
+        for header in ["X-Forwarded-For", "X-Real-IP"] {
+            assert!(ask(&format!("Host: localhost\r\n{header}: 192.0.2.{call}\r\n")).contains("http.trusted_proxies"));
+        }
+        assert!(ask("Host: gateway.internal\r\n").contains("http.hosts"));
+        ask(&format!("Host: {call}.{}.example\r\n", "x".repeat(100)));
+    }
+    let lines = last_lines(running);
+    let said = |text: &str| lines.iter().filter(|line| line.contains(text)).collect::<Vec<_>>();
+    let (proxies, names) = (said("http.trusted_proxies"), said("http.hosts"));
+    assert!(proxies.len() == 1 && proxies[0].contains("\"proxy\":\"127.0.0.1\""), "{proxies:#?}");
+    assert!(names.len() == 8 && names[0].contains("gateway.internal"), "{names:#?}");
+    assert!(!lines.iter().any(|line| line.contains(&"x".repeat(65))), "{names:#?}");
 }
 
 #[test]

@@ -21,10 +21,16 @@ pub struct Http {
     pub request_seconds: u64,
     /// Longest wait for a request's head or body to arrive, in seconds.
     pub read_seconds: u64,
+    /// Longest wait for a caller to take more of an answer, in seconds.
+    pub write_seconds: u64,
     /// Requests in flight at once; more get 503.
     pub requests: usize,
     /// Connections open at once; more wait to be accepted.
     pub connections: usize,
+    /// Most that one address (IPv6: one /64) may take of connections, requests, bodies_bytes and places of uploads, in percent.
+    pub address_percent: u8,
+    /// Further names under which the gateway may be called without a key.
+    pub hosts: Vec<String>,
     /// Seconds between "not ready" and the end of accepting, on SIGTERM.
     pub drain_delay_seconds: u64,
     /// Whether /metrics is served on the listener.
@@ -43,8 +49,11 @@ impl Default for Http {
             bodies_bytes: 256 << 20,
             request_seconds: 30,
             read_seconds: 15,
+            write_seconds: 30,
             requests: 4096,
             connections: 8192,
+            address_percent: 25,
+            hosts: Vec::new(),
             drain_delay_seconds: 0,
             metrics: true,
             metrics_allow: Vec::new(),
@@ -63,6 +72,17 @@ impl Http {
         }
         problems.not_zero("http.request_seconds", self.request_seconds);
         problems.not_zero("http.read_seconds", self.read_seconds);
+        problems.not_zero("http.write_seconds", self.write_seconds);
+        if !(1..=100).contains(&self.address_percent) {
+            problems.add("http.address_percent", "must be between 1 and 100");
+        }
+        for (index, host) in self.hosts.iter().enumerate() {
+            let name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+            if host.is_empty() || !host.bytes().all(name) {
+                let what = "is not a host's name: without scheme and port, such as \"gateway.internal\"";
+                problems.add(format!("http.hosts[{index}]"), what);
+            }
+        }
         problems.not_zero("http.requests", self.requests as u64);
         problems.not_zero("http.connections", self.connections as u64);
         for (index, network) in self.trusted_proxies.iter().enumerate() {

@@ -12,6 +12,7 @@ use subtle::{ConditionallySelectable, ConstantTimeEq};
 
 use super::client_addr::ClientAddr;
 use super::limiter::Bucket;
+use super::site::Foreign;
 use crate::config::access::{Auth, Key};
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -60,6 +61,8 @@ pub enum Refusal {
     Rate(Duration),
     /// Too many wrong keys came from his address: 429, and how long to wait.
     Attempts(Duration),
+    /// Nobody was asked for a key, and the call looks like a web page's: 403.
+    Foreign(Foreign),
 }
 
 /// Who calls. A handler takes it as an argument.
@@ -83,6 +86,11 @@ impl Access {
     /// The rules of a dialect that recognises its callers itself. An empty `allow` admits every network.
     pub fn own(keys: impl OwnKeys + 'static, allow: &[IpNet]) -> Self {
         Self { auth: Auth::Key, allow: allow.to_vec(), keys: Vec::new(), own: Some(Box::new(keys)) }
+    }
+
+    /// Whether callers show something of their own, which a web page they look at does not have.
+    pub fn asks_for_keys(&self) -> bool {
+        self.auth == Auth::Key
     }
 
     /// Decides about one request.

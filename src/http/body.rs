@@ -1,5 +1,6 @@
 //! Reading a request's body within bounds of size and time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
@@ -8,6 +9,8 @@ use bytes::BytesMut;
 use http_body_util::BodyExt;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
+
+use super::share::{Part, Taken, Thing};
 
 /// Why a body was not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -29,42 +32,74 @@ pub enum BodyError {
     Unexpected,
 }
 
-/// A whole body, and its share of what all requests may hold.
+/// A whole body, and its share of what all requests may hold, and those of one network.
 pub struct Held<'a> {
     /// The body.
     pub bytes: Bytes,
-    _share: Option<SemaphorePermit<'a>>,
+    _of_all: Option<SemaphorePermit<'a>>,
+    _of_part: Option<Taken>,
+}
+
+/// What a body may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Its size.
+    pub bytes: usize,
+    time: Duration,
+    /// How much more of one that is too large is read, in at most how much time.
+    discard: (u64, Duration),
+}
+
+impl Bounds {
+    /// For a caller who showed his right. He may have sent all of a body that is too large before he listens.
+    pub fn of_known(bytes: usize, time: Duration) -> Self {
+        Self { bytes, time, discard: ((bytes as u64).saturating_mul(OVERSIZE_DISCARD), time) }
+    }
+
+    /// For anybody, who is not waited for when he sends what is not wanted.
+    pub fn of_anybody(bytes: usize, time: Duration) -> Self {
+        let time = if bytes == 0 { time.min(DISCARD_TIME) } else { time };
+        Self { bytes, time, discard: (DISCARD_BYTES, ANYBODYS_TIME) }
+    }
 }
 
 /// Bytes of a refused request that are still read, so that the answer is not lost to a connection reset.
 const DISCARD_BYTES: u64 = 256 << 10;
 
+/// How long they are read.
+const DISCARD_TIME: Duration = Duration::from_secs(1);
+
+/// How long they are read where anybody may call: what is on its way comes within that.
+const ANYBODYS_TIME: Duration = Duration::from_millis(300);
+
 /// How much beyond the bound is still read before a body is refused as too large, in bounds.
 const OVERSIZE_DISCARD: u64 = 4;
 
-/// Reads a whole body of at most `limit` bytes, in at most `time`. Its bytes are taken out of `budget` as they arrive.
+/// Reads a whole body within its bounds. Its bytes are taken out of `budget`, and of the share of `part`, as they
+/// arrive.
 ///
 /// # Errors
 /// [`BodyError`].
 pub async fn read<'a>(
     headers: &HeaderMap,
     mut body: Body,
-    limit: usize,
-    time: Duration,
+    bounds: &Bounds,
     budget: &'a Semaphore,
+    part: Option<&Arc<Part>>,
 ) -> Result<Held<'a>, BodyError> {
     if body.is_end_stream() {
-        return Ok(Held { bytes: Bytes::new(), _share: None });
+        return Ok(Held { bytes: Bytes::new(), _of_all: None, _of_part: None });
     }
+    let Bounds { bytes: limit, time, discard: (rest, rest_time) } = *bounds;
     if body.size_hint().lower() > limit as u64 {
         if !waits(headers) {
-            discard(&mut body, (limit as u64).saturating_mul(OVERSIZE_DISCARD), time).await;
+            discard(&mut body, rest, rest_time).await;
         }
         return Err(BodyError::TooLarge);
     }
-    let result = timeout(time, collect(&mut body, limit, budget)).await.unwrap_or(Err(BodyError::Slow));
+    let result = timeout(time, collect(&mut body, limit, budget, part)).await.unwrap_or(Err(BodyError::Slow));
     if matches!(result, Err(BodyError::TooLarge)) {
-        discard_oversize(&mut body, limit as u64, time).await;
+        discard(&mut body, rest.saturating_sub(limit as u64), rest_time).await;
     }
     result
 }
@@ -72,7 +107,7 @@ pub async fn read<'a>(
 /// Reads a small rest of a request that is refused, and throws it away, unless its sender [`waits`].
 pub async fn discard_some(waits: bool, body: &mut Body) {
     if !body.is_end_stream() && !waits {
-        discard(body, DISCARD_BYTES, Duration::from_secs(1)).await;
+        discard(body, DISCARD_BYTES, DISCARD_TIME).await;
     }
 }
 
@@ -86,10 +121,16 @@ pub fn waits(headers: &HeaderMap) -> bool {
     headers.contains_key(header::EXPECT)
 }
 
-async fn collect<'a>(body: &mut Body, limit: usize, budget: &'a Semaphore) -> Result<Held<'a>, BodyError> {
+async fn collect<'a>(
+    body: &mut Body,
+    limit: usize,
+    budget: &'a Semaphore,
+    part: Option<&Arc<Part>>,
+) -> Result<Held<'a>, BodyError> {
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
-    let mut share: Option<SemaphorePermit<'a>> = None;
+    let mut of_all: Option<SemaphorePermit<'a>> = None;
+    let mut of_part: Option<Taken> = None;
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
         if first.len() + rest.len() + data.len() > limit {
@@ -97,9 +138,14 @@ async fn collect<'a>(body: &mut Body, limit: usize, budget: &'a Semaphore) -> Re
         }
         let size = u32::try_from(data.len()).map_err(|_| BodyError::TooLarge)?;
         let more = budget.try_acquire_many(size).map_err(|_| BodyError::Full)?;
-        match &mut share {
-            None => share = Some(more),
-            Some(share) => share.merge(more),
+        match &mut of_all {
+            None => of_all = Some(more),
+            Some(of_all) => of_all.merge(more),
+        }
+        match (&mut of_part, part) {
+            (_, None) => {}
+            (None, Some(part)) => of_part = Some(part.take(Thing::BodyBytes, data.len()).ok_or(BodyError::Full)?),
+            (Some(of_part), Some(_)) => of_part.more(data.len()).then_some(()).ok_or(BodyError::Full)?,
         }
         // Most bodies are one frame: nothing is copied then.
         if first.is_empty() { first = data } else { rest.extend_from_slice(&data) }
@@ -110,7 +156,7 @@ async fn collect<'a>(body: &mut Body, limit: usize, budget: &'a Semaphore) -> Re
         whole.extend_from_slice(&rest);
         first = whole.freeze();
     }
-    Ok(Held { bytes: first, _share: share })
+    Ok(Held { bytes: first, _of_all: of_all, _of_part: of_part })
 }
 
 async fn discard(body: &mut Body, limit: u64, time: Duration) {

@@ -1,16 +1,25 @@
 //! Where a request comes from: the peer, or what a trusted proxy says.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use axum::http::{HeaderMap, HeaderName, header};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use super::share::Part;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
 /// The other end of the TCP connection. The listener puts it into every request's extensions.
-#[derive(Debug, Clone, Copy)]
-pub struct Peer(pub SocketAddr);
+#[derive(Clone)]
+pub struct Peer {
+    /// Its address.
+    pub addr: SocketAddr,
+    /// What its network holds; `None` where that is not limited, or it is a trusted proxy, whose callers each count for
+    /// themselves.
+    pub part: Option<Arc<Part>>,
+}
 
 /// A request's origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +49,8 @@ impl ClientAddr {
 /// Tells a request's origin. Behind trusted proxies it is the rightmost address of X-Forwarded-For that is not itself a
 /// trusted proxy, or X-Real-IP. Where both are sent they must agree: a proxy that sets only one passes the other on from
 /// the caller, who would choose his own address.
-pub fn client_addr(peer: Option<Peer>, headers: &HeaderMap, trusted: &[IpNet]) -> ClientAddr {
-    let Some(Peer(peer)) = peer else { return ClientAddr { ip: UNKNOWN, relayed: true } };
+pub fn client_addr(peer: Option<&Peer>, headers: &HeaderMap, trusted: &[IpNet]) -> ClientAddr {
+    let Some(Peer { addr: peer, .. }) = peer else { return ClientAddr { ip: UNKNOWN, relayed: true } };
     let peer = peer.ip().to_canonical();
     let forwarded = headers.contains_key(FORWARDED_FOR);
     let real = headers.contains_key(REAL_IP);
@@ -112,13 +121,17 @@ fn parse(text: &str) -> Option<IpAddr> {
 mod tests {
     use super::*;
 
+    fn peer_at(addr: &str) -> Peer {
+        Peer { addr: addr.parse().unwrap(), part: None }
+    }
+
     fn origin(peer: &str, headers: &[(&'static str, &str)]) -> ClientAddr {
         let trusted = ["127.0.0.1/32".parse().unwrap(), "10.0.0.0/8".parse().unwrap()];
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(*name, value.parse().unwrap());
         }
-        client_addr(Some(Peer(peer.parse().unwrap())), &map, &trusted)
+        client_addr(Some(&peer_at(peer)), &map, &trusted)
     }
 
     fn ip(peer: &str, headers: &[(&'static str, &str)]) -> String {
@@ -163,9 +176,9 @@ mod tests {
     #[test]
     fn a_proxy_that_is_not_trusted_is_not_taken_for_a_local_caller() {
         let mut map = HeaderMap::new();
-        let peer = Some(Peer("127.0.0.1:9".parse().unwrap()));
-        assert!(client_addr(peer, &map, &[]).is_local());
+        let peer = peer_at("127.0.0.1:9");
+        assert!(client_addr(Some(&peer), &map, &[]).is_local());
         map.insert("x-forwarded-for", "192.0.2.7".parse().unwrap());
-        assert!(!client_addr(peer, &map, &[]).is_local());
+        assert!(!client_addr(Some(&peer), &map, &[]).is_local());
     }
 }

@@ -3,21 +3,27 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::Request;
+use axum::http::{Method, request::Parts};
 use axum::response::Response;
 use axum::routing::{self, MethodRouter, any_service};
 use tokio::sync::Semaphore;
 use tower::{Service, layer::layer_fn, service_fn};
 
-use super::access::Access;
+use super::access::{Access, Caller, Refusal};
+use super::body::Bounds;
+use super::client_addr::ClientAddr;
 use super::serve::{Asked, AxumHandler, Serve, Streaming, Verb, Whole};
 use super::stream;
 use super::surround::surround;
 use super::{ErrorShape, Shared};
 use crate::metrics::http::EndpointMetrics;
+
+/// Largest body where anybody may call, such as a log-in.
+const OPEN_BYTES: usize = 8 << 10;
 
 /// Adds one endpoint's paths to a router, once the handlers' state is there.
 type AddRoute<S> = Box<dyn FnOnce(Router, &S) -> Router>;
@@ -43,6 +49,28 @@ pub(super) struct Endpoint {
     pub(super) metrics: EndpointMetrics,
     pub(super) request_time: Duration,
     pub(super) read_time: Duration,
+}
+
+impl Endpoint {
+    /// Who calls, if they may. What needs no key of theirs is not for web pages that they happen to look at.
+    pub(super) fn admits(&self, from: ClientAddr, head: &Parts, now: Instant) -> Result<Caller, Refusal> {
+        let caller = self.common.access.check(from, head, now)?;
+        if !self.common.access.asks_for_keys() {
+            self.common.shared.site.check(head).map_err(Refusal::Foreign)?;
+        }
+        Ok(caller)
+    }
+
+    /// What a whole body may be.
+    pub(super) fn bounds(&self, method: &Method) -> Bounds {
+        let all = self.common.shared.config.body_bytes;
+        if self.checked {
+            Bounds::of_known(all, self.read_time)
+        } else {
+            let looks = matches!(*method, Method::GET | Method::HEAD);
+            Bounds::of_anybody(if looks { 0 } else { OPEN_BYTES.min(all) }, self.read_time)
+        }
+    }
 }
 
 /// Where a handler stands.
@@ -101,7 +129,7 @@ impl<S: Clone + Send + Sync + 'static> Dialect<S> {
         })
     }
 
-    /// Adds a route for everyone, within the bounds of size, time and number.
+    /// Adds a route for everyone, within the bounds of size, time and number: a body has a few kB, that of a GET none.
     pub fn open_route(self, endpoint: &'static str, path: &str, handlers: MethodRouter<S>) -> Self {
         self.add(endpoint, path, false, whole(handlers))
     }

@@ -78,10 +78,15 @@ async fn ready(State(health): State<Health>) -> Response {
 
 async fn metrics(State(web): State<Web>, request: Request) -> Response {
     let config = web.config();
-    let from = client_addr(request.extensions().get::<Peer>().copied(), request.headers(), &config.trusted_proxies);
+    let from = client_addr(request.extensions().get::<Peer>(), request.headers(), &config.trusted_proxies);
     let allowed = from.is_local() || (!from.relayed && is_in(&config.metrics_allow, from.ip));
     if !allowed {
         return plain_shape(StatusCode::FORBIDDEN, "http.metrics_allow does not name this network");
+    }
+    // Nobody is asked for a key here.
+    let (head, _) = request.into_parts();
+    if let Err(foreign) = web.shared.site.check(&head) {
+        return plain_shape(StatusCode::FORBIDDEN, foreign.text());
     }
     match web.metrics().encode() {
         Ok(text) => ([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response(),

@@ -1,4 +1,5 @@
-//! The listener: accepts a bounded number of connections, times their heads, and ends them in order.
+//! The listener: accepts a bounded number of connections, of one address no more than its share, times their heads and
+//! their answers, and ends them in order.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,17 +14,38 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
+use socket2::SockRef;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::JoinSet;
 use tower::Service;
 
-use super::client_addr::Peer;
-use crate::config;
-use crate::metrics::Metrics;
+use super::Web;
+use super::client_addr::{Peer, is_in};
+use super::patient::Patient;
+use super::seldom::Seldom;
+use super::share::Thing;
 
 /// Pause after an accept that failed for want of resources, which a new attempt at once would only repeat.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// At most so often the log says that it failed.
+const ACCEPT_SAID: Duration = Duration::from_secs(1);
+
+/// Bytes of an answer that the operating system holds for a caller who has not taken them yet. What it would take by itself
+/// is megabytes, of which nothing says for minutes that they are being read.
+const SEND_BYTES: usize = 128 << 10;
+
+/// The answer to a connection too many of one address.
+const REFUSED: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 58\r\n\
+    Retry-After: 1\r\nConnection: close\r\n\r\n{\"error\":\"this address has too many connections at once\"}\n";
+
+/// Connections that get this answer at once; more are closed without a word.
+const REFUSED_AT_ONCE: usize = 64;
+
+/// How long each of them may take to send its request and read that.
+const REFUSED_TIME: Duration = Duration::from_secs(1);
 
 /// Largest head of a request: the request line and its headers, in bytes.
 const HEAD_BYTES: usize = 64 << 10;
@@ -32,9 +54,8 @@ const HEAD_BYTES: usize = 64 << 10;
 pub struct Listener {
     socket: TcpListener,
     addr: SocketAddr,
-    read_time: Duration,
-    connections: usize,
-    metrics: Metrics,
+    web: Web,
+    failures: Seldom,
 }
 
 impl Listener {
@@ -42,11 +63,12 @@ impl Listener {
     ///
     /// # Errors
     /// The operating system's, when the address cannot be had.
-    pub async fn bind(config: &config::http::Http, metrics: Metrics) -> io::Result<Self> {
-        let socket = TcpListener::bind(config.listen).await?;
+    pub async fn bind(web: &Web) -> io::Result<Self> {
+        let socket = TcpListener::bind(web.config().listen).await?;
+        // Connections inherit it.
+        SockRef::from(&socket).set_send_buffer_size(SEND_BYTES)?;
         let addr = socket.local_addr()?;
-        let read_time = Duration::from_secs(config.read_seconds);
-        Ok(Self { socket, addr, read_time, connections: config.connections.min(Semaphore::MAX_PERMITS), metrics })
+        Ok(Self { socket, addr, web: web.clone(), failures: Seldom::new(ACCEPT_SAID) })
     }
 
     /// The address that was bound, its port known even when it was asked for as 0.
@@ -56,7 +78,8 @@ impl Listener {
 
     /// Serves until `stop`, which says how long the requests in flight may then still take.
     pub async fn serve(self, router: Router, mut stop: oneshot::Receiver<Duration>) {
-        let permits = Arc::new(Semaphore::new(self.connections));
+        let permits = Arc::new(Semaphore::new(self.web.config().connections.min(Semaphore::MAX_PERMITS)));
+        let refused = Arc::new(Semaphore::new(REFUSED_AT_ONCE));
         let graceful = GracefulShutdown::new();
         let mut tasks = JoinSet::new();
         let limit = loop {
@@ -66,14 +89,22 @@ impl Listener {
                 // Finished tasks are collected as they end, or they would pile up.
                 Some(_) = tasks.join_next() => continue,
             };
-            let Some((stream, peer, permit)) = accepted else { continue };
-            let held = self.metrics.http.connected();
+            let Some((stream, addr, permit)) = accepted else { continue };
+            let peer = self.peer(addr);
+            let taken = peer.part.as_ref().map(|part| part.take(Thing::Connections, 1).ok_or(())).transpose();
+            let Ok(taken) = taken else {
+                if let Ok(place) = Arc::clone(&refused).try_acquire_owned() {
+                    tasks.spawn(refuse(stream, place));
+                }
+                continue;
+            };
+            let held = self.web.metrics().http.connected();
             let connection = graceful.watch(self.connection(stream, peer, router.clone()));
             tasks.spawn(async move {
                 if let Err(error) = connection.await {
-                    tracing::debug!(%peer, %error, "connection ended");
+                    tracing::debug!(%addr, %error, "connection ended");
                 }
-                drop((held, permit));
+                drop((held, permit, taken));
             });
         };
         drop(self.socket);
@@ -83,10 +114,14 @@ impl Listener {
         tasks.shutdown().await;
     }
 
-    async fn accept(
-        &self,
-        permits: &Arc<Semaphore>,
-    ) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+    /// The other end of a connection. Trusted proxies have no share: each of their callers has one.
+    fn peer(&self, addr: SocketAddr) -> Peer {
+        let shared = &self.web.shared;
+        let trusted = is_in(&shared.config.trusted_proxies, addr.ip().to_canonical());
+        Peer { addr, part: if trusted { None } else { shared.shares.part(addr.ip()) } }
+    }
+
+    async fn accept(&self, permits: &Arc<Semaphore>) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
         let permit = Arc::clone(permits).acquire_owned().await.ok()?;
         match self.socket.accept().await {
             Ok((stream, peer)) => {
@@ -95,7 +130,9 @@ impl Listener {
                 Some((stream, peer, permit))
             }
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
+                if let Some(times) = self.failures.say() {
+                    tracing::warn!(%error, times, "connections could not be accepted");
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 None
             }
@@ -105,17 +142,19 @@ impl Listener {
     fn connection(
         &self,
         stream: TcpStream,
-        peer: SocketAddr,
+        peer: Peer,
         router: Router,
     ) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> + use<> {
         let service = service_fn(move |request: Request<Incoming>| {
             let mut request = request.map(Body::new);
-            request.extensions_mut().insert(Peer(peer));
+            request.extensions_mut().insert(peer.clone());
             router.clone().call(request)
         });
+        let config = self.web.config();
+        let stream = Patient::new(stream, Duration::from_secs(config.write_seconds));
         http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(self.read_time)
+            .header_read_timeout(Duration::from_secs(config.read_seconds))
             // At most 100 headers are hyper's own bound: to set one, even the same, costs every request a cleared table.
             .max_buf_size(HEAD_BYTES)
             // A caller that hangs up must not stop a request half-way through its stanzas, with a room half made.
@@ -124,4 +163,15 @@ impl Listener {
             .writev(false)
             .serve_connection(TokioIo::new(stream), service)
     }
+}
+
+/// Says that there are too many already, to whoever sends a request and listens.
+async fn refuse(mut stream: TcpStream, _place: OwnedSemaphorePermit) {
+    let said = async {
+        stream.write_all(REFUSED).await?;
+        stream.shutdown().await?;
+        // Closed before the request is here, the answer would be lost.
+        stream.read(&mut [0; 4096]).await
+    };
+    let _ = tokio::time::timeout(REFUSED_TIME, said).await;
 }

@@ -9,7 +9,7 @@ use crate::config::http::Http;
 /// from a trusted proxy. Without a slash at its end.
 pub fn origin(http: &Http, parts: &Parts) -> String {
     let peer = parts.extensions.get::<Peer>();
-    let trusted = peer.is_some_and(|Peer(peer)| is_in(&http.trusted_proxies, peer.ip().to_canonical()));
+    let trusted = peer.is_some_and(|peer| is_in(&http.trusted_proxies, peer.addr.ip().to_canonical()));
     let proto = parts.headers.get("x-forwarded-proto").filter(|_| trusted);
     let secure = proto.is_some_and(|proto| proto.as_bytes().eq_ignore_ascii_case(b"https"));
     seen(http.public_url.as_deref(), &parts.headers, secure, http.listen)

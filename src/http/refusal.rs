@@ -35,6 +35,7 @@ pub(super) fn refuse(endpoint: &Endpoint, refusal: Refusal) -> Response {
             let text = "too many wrong keys came from this address: try later";
             retry_after(shaped(endpoint, StatusCode::TOO_MANY_REQUESTS, "rate_limited", text), wait)
         }
+        Refusal::Foreign(foreign) => shaped(endpoint, StatusCode::FORBIDDEN, "forbidden", foreign.text()),
         Refusal::Rate(wait) => {
             let text = "this key is used too often";
             retry_after(shaped(endpoint, StatusCode::TOO_MANY_REQUESTS, "rate_limited", text), wait)

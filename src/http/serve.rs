@@ -22,6 +22,7 @@ use super::call::CallOf;
 use super::dialect::{Endpoint, Route};
 use super::refusal::{overloaded, shaped};
 use super::rest::Rest;
+use super::share::{Place, Taken};
 use super::stream::{self, Streamed};
 use crate::chat::Call;
 
@@ -49,12 +50,12 @@ pub struct Asked {
 
 /// Serves the requests of a route.
 pub(super) trait Serve: Send + Sync + Sized + 'static {
-    /// Answers one, whose body is still to be read, and whose work holds `held` until it ends.
+    /// Answers one, whose body is still to be read, and whose work holds `place` until it ends.
     fn serve(
         route: &Arc<Route<Self>>,
         asked: Box<Asked>,
         body: Body,
-        held: impl Send + 'static,
+        place: Place,
     ) -> impl Future<Output = Response> + Send;
 }
 
@@ -124,27 +125,30 @@ where
 }
 
 impl<H: Handler> Serve for Whole<H> {
-    async fn serve(route: &Arc<Route<Self>>, mut asked: Box<Asked>, body: Body, held: impl Send + 'static) -> Response {
+    async fn serve(route: &Arc<Route<Self>>, mut asked: Box<Asked>, body: Body, place: Place) -> Response {
         let endpoint = &route.endpoint;
-        let shared = &endpoint.common.shared;
-        let limit = shared.config.body_bytes;
-        let body = match body::read(&asked.head.headers, body, limit, endpoint.read_time, &shared.bodies).await {
+        let bounds = endpoint.bounds(&asked.head.method);
+        let (budget, part) = (&endpoint.common.shared.bodies, place.taken.as_ref().map(Taken::part));
+        let body = match body::read(&asked.head.headers, body, &bounds, budget, part).await {
             Ok(body) => body,
-            Err(error) => return unread(endpoint, error, limit),
+            Err(error) => return unread(endpoint, error, bounds.bytes),
         };
         asked.body = body.bytes.clone();
         let deadline = asked.call.deadline;
         let work = Arc::clone(route);
-        outcome(endpoint, deadline, begun(move || work.serve.0.run(asked), held)).await
+        outcome(endpoint, deadline, begun(move || work.serve.0.run(asked), place)).await
     }
 }
 
 impl Serve for Streaming {
-    async fn serve(route: &Arc<Route<Self>>, asked: Box<Asked>, mut body: Body, held: impl Send + 'static) -> Response {
+    async fn serve(route: &Arc<Route<Self>>, asked: Box<Asked>, mut body: Body, place: Place) -> Response {
         let Route { endpoint, serve: Streaming { bounds, places, .. }, .. } = &**route;
         let Asked { mut call, caller, head, .. } = *asked;
         let headers = head.headers.clone();
-        let Ok(place) = Arc::clone(places).try_acquire_owned() else {
+        let one_of = Arc::clone(places).try_acquire_owned().ok();
+        let part = place.taken.as_ref().map(Taken::part);
+        let shared_out = part.map(|part| part.take_place(bounds.at_once).ok_or(())).transpose();
+        let (Some(one_of), Ok(shared_out)) = (one_of, shared_out) else {
             body::discard_some(body::waits(&headers), &mut body).await;
             return overloaded(endpoint);
         };
@@ -154,7 +158,7 @@ impl Serve for Streaming {
         let deadline = Instant::now() + streamed.longest();
         call.deadline = deadline;
         let work = Arc::clone(route);
-        let work = begun(move || work.serve.handler.call(request, call, caller), (held, place));
+        let work = begun(move || work.serve.handler.call(request, call, caller), (place, one_of, shared_out));
         let response = outcome(endpoint, deadline, work).await;
         streamed.discard(&headers).await;
         response
@@ -163,6 +167,9 @@ impl Serve for Streaming {
 
 fn unread(endpoint: &Endpoint, error: BodyError, limit: usize) -> Response {
     match error {
+        BodyError::TooLarge if limit == 0 => {
+            shaped(endpoint, StatusCode::PAYLOAD_TOO_LARGE, "too_large", "this endpoint takes no body")
+        }
         BodyError::TooLarge => {
             let text = format!("the request is larger than {limit} bytes");
             shaped(endpoint, StatusCode::PAYLOAD_TOO_LARGE, "too_large", &text)

@@ -32,33 +32,38 @@ pub(super) fn surround<T: Serve>(
     let shared = &endpoint.common.shared;
     let (head, mut body) = request.into_parts();
     let request = request_id(&head.headers);
-    let from = client_addr(head.extensions.get::<Peer>().copied(), &head.headers, &shared.config.trusted_proxies);
+    let peer = head.extensions.get::<Peer>();
+    let from = client_addr(peer, &head.headers, &shared.config.trusted_proxies);
+    if from.relayed {
+        shared.relayed(from.ip);
+    }
     let mut log = LogLine { request, method: head.method.clone(), from: from.ip, key: None };
-    let permit = Arc::clone(&shared.in_flight).try_acquire_owned().ok();
-    let gauge = permit.is_some().then(|| shared.metrics.http.begin());
-    let caller = match (&permit, endpoint.checked) {
-        (None, _) => Err(overloaded(endpoint)),
-        (Some(_), true) => {
-            endpoint.common.access.check(from, &head, started).map_err(|refusal| refuse(endpoint, refusal))
-        }
-        (Some(_), false) => Ok(Caller::unchecked(from.ip)),
+    let place = shared.place(peer, from.ip);
+    let gauge = place.is_some().then(|| shared.metrics.http.begin());
+    let caller = match (place, endpoint.checked) {
+        (None, _) => Err((overloaded(endpoint), None)),
+        (Some(place), false) => Ok((Caller::unchecked(from.ip), place)),
+        (Some(place), true) => match endpoint.admits(from, &head, started) {
+            Ok(caller) => Ok((caller, place)),
+            Err(refusal) => Err((refuse(endpoint, refusal), Some(place))),
+        },
     };
     let asked = match caller {
-        Ok(caller) => {
+        Ok((caller, place)) => {
             log.key.clone_from(&caller.name);
             let call = Call { request: Arc::clone(&log.request), deadline: started + endpoint.request_time };
-            Ok(Box::new(Asked { call, caller, head, body: Bytes::new() }))
+            Ok((Box::new(Asked { call, caller, head, body: Bytes::new() }), place))
         }
-        Err(refused) => Err((refused, body::waits(&head.headers))),
+        Err((refused, place)) => Err((refused, body::waits(&head.headers), place)),
     };
 
     // What the head alone decides is decided: thousands of requests may wait here, each in as little room as it can.
     async move {
         let mut response = match asked {
-            Ok(asked) => T::serve(&route, asked, body, permit).await,
-            Err((refused, waits)) => {
+            Ok((asked, place)) => T::serve(&route, asked, body, place).await,
+            Err((refused, waits, place)) => {
                 body::discard_some(waits, &mut body).await;
-                drop(permit);
+                drop(place);
                 refused
             }
         };

@@ -42,6 +42,14 @@ pub struct HttpMetrics {
     pub in_flight: Gauge,
     /// Connections that are open now.
     pub connections: Gauge,
+    /// What an address was refused because it had its share.
+    over_share: Family<ShareLabels, Counter>,
+}
+
+/// What an address has its share of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ShareLabels {
+    what: &'static str,
 }
 
 /// What is counted of one endpoint.
@@ -92,6 +100,7 @@ impl Default for HttpMetrics {
             seconds: Family::new_with_constructor(latency_histogram),
             in_flight: Gauge::default(),
             connections: Gauge::default(),
+            over_share: Family::default(),
         }
     }
 }
@@ -103,6 +112,8 @@ impl HttpMetrics {
         registry.register("http_request_seconds", "Time from a request's head to its answer", self.seconds.clone());
         registry.register("http_in_flight", "Requests being handled", self.in_flight.clone());
         registry.register("http_connections", "Connections open", self.connections.clone());
+        let help = "What an address was refused because it had its share (http.address_percent)";
+        registry.register("http_over_share", help, self.over_share.clone());
     }
 
     /// What is counted of an endpoint of an API.
@@ -115,6 +126,11 @@ impl HttpMetrics {
     /// Counts a request as in flight until the guard is dropped.
     pub fn begin(&self) -> Held {
         Held::new(&self.in_flight)
+    }
+
+    /// Counts that an address was refused more of something, named by a word fixed in the code.
+    pub fn over_share(&self, what: &'static str) {
+        self.over_share.get_or_create(&ShareLabels { what }).inc();
     }
 
     /// Counts a connection as open until the guard is dropped.

@@ -13,12 +13,12 @@ async fn a_body_over_the_bound_is_413_however_it_comes() {
     assert_eq!(status(&served.post(&[b'x'; 1000], "").await), 200);
     assert_shaped(&served.post(&[b'x'; 1001], "").await, 413);
     let chunks = format!(
-        "POST /t/echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n{}0\r\n\r\n",
+        "POST /t/echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n{}0\r\n\r\n",
         format!("258\r\n{}\r\n", "x".repeat(600)).repeat(2)
     );
     assert_shaped(&served.raw(chunks.as_bytes()).await, 413);
     // The caller who asks first gets the answer, not the word to go on.
-    let head = "POST /t/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\nExpect: 100-continue\r\n\r\n";
+    let head = "POST /t/echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000\r\nExpect: 100-continue\r\n\r\n";
     assert_shaped(&served.raw(head.as_bytes()).await, 413);
 
     let served = serve(Http::default(), open()).await;
@@ -30,7 +30,7 @@ async fn a_body_over_the_bound_is_413_however_it_comes() {
 async fn bodies_together_are_bounded_too() {
     let served = serve(Http { body_bytes: 600, bodies_bytes: 1000, ..Http::default() }, open()).await;
     let mut first = served.connect().await;
-    let head = b"POST /t/echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 600\r\n\r\n";
+    let head = b"POST /t/echo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 600\r\n\r\n";
     first.write_all(&[&head[..], &[b'x'; 599]].concat()).await.unwrap();
     tokio::time::sleep(Duration::from_millis(100)).await;
     let answer = served.post(&[b'x'; 600], "").await;
@@ -68,7 +68,7 @@ async fn slow_callers_are_cut_off() {
     let start = Instant::now();
     let mut head = served.connect().await;
     head.write_all(b"POST /t/echo HTTP/1.1\r\nHost:").await.unwrap();
-    let part = b"POST /t/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc";
+    let part = b"POST /t/echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nabc";
     let (head, body) = tokio::join!(rest(head), served.raw(part));
     assert_eq!(head, "");
     assert_shaped(&body, 408);
@@ -89,7 +89,7 @@ async fn a_head_of_more_than_a_hundred_headers_is_refused() {
 async fn connections_beyond_the_bound_wait_for_their_turn() {
     let served = serve(Http { connections: 1, ..Http::default() }, open()).await;
     let mut first = served.connect().await;
-    first.write_all(b"GET /t/echo HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    first.write_all(b"GET /t/echo HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     assert!(first.read(&mut [0; 512]).await.unwrap() > 0);
     let waiting = tokio::time::timeout(Duration::from_millis(300), served.get("/t/echo", ""));
     assert!(waiting.await.is_err(), "a second connection was served");

@@ -19,7 +19,7 @@ async fn callers_without_a_right_are_refused_in_the_apis_own_shape() {
     let answer = served
         .raw(
             format!(
-                "PUT /t/echo HTTP/1.1\r\nHost: x\r\nX-Api-Key: {KEY}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+                "PUT /t/echo HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: {KEY}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
             )
             .as_bytes(),
         )

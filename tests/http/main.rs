@@ -2,6 +2,8 @@
 
 mod bounds;
 mod callers;
+mod crowds;
 mod operation;
+mod pages;
 mod requests;
 mod served;

@@ -46,7 +46,7 @@ async fn at_shutdown_what_is_in_flight_is_answered_and_nothing_new_is_taken() {
     let addr = served.addr;
     let idle = served.connect().await;
     let mut kept = served.connect().await;
-    kept.write_all(b"GET /t/slow HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    kept.write_all(b"GET /t/slow HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     tokio::time::sleep(Duration::from_millis(100)).await;
     served.stop.send(Duration::from_secs(5)).unwrap();
     let start = Instant::now();
@@ -83,7 +83,7 @@ async fn the_log_names_request_and_caller_but_neither_query_nor_body_nor_key() {
     let _guard = tracing::subscriber::set_default(subscriber);
     let served = serve(Http::default(), keyed(None)).await;
     let request = format!(
-        "POST /t/echo?p=pass-word HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Api-Key: {KEY}\r\nX-Request-Id: r-1\r\nContent-Length: 9\r\n\r\nbody-text"
+        "POST /t/echo?p=pass-word HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Api-Key: {KEY}\r\nX-Request-Id: r-1\r\nContent-Length: 9\r\n\r\nbody-text"
     );
     assert_eq!(status(&served.raw(request.as_bytes()).await), 200);
     let log = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();

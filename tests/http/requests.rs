@@ -28,15 +28,14 @@ async fn a_request_has_an_id_the_callers_own_if_it_is_harmless() {
 #[tokio::test]
 async fn connections_are_kept_and_bodies_come_in_any_form() {
     let served = serve(Http::default(), open()).await;
-    let requests = "POST /t/echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n\
-                    POST /t/echo/ HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi";
+    let requests = "POST /t/echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n\
+                    POST /t/echo/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi";
     let answers = served.raw(requests.as_bytes()).await;
     assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 2, "{answers}");
     assert!(answers.contains("127.0.0.1 7") && answers.ends_with("127.0.0.1 2"), "{answers}");
 
     let mut stream = served.connect().await;
-    let head =
-        "POST /t/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n";
+    let head = "POST /t/echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n";
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut word = [0; 25];
     stream.read_exact(&mut word).await.unwrap();
@@ -60,7 +59,8 @@ async fn a_verb_takes_whole_requests_of_every_method_within_the_same_bounds() {
     let key = format!("X-Api-Key: {KEY}\r\nX-Request-Id: r-1\r\n");
     let ask = async |method: &str, path: &str, headers: &str, body: &str| {
         let length = body.len();
-        let head = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n");
+        let head =
+            format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n");
         served.raw(format!("{head}{headers}\r\n{body}").as_bytes()).await
     };
     for (method, path, sent) in [("POST", "/t/verb", "hello"), ("GET", "/t/verb/", ""), ("BREW", "/t/verb?x=y", "")] {
@@ -78,7 +78,7 @@ async fn a_verb_takes_whole_requests_of_every_method_within_the_same_bounds() {
 #[tokio::test]
 async fn methods_of_one_path_may_be_endpoints_of_their_own() {
     let served = serve(Http::default(), open()).await;
-    let delete = "DELETE /t/echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let delete = "DELETE /t/echo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     assert_eq!(body(&served.raw(delete.as_bytes()).await), "erased");
     assert_eq!(status(&served.get("/t/echo", "").await), 200);
     let answer = served.raw(delete.replace("DELETE", "PUT").as_bytes()).await;
@@ -96,7 +96,7 @@ async fn methods_of_one_path_may_be_endpoints_of_their_own() {
 async fn a_caller_who_hangs_up_does_not_stop_what_he_began() {
     let served = serve(Http::default(), open()).await;
     let mut stream = served.connect().await;
-    stream.write_all(b"GET /t/slow HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    stream.write_all(b"GET /t/slow HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     tokio::time::sleep(Duration::from_millis(100)).await;
     drop(stream);
     tokio::time::timeout(Duration::from_secs(5), served.done.notified()).await.expect("the handler was dropped");

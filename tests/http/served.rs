@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -21,14 +21,18 @@ use stanzagate::http::call::CallOf;
 use stanzagate::http::health::{self, Health};
 use stanzagate::http::listener::Listener;
 use stanzagate::http::serve::Asked;
+use stanzagate::http::stream::Bounds;
 use stanzagate::http::{Outcome, Web};
 use stanzagate::metrics::Metrics;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinHandle;
 
 pub const KEY: &str = "0123456789abcdef";
+
+/// Bytes of the answer of `/t/large`: far more than waits on its way.
+pub const LARGE: usize = 4 << 20;
 
 /// A listener that serves, and what a test needs to steer it.
 pub struct Served {
@@ -79,6 +83,10 @@ async fn panics() -> &'static str {
     panic!("on purpose")
 }
 
+async fn upload(body: Body) -> String {
+    axum::body::to_bytes(body, usize::MAX).await.map_or_else(|_| "broken".into(), |bytes| bytes.len().to_string())
+}
+
 async fn hangs() -> &'static str {
     std::future::pending().await
 }
@@ -86,10 +94,10 @@ async fn hangs() -> &'static str {
 pub async fn serve(config: Http, access: Access) -> Served {
     let config = Http { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..config };
     let metrics = Metrics::new();
-    let listener = Listener::bind(&config, metrics.clone()).await.unwrap();
     let (link, state) = watch::channel(LinkState::Down("connection refused".into()));
     let health = Health::new(state);
     let web = Web::new(config, metrics);
+    let listener = Listener::bind(&web).await.unwrap();
     let done = Arc::new(Notify::new());
     let router = web
         .dialect("test", shape, access)
@@ -100,7 +108,10 @@ pub async fn serve(config: Http, access: Access) -> Served {
         .route("erase", "/t/echo", delete(|| async { "erased" }))
         .verb("verb", "/t/verb", verb)
         .verb("sudden", "/t/sudden", sudden)
+        .route("large", "/t/large", get(|| async { vec![b'x'; LARGE] }))
+        .stream_route("upload", "/t/upload", Bounds { bytes: 1 << 20, at_once: 4 }, post(upload))
         .open_route("open", "/t/open", get(|| async { "open" }))
+        .open_route("login", "/t/login", post(echo))
         .finish(Arc::clone(&done))
         .merge(health::router(web, health.clone()));
     let addr = listener.addr();
@@ -114,6 +125,36 @@ impl Served {
         TcpStream::connect(self.addr).await.unwrap()
     }
 
+    /// A connection of a caller with the address `ip`.
+    pub async fn connect_from(&self, ip: &str) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::new(ip.parse().unwrap(), 0)).unwrap();
+        socket.connect(self.addr).await.unwrap()
+    }
+
+    /// A request on a connection of such a caller, and all that comes until it is closed.
+    pub async fn raw_from(&self, ip: &str, bytes: &[u8]) -> String {
+        let mut stream = self.connect_from(ip).await;
+        stream.write_all(bytes).await.unwrap();
+        rest(stream).await
+    }
+
+    /// Waits until the metric has that value.
+    pub async fn until(&self, metric: &str, value: i64) {
+        let line = format!("{metric} {value}\n");
+        let mut seen = String::new();
+        for _ in 0..600 {
+            seen = self
+                .raw_from("127.0.0.9", b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                .await;
+            if seen.contains(&line) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{metric} does not become {value}: {seen}");
+    }
+
     /// Sends raw bytes and returns all that comes until the connection is closed.
     pub async fn raw(&self, bytes: &[u8]) -> String {
         let mut stream = self.connect().await;
@@ -122,12 +163,13 @@ impl Served {
     }
 
     pub async fn get(&self, path: &str, headers: &str) -> String {
-        self.raw(format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n").as_bytes()).await
+        self.raw(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n").as_bytes())
+            .await
     }
 
     pub async fn post(&self, body: &[u8], headers: &str) -> String {
         let head = format!(
-            "POST /t/echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n",
+            "POST /t/echo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n",
             body.len()
         );
         self.raw(&[head.as_bytes(), body].concat()).await
