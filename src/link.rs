@@ -28,6 +28,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout_at};
 
 use self::conn::{Conn, Routed, Shared, tree};
+pub use self::id::is_own;
 pub use self::stanza::Prepared;
 use self::supervisor::Supervisor;
 use crate::metrics::LinkMetrics;

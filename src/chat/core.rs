@@ -18,6 +18,7 @@ use super::number::Known;
 use super::seats::Seats;
 use super::server::{BOOKMARKS, Product};
 use super::surveys::Surveys;
+use super::turns::Turns;
 use super::waiters::Waiters;
 use super::{Addresses, ChatError};
 use crate::config::Config;
@@ -68,6 +69,9 @@ pub(super) struct Core {
     pub(super) plain_bookmarks: Cache<String, ()>,
     pub(super) owners: Owners,
     pub(super) seats: Seats,
+    /// Messages with ids of their callers' own that are on their way to a room: of those that nothing tells apart, one
+    /// after the other.
+    pub(super) named: Turns,
     pub(super) surveys: Surveys,
     pub(super) storage: Storage,
     pub(super) numbers: Known,
@@ -78,8 +82,10 @@ pub(super) struct Core {
 pub(super) struct Incoming {
     /// The served MUC services: nobody else's word on rooms counts.
     pub(super) services: Vec<String>,
-    /// Reflections, by room and stanza id: whoever knows the id of another's message must not answer for the room.
+    /// Reflections, by room and the gateway's own id: whoever knows the id of another's message must not answer for the room.
     pub(super) reflections: Waiters<(BareJid, String), Reflection>,
+    /// Refusals of messages with ids of their callers' own, by room, occupant and id.
+    pub(super) refusals: Waiters<(BareJid, String, String), StanzaError>,
     /// Our own presence in a room, by room and the full JID it was sent to.
     pub(super) entries: Waiters<(BareJid, String), Element>,
     /// Queries of archives, with what has come of them.
@@ -113,6 +119,7 @@ impl Core {
             plain_bookmarks: Cache::new(life, DOMAINS),
             owners: Owners::new(life),
             seats: Seats::new(life),
+            named: Turns::default(),
             surveys: Surveys::default(),
             storage: Storage::default(),
             numbers: Known::default(),

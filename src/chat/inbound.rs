@@ -3,16 +3,16 @@
 use jid::{BareJid, Jid};
 
 use super::core::Incoming;
-use crate::link::LinkHandle;
+use crate::link::{LinkHandle, is_own};
 use crate::xml::Element;
 use crate::xml::element::{Build, el};
+use crate::xmpp::message::{STANZA_ID, sent_id};
 use crate::xmpp::stanza_error::{self, StanzaError};
 use crate::xmpp::{disco, iq, muc, mucsub, privilege, version};
 
 /// The request for a key that auth_uk accepts, as qtalk's clients make it.
 const KEY: &str = "urn:xmpp:key";
 const PING: &str = "urn:xmpp:ping";
-const STANZA_ID: &str = "urn:xmpp:sid:0";
 /// Rooms that changed are remembered up to this many; beyond it one is forgotten and its seats age instead.
 const CHANGED: usize = 1024;
 
@@ -48,7 +48,7 @@ impl Incoming {
                 // The room itself speaks from its bare address; what an occupant sends privately may hold anything.
                 _ if occupant => {}
                 (mucsub::MESSAGES, Some(inner)) => {
-                    if let Some(id) = inner.attr("id") {
+                    if let Some(id) = sent_id(inner) {
                         self.reflections.resolve(&(from, id.to_owned()), Ok(event.item.map(str::to_owned)));
                     }
                 }
@@ -60,7 +60,7 @@ impl Incoming {
                 _ => {}
             }
         } else if message.attr("type") == Some("groupchat") {
-            if let Some(id) = message.attr("id") {
+            if let Some(id) = sent_id(message) {
                 let archive_id = message
                     .children()
                     .find(|child| {
@@ -80,8 +80,12 @@ impl Incoming {
 
     fn refused(&self, message: &Element) {
         let error = StanzaError::read(message);
-        let from = error.from.as_deref().and_then(|from| Jid::new(from).ok()).map(Jid::into_bare);
-        if let (Some(id), Some(from)) = (message.attr("id"), from) {
+        // The room itself answers from its bare address; an occupant may send another one anything.
+        let from = error.from.as_deref().and_then(|from| BareJid::new(from).ok());
+        let (Some(id), Some(from)) = (message.attr("id"), from) else { return };
+        if let Some(to) = message.attr("to").filter(|_| !is_own(id)) {
+            self.refusals.resolve(&(from, to.to_owned(), id.to_owned()), error);
+        } else {
             self.reflections.resolve(&(from, id.to_owned()), Err(error));
         }
     }

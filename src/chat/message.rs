@@ -5,7 +5,7 @@ use jid::BareJid;
 use super::card::Card;
 use super::server::Product;
 use crate::chat::clock::now_ms;
-use crate::link::Prepared;
+use crate::link::{Prepared, is_own};
 use crate::xml::draft::Draft;
 use crate::xml::element::Build as _;
 use crate::xml::encode::EncodeError;
@@ -107,8 +107,8 @@ pub enum FragmentError {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// The element is not a message.
-    #[error("the element is <{0}>, not <message>")]
-    NotMessage(String),
+    #[error("{}", not_message(.0, .1))]
+    NotMessage(String, String),
     /// A type that nobody may send.
     #[error("a message of type {0:?} cannot be sent")]
     Type(String),
@@ -121,7 +121,7 @@ pub enum FragmentError {
 }
 
 impl Fragment {
-    /// Parses a caller's XML. Its from, to and id are ignored; what it carries beyond standard attributes is put into a
+    /// Parses a caller's XML. Its from and to are ignored; what it carries beyond standard attributes is put into a
     /// child `child` as well.
     ///
     /// # Errors
@@ -172,10 +172,21 @@ impl Fragment {
     }
 }
 
+/// What an element is that is no message: its name, or its namespace where only that is wrong.
+fn not_message(name: &str, ns: &str) -> String {
+    match (name, ns) {
+        ("message", "") => format!("the element <message> is in no namespace: leave xmlns out, or write {CLIENT:?}"),
+        ("message", _) => {
+            format!("the element <message> is in the namespace {ns:?}: leave xmlns out, or write {CLIENT:?}")
+        }
+        _ => format!("the element is <{name}>, not <message>"),
+    }
+}
+
 impl From<Unacceptable> for FragmentError {
     fn from(unacceptable: Unacceptable) -> Self {
         match unacceptable {
-            Unacceptable::NotMessage(name) => Self::NotMessage(name),
+            Unacceptable::NotMessage(name, ns) => Self::NotMessage(name, ns),
             Unacceptable::Type(kind) => Self::Type(kind),
             Unacceptable::Namespace(ns) => Self::Namespace(ns),
             Unacceptable::Element(name) => Self::Element(name),
@@ -203,7 +214,8 @@ impl Message {
         }
     }
 
-    /// The stanza for a server: addressed, with the given id, and with its marks.
+    /// The stanza for a server: addressed, with its marks, and with the id that its caller gave it, by which others refer to
+    /// it; else with `id`, which a message to a room carries in any case.
     pub(super) fn stanza(&self, id: &str, server: Product) -> Element {
         match self.said(self.from.as_str(), id, itoa::Buffer::new().format(now_ms()), server) {
             Said::Draft(draft) => draft.element(),
@@ -245,11 +257,16 @@ impl Message {
         if draft.attr(SENT_AT).is_none() {
             draft.put(SENT_AT, sent_at);
         }
+        let own_id = message::own_id(&draft).filter(|own| !is_own(own));
         if room {
             draft.put("realfrom", self.from.as_str());
             draft.put("sendjid", self.from.as_str());
+            if own_id.is_some() {
+                draft = message::name(draft, id);
+            }
         }
-        let addressed = message::address(draft, from, to, id, kind, Marks { ns: child.ns, name: child.name });
+        let marks = Marks { ns: child.ns, name: child.name };
+        let addressed = message::address(draft, from, to, own_id.unwrap_or(id), kind, marks);
         Said::Draft(match server {
             Product::Ejabberd => message::without_dropped(addressed),
             Product::Prosody => addressed,
@@ -266,7 +283,7 @@ enum Said<'a> {
 /// What was observed of a message that was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
-    /// The stanza's id.
+    /// The gateway's own id for it: the stanza's, where the caller gave none.
     pub id: String,
     /// The id in the room's archive, when the room has one.
     pub archive_id: Option<String>,

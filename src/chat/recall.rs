@@ -18,6 +18,7 @@ use super::{Call, ChatError};
 use crate::link::LinkError;
 use crate::link::conn::Conn;
 use crate::xmpp::mam::Page;
+use crate::xmpp::message::sent_id;
 
 /// How long after the link is back, and then after each other, an archive is asked again for what it may still get.
 const PAUSES: [Duration; 4] =
@@ -32,7 +33,7 @@ const SKEW: Duration = Duration::from_secs(600);
 pub(super) struct Said<'a> {
     pub(super) room: &'a BareJid,
     pub(super) message: &'a Message,
-    /// The stanza's id.
+    /// The gateway's own id of it.
     pub(super) id: &'a str,
     /// As what its sender sits there.
     pub(super) seat: &'a Arc<Seat>,
@@ -127,7 +128,7 @@ impl Core {
             let page = Page { before: before.as_deref(), max: PAGE, ..Page::default() };
             let asked = self.archive_page(call, Archive::Room(said.room), &page).await?;
             let (gathered, end) = asked.map_err(ChatError::refused)?;
-            let entry = gathered.entries.iter().find(|entry| entry.message.attr("id") == Some(said.id));
+            let entry = gathered.entries.iter().find(|entry| sent_id(&entry.message) == Some(said.id));
             if let Some(entry) = entry {
                 return Ok(Found::At(entry.id.clone()));
             }

@@ -60,8 +60,9 @@ impl Core {
             let mut outcomes = Box::pin(self.send_all_by(mode, call, user, std::slice::from_ref(message))).await;
             return outcomes.pop().unwrap_or(Err(LinkError::Unknown.into()));
         }
-        let id = self.named(call, user);
+        let id = self.link.new_id(call);
         let prepared = message.prepared(&id, mode.server).map_err(LinkError::from)?;
+        sending(call, user, prepared.id());
         let bounce = self.links.send_to(call, user, &prepared).await.map_err(ChatError::from);
         self.received(call, user, id, bounce).await
     }
@@ -90,13 +91,15 @@ impl Core {
         // Those that go the same way go together.
         for messages in messages.chunk_by(|one, next| mode.copies(one) == mode.copies(next)) {
             let Some(first) = messages.first() else { continue };
-            let ids: Vec<String> = messages.iter().map(|_| self.named(call, user)).collect();
+            let ids: Vec<String> = messages.iter().map(|_| self.link.new_id(call)).collect();
             let named = messages.iter().zip(&ids);
             let bounces = if mode.copies(first) {
-                let stanzas = named.map(|(message, id)| message.stanza(id, mode.server)).collect();
+                let stanzas: Vec<_> = named.map(|(message, id)| message.stanza(id, mode.server)).collect();
+                stanzas.iter().for_each(|stanza| sending(call, user, stanza.attr("id").unwrap_or_default()));
                 Box::pin(self.deliver_with_copy(call, &first.from, stanzas)).await
             } else {
                 let prepared: Vec<_> = named.map(|(message, id)| message.prepared(id, mode.server)).collect();
+                prepared.iter().flatten().for_each(|prepared| sending(call, user, prepared.id()));
                 let bounces = self.links.send_all_to(call, user, &prepared).await;
                 bounces.into_iter().map(|bounce| bounce.map_err(ChatError::from)).collect()
             };
@@ -105,13 +108,6 @@ impl Core {
             }
         }
         outcomes
-    }
-
-    /// A new id for a stanza to `user`.
-    fn named(&self, call: &Call, user: &BareJid) -> String {
-        let id = self.link.new_id(call);
-        tracing::debug!(request = %call.request, stanza = %id, to = %user, "sending");
-        id
     }
 
     /// How messages of the sender of `message` go to a user. Both must exist, as far as the configuration asks for it.
@@ -160,4 +156,9 @@ impl Core {
         }
         ChatError::refused(error)
     }
+}
+
+/// Notes with which id a stanza goes to a user: the caller's own or the gateway's.
+fn sending(call: &Call, user: &BareJid, id: &str) {
+    tracing::debug!(request = %call.request, stanza = id, to = %user, "sending");
 }

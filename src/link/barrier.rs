@@ -3,7 +3,7 @@
 //! While few pings are under way, a write goes at once. Beyond that the next one waits until one has come back, but never
 //! long: a server pays for each piece that it reads and for each ping, so what comes meanwhile shares both.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -11,7 +11,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::sleep_until;
 
 use super::LinkError;
-use super::id::new_id;
+use super::id::{is_own, new_id};
 use super::iq::Peer;
 use super::stanza::Prepared;
 use crate::metrics::LinkMetrics;
@@ -26,7 +26,7 @@ const LONGEST: Duration = Duration::from_millis(1);
 
 /// A caller that waits for the ping behind its stanza.
 pub(super) struct Waiter {
-    /// Only an error with its id, from whom it goes to, is its bounce.
+    /// Only an error with its id, from whom it goes to, to whom it comes from, is its bounce.
     pub(super) stanza: Prepared,
     pub(super) answer: oneshot::Sender<Result<Option<Element>, LinkError>>,
 }
@@ -49,8 +49,10 @@ impl Barrier {
 struct State {
     /// Outstanding barriers in the order of their pings.
     outstanding: VecDeque<Barrier>,
-    /// Error stanzas by id and sender, with the number of the latest barrier to which they may belong.
-    bounces: HashMap<(String, String), (u64, Element)>,
+    /// Error stanzas by id and sender, in their order, each with the number of the latest barrier to which it may belong.
+    bounces: HashMap<(String, String), Vec<(u64, Element)>>,
+    /// How many they are.
+    kept: usize,
     /// The latest barrier to which a bounce that could not be kept may belong.
     lost: Option<u64>,
     last: u64,
@@ -105,10 +107,12 @@ impl Barriers {
             return;
         }
         let last = state.last;
-        if state.bounces.len() >= MOST_BOUNCES {
+        if state.kept >= MOST_BOUNCES {
             state.lost = Some(last);
         } else {
-            state.bounces.insert((id.to_owned(), account(from)), (last, without_echo(error)));
+            state.kept += 1;
+            let alike = state.bounces.entry((id.to_owned(), account(from))).or_default();
+            alike.push((last, without_echo(error)));
         }
     }
 
@@ -123,9 +127,11 @@ impl Barriers {
         let Some(barrier) = state.outstanding.remove(at) else { return false };
         self.metrics.acknowledgement.observe(barrier.since.elapsed().as_secs_f64());
         let lost = state.lost.is_some_and(|lost| barrier.number <= lost);
+        let unclear = state.unclear(&barrier.waiters);
         for Waiter { stanza, answer } in barrier.waiters {
             let outcome = match state.bounce_of(&stanza) {
-                Some((_, bounce)) => Ok(Some(bounce)),
+                _ if !unclear.is_empty() && unclear.contains(&Mark::of(&stanza)) => Err(LinkError::Unknown),
+                Some(bounce) => Ok(Some(bounce)),
                 None if lost => Err(LinkError::Unknown),
                 None => Ok(None),
             };
@@ -160,21 +166,72 @@ impl State {
     }
 
     /// Takes out the bounce of a stanza.
-    fn bounce_of(&mut self, stanza: &Prepared) -> Option<(u64, Element)> {
+    fn bounce_of(&mut self, stanza: &Prepared) -> Option<Element> {
         if self.bounces.is_empty() {
             return None;
         }
-        self.bounces.remove(&(stanza.id().to_owned(), account(stanza.to().unwrap_or_default())))
+        let key = key(stanza);
+        let alike = self.bounces.get_mut(&key)?;
+        let at = alike.iter().position(|(_, bounce)| goes_back(bounce, stanza))?;
+        let (_, bounce) = alike.remove(at);
+        self.kept -= 1;
+        if alike.is_empty() {
+            self.bounces.remove(&key);
+        }
+        Some(bounce)
+    }
+
+    /// Stanzas behind one ping that nothing tells apart, since their id is the callers' own, and of which some came back
+    /// and some did not: nobody knows which.
+    fn unclear(&self, waiters: &[Waiter]) -> HashSet<Mark> {
+        if self.bounces.is_empty() {
+            return HashSet::new();
+        }
+        let mut sent: HashMap<Mark, (usize, usize)> = HashMap::new();
+        for stanza in waiters.iter().map(|waiter| &waiter.stanza).filter(|stanza| !is_own(stanza.id())) {
+            let (count, back) = sent.entry(Mark::of(stanza)).or_default();
+            *count += 1;
+            if *count == 1 {
+                let alike = self.bounces.get(&key(stanza)).map(Vec::as_slice).unwrap_or_default();
+                *back = alike.iter().filter(|(_, bounce)| goes_back(bounce, stanza)).count();
+            }
+        }
+        sent.into_iter().filter(|(_, (count, back))| (1..*count).contains(back)).map(|(mark, _)| mark).collect()
     }
 
     /// Forgets the bounces to which no outstanding barrier can belong.
     fn forget(&mut self) {
         let first = self.outstanding.front().map_or(self.last + 1, |barrier| barrier.number);
         if !self.bounces.is_empty() {
-            self.bounces.retain(|_, (latest, _)| *latest >= first);
+            self.bounces.retain(|_, alike| {
+                alike.retain(|(latest, _)| *latest >= first);
+                !alike.is_empty()
+            });
+            self.kept = self.bounces.values().map(Vec::len).sum();
         }
         self.lost = self.lost.filter(|latest| *latest >= first);
     }
+}
+
+/// What tells stanzas apart: id, recipient and sender, the last two as accounts.
+#[derive(PartialEq, Eq, Hash)]
+struct Mark(String, String, Option<String>);
+
+impl Mark {
+    fn of(stanza: &Prepared) -> Self {
+        let (id, to) = key(stanza);
+        Self(id, to, stanza.from().map(account))
+    }
+}
+
+/// Under which its bounce is kept: its id, and the account that it goes to.
+fn key(stanza: &Prepared) -> (String, String) {
+    (stanza.id().to_owned(), account(stanza.to().unwrap_or_default()))
+}
+
+/// True when an error goes to whom the stanza with its id came from, as far as the stanza says that.
+fn goes_back(bounce: &Element, stanza: &Prepared) -> bool {
+    stanza.from().is_none_or(|from| account(bounce.attr("to").unwrap_or_default()) == account(from))
 }
 
 /// The account, room or server that an address belongs to. What differs in case only is the same.

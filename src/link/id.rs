@@ -23,6 +23,11 @@ pub fn new_id(request: &str) -> String {
     id
 }
 
+/// True when an id begins as those of this process do, all of which differ.
+pub fn is_own(id: &str) -> bool {
+    id.strip_prefix(instance()).is_some_and(|rest| rest.starts_with('.'))
+}
+
 fn is_kept(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"._-".contains(&byte)
 }
@@ -45,6 +50,7 @@ mod tests {
         let (one, two) = (new_id("r-1.A_b"), new_id("r-1.A_b"));
         assert!(one.starts_with(&format!("{}.r-1.A_b.", instance())), "{one}");
         assert_ne!(one, two);
+        assert!(is_own(&one) && !is_own("r-1") && !is_own(instance()));
     }
 
     #[test]

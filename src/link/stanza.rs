@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rxml::{Namespace, xml_ncname};
 
-use super::id::new_id;
+use super::id::{is_own, new_id};
 use crate::xml::draft::Draft;
 use crate::xml::encode::{EncodeError, encode, encode_draft};
 use crate::xml::{CLIENT, Element, StreamKind};
@@ -24,6 +24,8 @@ struct Ready {
     bytes: Vec<u8>,
     id: String,
     to: Option<String>,
+    /// Whom it says it is from, where the id is not one of the gateway's own, which are enough to tell stanzas apart.
+    from: Option<String>,
 }
 
 impl Prepared {
@@ -32,12 +34,17 @@ impl Prepared {
     }
 
     /// Its id; empty when it has none.
-    pub(super) fn id(&self) -> &str {
+    pub fn id(&self) -> &str {
         &self.0.id
     }
 
     pub(super) fn to(&self) -> Option<&str> {
         self.0.to.as_deref()
+    }
+
+    /// From whom it is; `None` where the id alone tells, and on a stream of one account.
+    pub(super) fn from(&self) -> Option<&str> {
+        self.0.from.as_deref()
     }
 
     /// Encodes a stanza for the component stream as it is.
@@ -107,7 +114,7 @@ impl Ping {
     pub(super) fn alone(&self, id: String) -> Prepared {
         let mut bytes = Vec::new();
         self.write(&id, &mut bytes);
-        Prepared(Arc::new(Ready { bytes, id, to: None }))
+        Prepared(Arc::new(Ready { bytes, id, to: None, from: None }))
     }
 
     /// Appends a ping to `out`. The id is one of [`new_id`], which needs no escaping.
@@ -155,7 +162,8 @@ impl Head<'_> {
             return Err(EncodeError::TooLarge(bytes.len(), LARGEST));
         }
         let id = self.id.unwrap_or_default().to_owned();
-        Ok(Prepared(Arc::new(Ready { bytes, id, to: self.to.map(str::to_owned) })))
+        let from = self.from.filter(|_| !is_own(&id)).map(str::to_owned);
+        Ok(Prepared(Arc::new(Ready { bytes, id, to: self.to.map(str::to_owned), from })))
     }
 }
 

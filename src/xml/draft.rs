@@ -124,6 +124,18 @@ impl<'a> Draft<'a> {
         self.plain().find(|(found, _)| *found == name).map(|(_, value)| value)
     }
 
+    /// The value of an attribute without namespace of the first child `name` in `namespace`.
+    pub fn child_attr(&self, name: &str, namespace: &str, attribute: &str) -> Option<&'a str> {
+        let wanted = |(ns, name, _): &Attribute<'a>| ns.is_empty() && *name == attribute;
+        let value = |(_, _, value)| value;
+        match self.parts.iter().find(|part| part.is(name, namespace))? {
+            Part::Draft(draft) => draft.attr(attribute),
+            Part::Element(element) => attributes(element).find(wanted).map(value),
+            Part::Piece(piece) => piece.attributes().find(wanted).map(value),
+            Part::Text(_) | Part::Written(_) => None,
+        }
+    }
+
     /// Its name.
     pub fn name(&self) -> &'a str {
         self.name

@@ -19,7 +19,6 @@ const DENIED: &[&str] = &[
     "jabber:server",
     "jabber:x:delay",
     "urn:xmpp:delay",
-    "urn:xmpp:sid:0",
     "urn:xmpp:occupant-id:0",
     "urn:xmpp:forward:0",
     "urn:xmpp:carbons:2",
@@ -38,6 +37,14 @@ const DENIED: &[&str] = &[
     "http://jabber.org/protocol/pubsub#event",
     "http://jabber.org/protocol/pubsub#owner",
 ];
+
+/// Ids of stanzas (XEP-0359): the sender's `origin-id` anybody may give, `stanza-id` is what an archive says.
+pub const STANZA_ID: &str = "urn:xmpp:sid:0";
+
+/// The child by which the gateway knows its message to a room again when that shows it, where the id is the caller's own.
+const SENT: &str = "urn:stanzagate:sent:0";
+/// Longest id of a caller's that a message keeps, in bytes.
+const LONGEST_ID: usize = 256;
 
 /// Message processing hints (XEP-0334).
 pub const HINTS: &str = "urn:xmpp:hints";
@@ -58,8 +65,8 @@ pub type Attributes = Vec<(&'static str, String)>;
 /// Why an element is not acceptable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unacceptable {
-    /// Not `<message>`.
-    NotMessage(String),
+    /// Not `<message>`: name and namespace.
+    NotMessage(String, String),
     /// A type that nobody may send.
     Type(String),
     /// A namespace that only servers use.
@@ -96,7 +103,7 @@ impl Check {
         let (name, ns) = (tag.name(), tag.ns());
         if level == 0 {
             return match tag.attr("type").as_deref() {
-                _ if name != "message" || ns != CLIENT => Err(Unacceptable::NotMessage(name.to_owned())),
+                _ if name != "message" || ns != CLIENT => Err(Unacceptable::NotMessage(name.to_owned(), ns.into_owned())),
                 Some("error") => Err(Unacceptable::Type("error".into())),
                 _ => Ok(()),
             };
@@ -108,7 +115,8 @@ impl Check {
         if level == 1 {
             self.in_text = of_stanzas && TEXTS.contains(&name);
         }
-        if (of_stanzas && STANZAS.contains(&name)) || (level > 1 && self.in_text) {
+        let of_an_archive = ns == STANZA_ID && name == "stanza-id";
+        if (of_stanzas && STANZAS.contains(&name)) || (level > 1 && self.in_text) || of_an_archive {
             return Err(Unacceptable::Element(name.to_owned()));
         }
         Ok(())
@@ -133,6 +141,24 @@ pub fn strip(message: &mut Element) {
 /// The type a message travels with: as given when it is standard, else `chat`.
 pub fn travelling_type(given: &str) -> &'static str {
     TYPES.iter().copied().find(|standard| *standard == given).unwrap_or("chat")
+}
+
+/// The id that a caller gave a message: its `id`, else its `origin-id`, by which later ones refer to it (corrections,
+/// receipts, replies). `None` when there is none, or one that is longer than any client makes it.
+pub fn own_id<'a>(message: &Draft<'a>) -> Option<&'a str> {
+    let usable = |id: &&str| !id.is_empty() && id.len() <= LONGEST_ID;
+    message.attr("id").filter(usable).or_else(|| message.child_attr("origin-id", STANZA_ID, "id").filter(usable))
+}
+
+/// Names a message with the gateway's own id in a child: its `id` is the caller's.
+pub fn name<'a>(mut message: Draft<'a>, id: &'a str) -> Draft<'a> {
+    message.remove("sent", SENT);
+    message.child(Draft::new("sent", SENT).with("id", id))
+}
+
+/// The gateway's own id of a message that a room shows: the one in its child, else the stanza's.
+pub fn sent_id(message: &Element) -> Option<&str> {
+    message.get_child("sent", SENT).and_then(|sent| sent.attr("id")).or_else(|| message.attr("id"))
 }
 
 /// The marks child.
@@ -267,6 +293,24 @@ mod tests {
     }
 
     #[test]
+    fn a_message_is_named_by_its_sender() {
+        let own = |xml: &str| own_id(&given(&parse(xml))).map(str::to_owned);
+        let origin = "<origin-id xmlns='urn:xmpp:sid:0' id='o-1'/>";
+        let with = |id: &str| format!("<message xmlns='jabber:client' id='{id}'>{origin}</message>");
+        assert_eq!(own(&with("c-1")).as_deref(), Some("c-1"));
+        for unusable in [String::new(), "x".repeat(LONGEST_ID + 1)] {
+            assert_eq!(own(&with(&unusable)).as_deref(), Some("o-1"));
+        }
+        assert_eq!(own("<message xmlns='jabber:client'><body>x</body></message>"), None);
+        assert_eq!(accept(&parse(&with("c-1"))), Ok(()));
+
+        let claimed = parse("<message xmlns='jabber:client' id='c-1'><sent xmlns='urn:stanzagate:sent:0' id='x'/></message>");
+        let named = name(given(&claimed), "gw.1").element();
+        assert_eq!((sent_id(&named), named.children().count()), (Some("gw.1"), 1));
+        assert_eq!(sent_id(&parse("<message xmlns='jabber:client' id='gw.2'/>")), Some("gw.2"));
+    }
+
+    #[test]
     fn what_only_servers_say_is_refused_at_any_depth() {
         for inner in [
             "<x xmlns='http://jabber.org/protocol/muc#user'><status code='110'/></x>",
@@ -276,11 +320,12 @@ mod tests {
             let message = parse(&format!("<message xmlns='jabber:client'>{inner}</message>"));
             assert!(matches!(accept(&message), Err(Unacceptable::Namespace(_))), "{inner}");
         }
-        for inner in ["<iq/>", "<error/>", "<body><iq/></body>"] {
+        let stanza_id = "<a xmlns='urn:a'><stanza-id xmlns='urn:xmpp:sid:0' id='1' by='r@h'/></a>";
+        for inner in ["<iq/>", "<error/>", "<body><iq/></body>", stanza_id] {
             let message = parse(&format!("<message xmlns='jabber:client'>{inner}</message>"));
             assert!(matches!(accept(&message), Err(Unacceptable::Element(_))), "{inner}");
         }
-        assert!(matches!(accept(&parse("<iq xmlns='jabber:client'/>")), Err(Unacceptable::NotMessage(_))));
+        assert!(matches!(accept(&parse("<iq xmlns='jabber:client'/>")), Err(Unacceptable::NotMessage(..))));
         assert!(matches!(accept(&parse("<message xmlns='jabber:client' type='error'/>")), Err(Unacceptable::Type(_))));
     }
 }

@@ -16,7 +16,7 @@ use super::super::seats::Seat;
 use super::super::{Call, ChatError};
 use super::Product;
 use crate::chat::clock::now_ms;
-use crate::link::LinkError;
+use crate::link::{LinkError, is_own};
 use crate::xml::Element;
 use crate::xml::element::Build;
 use crate::xmpp::bookmarks::Options;
@@ -116,10 +116,26 @@ async fn speak_from(
     let from = occupant.as_deref().unwrap_or(user.as_str());
     let stanza = message.prepared_from(from, &id, Product::Prosody).map_err(LinkError::from)?;
     let mut reflection = core.incoming.reflections.register((room.clone(), id.clone()));
+    // A refusal has nothing but the stanza's id. Where that is the caller's, another one with the same waits its turn.
+    let (mut refusal, _turn) = if is_own(stanza.id()) {
+        (None, None)
+    } else {
+        let turn = core.named.take(format!("{room} {from} {}", stanza.id()), call.deadline).await;
+        let turn = turn.ok_or(LinkError::Busy)?;
+        let key = (room.clone(), from.to_owned(), stanza.id().to_owned());
+        (Some(core.incoming.refusals.register(key)), Some(turn))
+    };
     let said = Said { room, message, id: &id, seat, stream: core.link.stream(), ms: now_ms() };
     let mut seen = None;
     match core.link.send_prepared(call, &stanza).await {
-        Ok(()) => seen = said.heard(&mut reflection, core.until(call, PATIENCE)).await,
+        Ok(()) => {
+            let until = core.until(call, PATIENCE);
+            let refused = async { refusal.as_mut()?.until(until).await };
+            seen = tokio::select! {
+                seen = said.heard(&mut reflection, until) => seen,
+                Some(refused) = refused => Some(Err(refused)),
+            };
+        }
         // It may have been written.
         Err(LinkError::Unknown | LinkError::Timeout) => {}
         Err(error) => return Err(error.into()),
