@@ -126,14 +126,19 @@ impl Rig {
     /// Registers a further account on the running server and returns its password. For names of ASCII letters and
     /// digits in lower case, of dots, and of backslashes that escape other characters (XEP-0106).
     pub fn register(&self, user: &str) -> Result<String, DevError> {
+        let password = random(16);
+        self.register_with(user, &password)?;
+        Ok(password)
+    }
+
+    /// As [`Rig::register`], with a password of letters and digits.
+    pub fn register_with(&self, user: &str, password: &str) -> Result<(), DevError> {
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'\\');
         if user.is_empty() || !user.bytes().all(plain) {
             let output = "use letters and digits in lower case, dots and backslashes only".to_owned();
             return Err(DevError::Register { user: user.to_owned(), output });
         }
-        let password = random(16);
-        self.set_password(user, &password)?;
-        Ok(password)
+        self.set_password(user, password)
     }
 
     fn set_password(&self, user: &str, password: &str) -> Result<(), DevError> {

@@ -248,3 +248,71 @@ fn without_echo(bounce: &Element) -> Element {
     }
     kept
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::xml::StreamKind;
+    use crate::xml::element::{Build as _, client};
+
+    const SERVER: &str = "example.org";
+
+    fn barriers() -> Barriers {
+        Barriers::new(Peer::new(Some(SERVER), &SERVER.into()), LinkMetrics::default())
+    }
+
+    type Answer = oneshot::Receiver<Result<Option<Element>, LinkError>>;
+
+    fn message(from: &str, to: &str, id: &str) -> (Waiter, Answer) {
+        let stanza = client("message").with("from", from).with("to", to).with("id", id);
+        let (answer, outcome) = oneshot::channel();
+        (Waiter { stanza: Prepared::plain(&stanza, StreamKind::Component).unwrap(), answer }, outcome)
+    }
+
+    fn bounce(from: &str, to: &str, id: &str) -> Element {
+        client("message").with("type", "error").with("from", from).with("to", to).with("id", id)
+    }
+
+    fn pass(barriers: &Barriers, ping: &str) {
+        let reply = client("iq").with("type", "result").with("id", ping).with("from", SERVER).with("to", "gw");
+        assert!(barriers.resolve(&reply));
+    }
+
+    /// What each learns: that it came back, that it did not, or nothing.
+    fn outcomes(answers: Vec<Answer>) -> Vec<Option<bool>> {
+        let outcome = |mut answer: Answer| answer.try_recv().unwrap().ok().map(|bounce| bounce.is_some());
+        answers.into_iter().map(outcome).collect()
+    }
+
+    #[test]
+    fn messages_with_ids_of_their_callers_are_told_apart() {
+        let barriers = barriers();
+        let to = "nobody@h";
+        // The same id, from two users; the bounce is the second one's.
+        let (waiters, answers) =
+            [message("a@h", to, "1"), message("b@h", to, "1"), message("b@h", "c@h", "1")].into_iter().unzip();
+        let ping = barriers.add(waiters).unwrap();
+        barriers.bounce(&bounce("NOBODY@h", "B@h", "1"));
+        pass(&barriers, &ping);
+        assert_eq!(outcomes(answers), [Some(false), Some(true), Some(false)]);
+
+        // Nothing tells them apart: both came back, neither did, or nobody knows.
+        for (bounces, expected) in [(2, Some(true)), (0, Some(false)), (1, None)] {
+            let (waiters, answers) = [message("a@h", to, "1"), message("a@h", to, "1")].into_iter().unzip();
+            let ping = barriers.add(waiters).unwrap();
+            (0..bounces).for_each(|_| barriers.bounce(&bounce(to, "a@h", "1")));
+            pass(&barriers, &ping);
+            assert_eq!(outcomes(answers), [expected, expected], "{bounces}");
+            let state = barriers.state.lock();
+            assert_eq!((state.kept, state.bounces.len()), (0, 0));
+        }
+
+        // Behind two pings they are known by their order.
+        let (first, second) = (message("a@h", to, "1"), message("a@h", to, "1"));
+        let pings = [first.0, second.0].map(|waiter| barriers.add(vec![waiter]).unwrap());
+        pass(&barriers, &pings[0]);
+        barriers.bounce(&bounce(to, "a@h", "1"));
+        pass(&barriers, &pings[1]);
+        assert_eq!(outcomes(vec![first.1, second.1]), [Some(false), Some(true)]);
+    }
+}

@@ -103,7 +103,9 @@ impl Check {
         let (name, ns) = (tag.name(), tag.ns());
         if level == 0 {
             return match tag.attr("type").as_deref() {
-                _ if name != "message" || ns != CLIENT => Err(Unacceptable::NotMessage(name.to_owned(), ns.into_owned())),
+                _ if name != "message" || ns != CLIENT => {
+                    Err(Unacceptable::NotMessage(name.to_owned(), ns.into_owned()))
+                }
                 Some("error") => Err(Unacceptable::Type("error".into())),
                 _ => Ok(()),
             };
@@ -304,7 +306,8 @@ mod tests {
         assert_eq!(own("<message xmlns='jabber:client'><body>x</body></message>"), None);
         assert_eq!(accept(&parse(&with("c-1"))), Ok(()));
 
-        let claimed = parse("<message xmlns='jabber:client' id='c-1'><sent xmlns='urn:stanzagate:sent:0' id='x'/></message>");
+        let claimed =
+            parse("<message xmlns='jabber:client' id='c-1'><sent xmlns='urn:stanzagate:sent:0' id='x'/></message>");
         let named = name(given(&claimed), "gw.1").element();
         assert_eq!((sent_id(&named), named.children().count()), (Some("gw.1"), 1));
         assert_eq!(sent_id(&parse("<message xmlns='jabber:client' id='gw.2'/>")), Some("gw.2"));
