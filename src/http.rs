@@ -45,6 +45,8 @@ pub mod json;
 pub mod language;
 pub mod limiter;
 pub mod listener;
+pub mod mend;
+pub mod multipart;
 pub mod origin;
 mod patient;
 pub mod photo;

@@ -71,7 +71,9 @@ async fn logs_in_with_the_password_in_any_kind_of_body(server: Server) {
         (json!({"username": " ", "password": password}), "username：该字段不能为空。"),
         (json!({"username": name}), "password：该字段是必填项。"),
         (json!({"username": name, "password": ""}), "password：该字段是必填项。"),
-        (json!({"username": name, "password": 1}), "password：该字段是必填项。"),
+        (json!({"username": name, "password": null}), "password：该字段是必填项。"),
+        (json!({"username": name, "password": true}), "password：不是有效的字符串。"),
+        (json!({"username": name, "password": 1.50}), "password：不是有效的字符串。"),
     ] {
         assert_eq!(log_in(gateway, JSON, body.to_string()).await.expect_detail(400), field);
     }

@@ -3,6 +3,7 @@
 use jid::BareJid;
 
 use super::card::Card;
+use super::plain::plain_markup;
 use super::server::Product;
 use crate::chat::clock::now_ms;
 use crate::link::{Prepared, is_own};
@@ -122,11 +123,18 @@ pub enum FragmentError {
 
 impl Fragment {
     /// Parses a caller's XML. Its from and to are ignored; what it carries beyond standard attributes is put into a
-    /// child `child` as well.
+    /// child `child` as well. Control characters are left out of its texts.
     ///
     /// # Errors
     /// [`FragmentError`] names the rule that is broken.
     pub fn parse(xml: &str, bounds: Bounds, child: MarksChild) -> Result<Fragment, FragmentError> {
+        Self::parse_as_it_is(xml, bounds, child).or_else(|error| match plain_markup(xml) {
+            Some(plain) if xml.len() <= bounds.bytes => Self::parse_as_it_is(&plain, bounds, child),
+            _ => Err(error),
+        })
+    }
+
+    fn parse_as_it_is(xml: &str, bounds: Bounds, child: MarksChild) -> Result<Fragment, FragmentError> {
         let mut check = message::Check::default();
         let given = match Verbatim::read(xml, bounds, |level, tag| check.tag(level, tag)) {
             Some(text) => {

@@ -7,9 +7,9 @@
 use std::fs::File;
 use std::io;
 
+use axum::extract::Request;
 use axum::extract::multipart::{Field, Multipart, MultipartError};
-use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use tokio::io::AsyncWriteExt;
 
 use super::context::Context;
@@ -20,6 +20,7 @@ use crate::chat::image::{self, Image, ImageError};
 use crate::chat::{Call, ChatError};
 use crate::config::Config;
 use crate::http::body::BodyError;
+use crate::http::multipart;
 use crate::http::stream::{Arrival, Bounds};
 
 /// The fields that may hold the file: the documented one, and that of library 3 when it is given a file to send.
@@ -60,15 +61,9 @@ pub async fn upload(cx: &Context<'_>, request: Request) -> Result<Reply, Failure
     Ok(Reply::Json(StatusCode::OK, urls.into()))
 }
 
-async fn form(mut request: Request) -> Result<Multipart, Failure> {
-    let given = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    // As documented with curl, where `Content-Type: multipart/form-data;` is set by hand, it sends two semicolons.
-    let parts: Vec<&str> = given.split(';').map(str::trim).filter(|part| !part.is_empty()).collect();
-    if let Ok(tidy) = HeaderValue::from_str(&parts.join("; ")) {
-        request.headers_mut().insert(header::CONTENT_TYPE, tidy);
-    }
+async fn form(request: Request) -> Result<Multipart, Failure> {
     let wanted = |_| Failure::parameter("the body must be multipart/form-data, with the boundary in Content-Type");
-    Multipart::from_request(request, &()).await.map_err(wanted)
+    multipart::open(request).await.map_err(wanted)
 }
 
 /// Takes the whole form, so that one that breaks off after the file is refused too.

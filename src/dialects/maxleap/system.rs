@@ -11,6 +11,7 @@ use super::members::{all_done, must_exist};
 use super::wire::{Reply, Request, kind};
 use crate::chat::card::{Card, Extras};
 use crate::chat::group::GroupKind;
+use crate::chat::plain::plain;
 use crate::chat::room::MemberOutcome;
 
 /// POST `/system`.
@@ -64,13 +65,13 @@ fn card(body: &Map<String, Value>) -> Result<Card, Failure> {
         Some(media) => media.as_u64().ok_or_else(|| wrong("content.media", "a whole number", Some(media)))?,
     };
     let text = match field(content, "body") {
-        Some(Value::String(text)) => text,
+        Some(Value::String(text)) => plain(text).into_owned(),
         other => return Err(wrong("content.body", "a string", other)),
     };
     let mut json = Map::from_iter([("media".to_owned(), json!(media)), ("body".to_owned(), json!(text))]);
     match field(body, "remark") {
         None => {}
-        Some(remark @ Value::String(_)) => drop(json.insert("remark".into(), remark.clone())),
+        Some(Value::String(remark)) => drop(json.insert("remark".into(), plain(remark).into())),
         other => return Err(wrong("remark", "a string", other)),
     }
     match field(body, "ts") {
@@ -87,7 +88,7 @@ fn card(body: &Map<String, Value>) -> Result<Card, Failure> {
     if let Some(push) = field(body, "push") {
         json.insert("push".into(), push.clone());
     }
-    Ok(Card { body: text.clone(), child: CHILD, json: Value::Object(json), store, extras: Extras::default() })
+    Ok(Card { body: text, child: CHILD, json: Value::Object(json), store, extras: Extras::default() })
 }
 
 /// A field that is there and not null.

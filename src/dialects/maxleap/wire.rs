@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::error::{Code, Failure};
 pub use crate::http::json::kind;
-use crate::http::{Outcome, form};
+use crate::http::{Outcome, form, json};
 
 /// The type of every body that is sent.
 pub const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
@@ -93,7 +93,7 @@ impl Request<'_> {
         if body.is_empty() {
             return Ok(Map::new());
         }
-        match serde_json::from_slice(body) {
+        match json::read(body) {
             Ok(Value::Object(object)) => Ok(object),
             Ok(other) => Err(Failure::parameter(format!("the body must be a JSON object, not {}", kind(&other)))),
             Err(error) => Err(Failure::parameter(format!("the body is not valid JSON: {error}"))),

@@ -9,6 +9,8 @@ use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserializer, Serialize, Serializer};
 use serde_json::Number;
 
+use crate::http::mend;
+
 /// Fields for which an object has room from its first one on.
 const USUAL: usize = 4;
 
@@ -89,21 +91,27 @@ pub enum JsonError {
 /// Reads one JSON value of at most `values` values (each scalar, list and object counts as one).
 ///
 /// Beyond RFC 8259 it takes what the original's parser took and its callers send: a UTF-8 byte order mark, raw control
-/// characters (shell scripts put line breaks into strings), and of a repeated key the first. Nesting ends at 128 levels.
+/// characters (shell scripts put line breaks into strings), texts cut inside a character, and of a repeated key the first.
+/// Nesting ends at 128 levels.
 ///
 /// # Errors
 /// [`JsonError`] says what is wrong, without quoting the body.
 pub fn read(body: &[u8], values: usize) -> Result<Json<'_>, JsonError> {
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
-    match read_strict(body, values) {
-        Err(JsonError::Malformed(why)) if body.iter().any(|byte| *byte < 0x20) => {
-            read_strict(&escape_controls(body), values).map(Json::into_owned).map_err(|second| match second {
-                JsonError::Malformed(_) => JsonError::Malformed(why),
-                other => other,
-            })
-        }
-        result => result,
-    }
+    let why = match read_strict(body, values) {
+        Err(JsonError::Malformed(why)) => why,
+        result => return result,
+    };
+    let mended = mend::json(body);
+    let again = mended.as_deref().unwrap_or(body);
+    let again = match again.iter().any(|byte| *byte < 0x20) {
+        true => escape_controls(again),
+        false => mended.ok_or_else(|| JsonError::Malformed(why.clone()))?,
+    };
+    read_strict(&again, values).map(Json::into_owned).map_err(|second| match second {
+        JsonError::Malformed(_) => JsonError::Malformed(why),
+        other => other,
+    })
 }
 
 fn read_strict(body: &[u8], values: usize) -> Result<Json<'_>, JsonError> {
@@ -271,6 +279,7 @@ mod tests {
         assert_eq!(ok(b"\xEF\xBB\xBF {\"a\":1} "), json!({"a": 1}));
         assert_eq!(ok(br#"{"a":"first","a":"second"}"#), json!({"a": "first"}));
         assert_eq!(ok(br#"["\ud83d\ude00",-1,1.5,true,null]"#), json!(["\u{1F600}", -1, 1.5, true, null]));
+        assert_eq!(ok(b"{\"\\ud83d\":[\"cut \\ud83d\",\"a\nb\"]}"), json!({"\u{fffd}": ["cut \u{fffd}", "a\nb"]}));
         assert_eq!(ok(br#"{"\u0061":{"b":[{}]}}"#), json!({"a": {"b": [{}]}}));
         assert_eq!(ok(b"{\"a\":\"one\ntwo\\\\\tthree\\\"\n\"\x01}"), json!({"a": "one\ntwo\\\tthree\"\n"}));
     }

@@ -11,6 +11,7 @@ use super::json::Json;
 use super::replies::Done;
 use super::wire::{Fields, text, within};
 use crate::chat::message::{Attributes, Content, Message, Target};
+use crate::chat::plain::plain;
 
 /// Namespace of the child that carries an event; the original's.
 const NOTIFY: &str = "jabber:x:presence_notify";
@@ -81,7 +82,7 @@ impl<'a> Notice<'a> {
 fn data(value: Option<&Json<'_>>) -> String {
     match value {
         None => String::new(),
-        Some(Json::String(text)) => text.to_string(),
+        Some(Json::String(text)) => plain(text).into_owned(),
         // Names are strings: there is nothing in it that could fail to serialise.
         Some(other) => serde_json::to_string(other).unwrap_or_default(),
     }
@@ -99,6 +100,7 @@ mod tests {
             (r#""{\"a\": 1}""#, r#"{"a": 1}"#),
             (r#"{"updateTime": "1599042354657"}"#, r#"{"updateTime":"1599042354657"}"#),
             (r#"{"b": {"z": 1, "a": 2, "z": 3}, "\u0061\n": null}"#, r#"{"b":{"z":1,"a":2},"a\n":null}"#),
+            (r#""\u001b[31mFAILED\u001b[0m""#, "FAILED"),
             (r#"["u1", 2, -1, 1.50, true]"#, r#"["u1",2,-1,1.5,true]"#),
         ] {
             assert_eq!(data(Some(&read(given.as_bytes(), 100).unwrap())), sent, "{given}");

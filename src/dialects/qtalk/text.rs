@@ -16,6 +16,7 @@ use super::wire::{Fields, text};
 use super::{CONCURRENT, MARKS};
 use crate::chat::clock::now_ms;
 use crate::chat::message::{Content, Message, Target};
+use crate::chat::plain::plain;
 use crate::config::qtalk::Replies;
 
 /// What all copies of the message share.
@@ -161,11 +162,11 @@ impl<'a> Request<'a> {
 
 impl<'a> Text<'a> {
     fn read(scope: Scope<'_>, fields: Fields<'a>, kind: Cow<'a, str>, host: &str) -> Result<Text<'a>, Failure> {
-        let body = text(fields.raw("Body").ok_or_else(|| Failure::field(NO_BODY))?, "Body")?;
+        let body = readable(text(fields.raw("Body").ok_or_else(|| Failure::field(NO_BODY))?, "Body")?);
         let bad_sender = |_| Failure::new(Code::Address, "From make jid error");
         let from = fields.required("From").and_then(|from| scope.person(&from, host)).map_err(bad_sender)?;
         scope.may_act_for(&from)?;
-        let (msg_type, extend_info) = (fields.text_or("Msg_Type", "1")?, fields.text_or("Extend_Info", "")?);
+        let (msg_type, extend_info) = (fields.text_or("Msg_Type", "1")?, readable(fields.text_or("Extend_Info", "")?));
         let bytes = scope.config.limits.xml_bytes;
         if body.len().saturating_add(extend_info.len()) > bytes {
             return Err(Failure::new(Code::TooLarge, format!("Body and Extend_Info are larger than {bytes} bytes")));
@@ -187,6 +188,15 @@ impl<'a> Text<'a> {
         let sender_copy = scope.config.qtalk.sender_copy && matches!(to, Target::User(_));
         Message { from: self.from.clone(), to, content, sender_copy }
     }
+}
+
+/// A text without what only a console shows; the caller's own where there is nothing of that.
+fn readable(text: Cow<'_, str>) -> Cow<'_, str> {
+    let changed = match plain(&text) {
+        Cow::Owned(plain) => Some(plain),
+        Cow::Borrowed(_) => None,
+    };
+    changed.map_or(text, Cow::Owned)
 }
 
 /// An id of a body, in the original's form.

@@ -9,7 +9,7 @@ use jid::BareJid;
 use serde_json::json;
 
 use super::context::Context;
-use super::error::{Failure, REQUIRED};
+use super::error::Failure;
 use super::tokens::Tokens;
 use super::wire::{Form, Reply};
 use crate::chat::error::Kind;
@@ -54,8 +54,7 @@ pub async fn log_in(
 ) -> Result<Reply, Failure> {
     let form = Form::read(request).await?;
     let name = form.required("username", NAME)?;
-    let password = form.secret("password").filter(|password| !password.is_empty());
-    let password = password.ok_or_else(|| Failure::field("password", REQUIRED))?;
+    let password = form.secret("password")?;
     let user = user(cx, &name).ok_or_else(refused)?;
 
     let subject = (user, from);
@@ -65,7 +64,7 @@ pub async fn log_in(
         login.users.withdrawn(&subject);
         Failure::throttled(wait)
     })?;
-    let proven = cx.chat.check_password(cx.call, &subject.0, password).await;
+    let proven = cx.chat.check_password(cx.call, &subject.0, &password).await;
     match proven {
         Ok(true) => {
             login.users.succeeded(&subject);

@@ -1,16 +1,18 @@
 //! Reading forms: JSON, urlencoded or multipart, each with the same meaning; and what a call answers.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Multipart, Request};
+use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::error::{Failure, REQUIRED};
-use crate::http::Outcome;
+use crate::chat::plain::in_xml;
 use crate::http::form::decoded;
+use crate::http::{Outcome, json, mend};
 
 /// The type of every body that is sent.
 pub const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
@@ -48,16 +50,16 @@ impl Form {
         let given = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let kind = given.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim().to_ascii_lowercase();
         if kind == "multipart/form-data" {
-            return multipart(request).await;
+            return form_data(request).await;
         }
         let body = axum::body::to_bytes(request.into_body(), usize::MAX).await;
         let body = body.map_err(|_| broken("the body is broken off"))?;
         let bare = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&body).trim_ascii();
         match kind.as_str() {
             _ if bare.is_empty() => Ok(Form::default()),
-            "application/json" => json(bare),
+            "application/json" => object(bare),
             // curl says so of whatever it is given.
-            "" | "application/x-www-form-urlencoded" if bare.starts_with(b"{") => json(bare),
+            "" | "application/x-www-form-urlencoded" if bare.starts_with(b"{") => object(bare),
             "" | "application/x-www-form-urlencoded" => urlencoded(&body),
             other => {
                 let shown: String = other.chars().take(80).collect();
@@ -78,9 +80,7 @@ impl Form {
             None | Some(Field::Json(Value::Null)) => return Ok(None),
             Some(Field::Text(text) | Field::Json(Value::String(text))) => text.trim().to_owned(),
             Some(Field::Json(Value::Number(number))) => number.to_string(),
-            Some(Field::Json(_) | Field::File(_)) => {
-                return Err(Failure::field(name, ("不是有效的字符串。", "Not a valid string.")));
-            }
+            Some(Field::Json(_) | Field::File(_)) => return Err(no_text(name)),
         };
         if !text.chars().all(in_xml) {
             return Err(Failure::field(name, ("含有不允许的字符。", "Characters that are not allowed.")));
@@ -107,11 +107,19 @@ impl Form {
         }
     }
 
-    /// A text as it is, blanks and all: a password.
-    pub fn secret(&self, name: &str) -> Option<&str> {
-        match self.0.get(name)? {
-            Field::Text(text) | Field::Json(Value::String(text)) => Some(text),
-            Field::Json(_) | Field::File(_) => None,
+    /// A text as it is, blanks and all, which must be there and not be empty: a password. Whole numbers are their digits;
+    /// others may have been written in many ways.
+    ///
+    /// # Errors
+    /// 400.
+    pub fn secret(&self, name: &str) -> Result<Cow<'_, str>, Failure> {
+        match self.0.get(name) {
+            Some(Field::Text(text) | Field::Json(Value::String(text))) if !text.is_empty() => Ok(text.into()),
+            Some(Field::Json(Value::Number(number))) if !number.is_f64() => Ok(number.to_string().into()),
+            None | Some(Field::Text(_) | Field::Json(Value::String(_) | Value::Null)) => {
+                Err(Failure::field(name, REQUIRED))
+            }
+            Some(Field::Json(_) | Field::File(_)) => Err(no_text(name)),
         }
     }
 
@@ -163,9 +171,9 @@ impl IntoResponse for Reply {
     }
 }
 
-async fn multipart(request: Request) -> Result<Form, Failure> {
+async fn form_data(request: Request) -> Result<Form, Failure> {
     let why = |error: axum::extract::multipart::MultipartError| broken(&error.body_text());
-    let mut form = Multipart::from_request(request, &()).await.map_err(|error| broken(&error.body_text()))?;
+    let mut form = crate::http::multipart::open(request).await.map_err(|error| broken(&error.body_text()))?;
     let mut fields = HashMap::new();
     while let Some(part) = form.next_field().await.map_err(why)? {
         let Some(name) = part.name().map(str::to_owned) else { continue };
@@ -191,8 +199,8 @@ fn urlencoded(body: &[u8]) -> Result<Form, Failure> {
     fields.collect::<Result<_, _>>().map(Form)
 }
 
-fn json(body: &[u8]) -> Result<Form, Failure> {
-    match serde_json::from_slice(body) {
+fn object(body: &[u8]) -> Result<Form, Failure> {
+    match json::read(body) {
         Ok(Value::Object(object)) => {
             Ok(Form(object.into_iter().map(|(name, value)| (name, Field::Json(value))).collect()))
         }
@@ -201,14 +209,13 @@ fn json(body: &[u8]) -> Result<Form, Failure> {
     }
 }
 
-/// Whether XML can carry it (XML 1.0 section 2.2).
-fn in_xml(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
-}
-
 fn text(bytes: &[u8], name: &str) -> Result<String, Failure> {
     let name = name.chars().take(80).collect::<String>();
-    String::from_utf8(bytes.to_vec()).map_err(|_| Failure::field(&name, ("不是 UTF-8 编码。", "Not UTF-8.")))
+    mend::text(bytes).ok_or_else(|| Failure::field(&name, ("不是 UTF-8 编码。", "Not UTF-8.")))
+}
+
+fn no_text(name: &str) -> Failure {
+    Failure::field(name, ("不是有效的字符串。", "Not a valid string."))
 }
 
 fn broken(why: &str) -> Failure {
@@ -273,6 +280,23 @@ mod tests {
         for wrong in ["true", "[]", "{}", "\"text\"", "1"] {
             let form = form("application/json", format!("{{\"cover\": {wrong}}}").as_bytes()).await.unwrap();
             assert!(form.file("cover", 9).is_err(), "{wrong}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_password_is_taken_as_it_is_written() {
+        let secret = async |value: &str| {
+            let form = form("application/json", format!("{{\"password\": {value}}}").as_bytes()).await.unwrap();
+            form.secret("password").map(Cow::into_owned).map_err(|failure| failure.text.1)
+        };
+        for (value, password) in [("123456", "123456"), ("-7", "-7"), ("\" x \"", " x "), ("\"a\\ud83d\"", "a\u{fffd}")]
+        {
+            assert_eq!(secret(value).await.as_deref(), Ok(password));
+        }
+        for (value, why) in
+            [("null", "required"), ("\"\"", "required"), ("1.50", "valid"), ("true", "valid"), ("[1]", "valid")]
+        {
+            assert!(secret(value).await.unwrap_err().contains(why), "{value}");
         }
     }
 

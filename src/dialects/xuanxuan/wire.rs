@@ -1,7 +1,7 @@
 //! Reading a form's field, and what a call answers.
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Multipart, Request};
+use axum::extract::Request;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::error::Failure;
 use crate::http::Outcome;
 use crate::http::form::decoded;
+use crate::http::{mend, multipart};
 
 /// The type of every body that is sent.
 pub const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
@@ -49,13 +50,13 @@ pub async fn field(request: Request, name: &str) -> Result<Option<String>, Failu
         }
         _ => None,
     };
-    let text = found.map(String::from_utf8).transpose();
-    text.map_err(|_| Failure::told("bad_request", format!("{name} 不是 UTF-8 编码"), format!("{name} is not UTF-8.")))
+    let text = found.map(|bytes| mend::text(&bytes).ok_or(())).transpose();
+    text.map_err(|()| Failure::told("bad_request", format!("{name} 不是 UTF-8 编码"), format!("{name} is not UTF-8.")))
 }
 
 async fn part(request: Request, name: &str) -> Result<Option<Vec<u8>>, Failure> {
     let why = |error: axum::extract::multipart::MultipartError| broken(&error.body_text());
-    let mut form = Multipart::from_request(request, &()).await.map_err(|error| broken(&error.body_text()))?;
+    let mut form = multipart::open(request).await.map_err(|error| broken(&error.body_text()))?;
     let mut found = None;
     while let Some(part) = form.next_field().await.map_err(why)? {
         // One with a file name is a file to PHP, not a field.
