@@ -23,6 +23,7 @@ pub mod login;
 mod members;
 pub mod message;
 mod number;
+pub mod plain;
 pub mod profile;
 mod reading;
 mod recall;

@@ -72,10 +72,8 @@ fn skip_sequence(rest: &mut Chars<'_>) {
                 return;
             }
         }
-        Some(' '..='/') => {
-            if ahead.find(|c| !(' '..='/').contains(c)).is_some_and(|c| ('0'..='~').contains(&c)) {
-                *rest = ahead;
-            }
+        Some(' '..='/') if ahead.find(|c| !(' '..='/').contains(c)).is_some_and(|c| ('0'..='~').contains(&c)) => {
+            *rest = ahead;
         }
         Some('0'..='~') => *rest = ahead,
         _ => {}

@@ -3,4 +3,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod forms;
+mod notifications;
+mod references;
 mod shown;
+mod texts;

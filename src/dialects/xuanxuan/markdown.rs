@@ -19,6 +19,8 @@ struct Writer {
     before: Vec<Before>,
     /// Line breaks to write before the next text.
     breaks: usize,
+    /// How much of `before` stands on the empty lines among them: what the texts before and behind them share.
+    shared: usize,
     /// Marks that are open, as they were begun; `None` for one that has no mark here.
     marks: Vec<Option<char>>,
     /// Numbers of the lists that are open; `None` for one without.
@@ -43,7 +45,7 @@ impl Writer {
         match event {
             Event::Start(tag) => self.start(tag),
             Event::End(tag) => self.end(tag),
-            Event::Text(text) if self.code => self.lines(text.trim_end_matches('\n')),
+            Event::Text(text) if self.code => self.lines(&text),
             Event::Text(text) => self.text(&text),
             Event::Code(code) => match code.contains('`') {
                 true => self.text(&code),
@@ -113,11 +115,12 @@ impl Writer {
                 self.block(2);
             }
             TagEnd::BlockQuote(_) => {
-                self.before.pop();
+                self.leave();
                 self.block(2);
             }
             TagEnd::CodeBlock => {
                 self.code = false;
+                self.breaks = self.breaks.min(1);
                 self.block(1);
                 self.text("```");
                 self.block(2);
@@ -127,7 +130,7 @@ impl Writer {
                 self.block(if self.lists.is_empty() { 2 } else { 1 });
             }
             TagEnd::Item => {
-                self.before.pop();
+                self.leave();
                 self.block(1);
             }
             TagEnd::Strong | TagEnd::Emphasis | TagEnd::Strikethrough => self.close(),
@@ -139,8 +142,20 @@ impl Writer {
     /// What comes next begins so many lines below, one of them its own.
     fn block(&mut self, breaks: usize) {
         if !self.out.is_empty() {
-            self.breaks = self.breaks.max(breaks);
+            self.due(self.breaks.max(breaks));
         }
+    }
+
+    fn due(&mut self, breaks: usize) {
+        if self.breaks == 0 {
+            self.shared = self.before.len();
+        }
+        self.breaks = breaks;
+    }
+
+    fn leave(&mut self) {
+        self.before.pop();
+        self.shared = self.shared.min(self.before.len());
     }
 
     fn item(&mut self) {
@@ -160,8 +175,8 @@ impl Writer {
     /// Writes the line breaks that are due, each line with what stands before it.
     fn flush(&mut self) {
         let first = self.out.is_empty() && !self.before.is_empty();
-        let quotes: String =
-            self.before.iter().take(DEPTH).filter(|before| matches!(before, Before::Quote)).map(|_| '>').collect();
+        let shared = self.before.iter().take(self.shared.min(DEPTH));
+        let quotes: String = shared.filter(|before| matches!(before, Before::Quote)).map(|_| '>').collect();
         for left in (0..std::mem::take(&mut self.breaks)).rev() {
             self.out.push('\n');
             match left {
@@ -191,7 +206,7 @@ impl Writer {
     fn lines(&mut self, text: &str) {
         for (n, line) in text.split('\n').enumerate() {
             if n > 0 {
-                self.breaks += 1;
+                self.due(self.breaks + 1);
             }
             if !line.is_empty() {
                 self.text(line);
@@ -203,7 +218,7 @@ impl Writer {
     fn new_line(&mut self) {
         let open = std::mem::take(&mut self.marks);
         open.iter().rev().flatten().for_each(|mark| self.out.push(*mark));
-        self.breaks += 1;
+        self.due(self.breaks + 1);
         self.flush();
         open.iter().flatten().for_each(|mark| self.out.push(*mark));
         self.marks = open;
@@ -273,6 +288,8 @@ mod tests {
             ("- a\n- b\n  - c\n\nd", "- a\n- b\n  - c\n\nd"),
             ("3. a\n4. b", "3. a\n4. b"),
             ("> a\n> b\n>\n> c\n\nd", "> a\n> b\n>\n> c\n\nd"),
+            ("```\nx\n```\n> a\n> > b", "```\nx\n```\n\n> a\n>\n> > b"),
+            ("a\n\n> b\n\n> ```\n> x\n>\n> y\n> ```", "a\n\n> b\n\n> ```\n> x\n>\n> y\n> ```"),
             ("```rust\nlet x = \"*\";\n\n  y\n```\nz", "```rust\nlet x = \"*\";\n\n  y\n```\n\nz"),
             ("a<br>b", "a\nb"),
             ("| a | b |\n|---|---|\n| 1 | 2 |", "| a | b |\n|---|---|\n| 1 | 2 |"),

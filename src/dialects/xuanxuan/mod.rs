@@ -7,7 +7,8 @@
 
 pub mod auth;
 pub mod error;
-pub mod lists;
+pub mod link;
+mod lists;
 pub mod markdown;
 pub mod needs;
 pub mod notification;

@@ -3,6 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::error::{Failure, shown};
+use super::link;
+use crate::chat::plain::plain;
+use crate::http::json;
 use crate::http::language::Both;
 
 const NO_RECEIVER: Both =
@@ -14,9 +17,6 @@ const NOTHING: Both = ("应当设置通知标题。", "Should set title.");
 
 /// Longest name, title of a button, or kind of one, in characters.
 const LABEL: usize = 256;
-/// Longest link, in bytes.
-const URL: usize = 4096;
-
 /// Who gets it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Receiver {
@@ -86,12 +86,12 @@ impl Notification {
     /// # Errors
     /// The first thing that is wrong: the receiver, his list, the group, the sender, then everything else.
     pub fn read(data: Option<&str>, users: usize) -> Result<Notification, Failure> {
-        let Some(Ok(Value::Object(data))) = data.map(serde_json::from_str) else {
+        let Some(Ok(Value::Object(data))) = data.map(|data| json::read(data.as_bytes())) else {
             return Err(Failure::request(NO_RECEIVER));
         };
         let receiver = match data.get("receiver").and_then(Value::as_str) {
             Some("users") => Receiver::Users(user_list(&data, users)?),
-            Some("group") => match scalar(&data, "gid")? {
+            Some("group") => match text(&data, "gid")? {
                 gid if gid.is_empty() => return Err(Failure::request(NO_GROUP)),
                 gid => Receiver::Group(gid),
             },
@@ -112,9 +112,9 @@ impl Notification {
             receiver,
             title: one_line(&text(&data, "title")?),
             subtitle: one_line(&subtitle),
-            content: text(&data, "content")?.replace("\r\n", "\n"),
+            content: plain(&text(&data, "content")?).replace("\r\n", "\n"),
             content_type,
-            url: link(&data, "url", "url")?,
+            url: url(&data, "url")?,
             actions: actions(&data)?,
             sender,
         };
@@ -174,7 +174,7 @@ fn object(always: &[(&str, &String)], given: &[(&str, &String)]) -> Value {
 }
 
 fn user_list(data: &Map<String, Value>, most: usize) -> Result<Vec<String>, Failure> {
-    let Some(list) = data.get("userList").and_then(Value::as_array).filter(|list| !list.is_empty()) else {
+    let Some(list) = data.get("userList").and_then(list).filter(|list| !list.is_empty()) else {
         return Err(Failure::request(NO_USERS));
     };
     if list.len() > most {
@@ -207,22 +207,38 @@ fn sender(data: &Map<String, Value>) -> Result<Sender, Failure> {
         Some(Value::Array(list)) if list.is_empty() => return Err(Failure::request(NO_SENDER)),
         Some(_) => return Err(wrong("sender", "{id, name, avatar}")),
     };
-    let id = one_line(&scalar(sender, "id").map_err(|_| wrong("sender.id", "string / number"))?);
+    let id = text(sender, "id").map_err(|_| wrong("sender.id", "string / number"))?;
+    let id = id.trim().to_owned();
     let name = one_line(&text(sender, "name").map_err(|_| wrong("sender.name", "string"))?);
     if id.is_empty() {
         return Err(Failure::request(NO_SENDER));
     }
     within("sender.id", &id)?;
     within("sender.name", &name)?;
-    Ok(Sender { id, name, avatar: link(sender, "avatar", "sender.avatar")? })
+    // Without a picture that can be shown they have none.
+    let avatar = sender.get("avatar").and_then(Value::as_str).and_then(link::usable).unwrap_or_default();
+    Ok(Sender { id, name, avatar })
+}
+
+/// The values of a list, or of what PHP makes of one with gaps: an object whose names are the places.
+fn list(value: &Value) -> Option<Vec<&Value>> {
+    match value {
+        Value::Array(values) => Some(values.iter().collect()),
+        Value::Object(fields) => {
+            let place = |(name, value): (&String, _)| Some((name.parse().ok()?, value));
+            let mut places = fields.iter().map(place).collect::<Option<Vec<(usize, &Value)>>>()?;
+            places.sort_unstable_by_key(|(place, _)| *place);
+            Some(places.into_iter().map(|(_, value)| value).collect())
+        }
+        _ => None,
+    }
 }
 
 fn actions(data: &Map<String, Value>) -> Result<Vec<Action>, Failure> {
     let list = match data.get("actions") {
         None | Some(Value::Null) => return Ok(Vec::new()),
         Some(Value::String(text)) if text.is_empty() => return Ok(Vec::new()),
-        Some(Value::Array(list)) => list,
-        Some(_) => return Err(wrong("actions", "array")),
+        Some(actions) => list(actions).ok_or_else(|| wrong("actions", "array"))?,
     };
     let action = |(place, action): (usize, &Value)| {
         let here = |name: &str| format!("actions[{place}].{name}");
@@ -237,56 +253,44 @@ fn actions(data: &Map<String, Value>) -> Result<Vec<Action>, Failure> {
         if label.is_empty() {
             return Err(wrong(&here("label"), "string"));
         }
-        let (icon, kind) = (read("icon")?, read("type")?);
-        for (name, text) in [("label", &label), ("icon", &icon), ("type", &kind)] {
-            within(&here(name), text)?;
-        }
-        if icon.contains(':') && !is_link(&icon) {
-            return Err(wrong(&here("icon"), "http:// / https://"));
-        }
-        if !kind.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')) {
-            return Err(wrong(&here("type"), "primary / success / danger / warning / info / important / special"));
-        }
-        let url = link(action, "url", &here("url"))?;
+        within(&here("label"), &label)?;
+        // What only decorates a button is left out where it cannot be used.
+        let decoration = |name: &str| action.get(name).and_then(Value::as_str).unwrap_or_default();
+        let icon = match decoration("icon") {
+            icon if icon.contains([':', '/']) => link::usable(icon).unwrap_or_default(),
+            icon => decorating(icon, |c| !c.is_control() && !c.is_whitespace()),
+        };
+        let kind = decorating(decoration("type"), |c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+        let url = url(action, "url").map_err(|_| wrong(&here("url"), "http:// / https://"))?;
         if url.is_empty() {
             return Err(wrong(&here("url"), "http:// / https://"));
         }
         Ok(Action { label, url, icon, kind })
     };
-    list.iter().enumerate().map(action).collect()
+    list.into_iter().enumerate().map(action).collect()
 }
 
-/// A field that is text; empty where it is missing or null.
+/// A field that is text or a number; empty where it is missing or null.
 fn text(object: &Map<String, Value>, name: &str) -> Result<String, Failure> {
     match object.get(name) {
         None | Some(Value::Null) => Ok(String::new()),
         Some(Value::String(text)) => Ok(text.clone()),
+        Some(Value::Number(number)) => Ok(number.to_string()),
         Some(_) => Err(wrong(name, "string")),
     }
 }
 
-/// A field that is text or a number; empty where it is missing or null.
-fn scalar(object: &Map<String, Value>, name: &str) -> Result<String, Failure> {
-    match object.get(name) {
-        Some(Value::Number(number)) => Ok(number.to_string()),
-        _ => text(object, name),
+/// A field that is a link, or empty.
+fn url(object: &Map<String, Value>, name: &str) -> Result<String, Failure> {
+    match text(object, name)?.trim() {
+        "" => Ok(String::new()),
+        given => link::usable(given).ok_or_else(|| wrong(name, "http:// / https://")),
     }
 }
 
-/// A field that is a link, or empty. `here` is what errors call it.
-fn link(object: &Map<String, Value>, name: &str, here: &str) -> Result<String, Failure> {
-    let url = text(object, name).map_err(|_| wrong(here, "string"))?.trim().to_owned();
-    match url.is_empty() || is_link(&url) {
-        true => Ok(url),
-        false => Err(wrong(here, "http:// / https://")),
-    }
-}
-
-/// True for a URL of http or https that stays one wherever it is written.
-fn is_link(url: &str) -> bool {
-    let plain = !url.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"'));
-    let parsed = reqwest::Url::parse(url);
-    plain && url.len() <= URL && parsed.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+/// A word that decorates; empty where it is too long or holds anything but `fit` characters.
+fn decorating(word: &str, fit: impl Fn(char) -> bool) -> String {
+    if word.len() <= LABEL && word.chars().all(fit) { word.to_owned() } else { String::new() }
 }
 
 fn within(name: &str, text: &str) -> Result<(), Failure> {
@@ -300,9 +304,9 @@ fn within(name: &str, text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Without line breaks, which would end a heading.
+/// Without line breaks, which would end a heading, and without what only a console shows.
 fn one_line(text: &str) -> String {
-    text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+    plain(text).split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 fn wrong(name: &str, wanted: &str) -> Failure {
