@@ -102,9 +102,6 @@ impl Chat {
         let sessions = Sessions::new(config.clone(), metrics.session.clone(), stray)?;
         let core = Arc::new(Core::new(config, addresses, link, links, sessions, incoming));
         tokio::spawn(Core::sweep(Arc::downgrade(&core)));
-        if !core.siblings.is_empty() {
-            tokio::spawn(Core::share_all(Arc::downgrade(&core)));
-        }
         Ok(Chat { core })
     }
 

@@ -17,7 +17,7 @@ const CONNECT: Duration = Duration::from_secs(15);
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// Connects as `serve` would, tries every right, prints the table on stdout. Success when every enabled endpoint can
-/// work, though it may do less, and nobody else writes the gateway's records. `user` is the localpart or JID of an account whose session is opened as a trial.
+/// work, though it may do less, and nobody else writes or reads the gateway's records. `user` is the localpart or JID of an account whose session is opened as a trial.
 pub async fn run(config: Config, user: Option<&str>) -> ExitCode {
     let config = Arc::new(config);
     let chat = match Chat::start(Arc::clone(&config), Metrics::new()) {
@@ -70,7 +70,8 @@ async fn trial(chat: &Chat, config: &Config, user: Option<&str>) -> Result<bool,
         findings.iter().map(|finding| (finding.right, finding.verdict.is_ok())).collect();
     let granted = |right: &Right| verdicts.get(right).copied().unwrap_or(false);
     // No endpoint needs it to work, and all would do what a forger wants.
-    let mut all = verdicts.get(&Right::RecordsAlone).copied().unwrap_or(true);
+    let alone = [Right::RecordsAlone, Right::RecordsClosed];
+    let mut all = alone.iter().all(|right| verdicts.get(right).copied().unwrap_or(true));
     println!();
     for (endpoint, needed, wanted) in endpoints {
         let names = |rights: &[Right]| {

@@ -46,6 +46,8 @@ pub enum Right {
     Records,
     /// To be alone in keeping them: no user makes any.
     RecordsAlone,
+    /// To be alone in reading them: none is open.
+    RecordsClosed,
     /// To make and delete accounts.
     MakeAccounts,
     /// To list all accounts.
@@ -81,6 +83,7 @@ impl Right {
             Self::Passwords => "check passwords",
             Self::Records => "own records",
             Self::RecordsAlone => "records not forged",
+            Self::RecordsClosed => "records closed",
             Self::MakeAccounts => "make accounts",
             Self::AccountList => "list accounts",
             Self::Presence => "see who is online",
@@ -119,11 +122,15 @@ impl Chat {
             findings.extend(self.core.check_extra_links().await);
         }
         let has = |right| findings.iter().any(|finding| finding.right == right && finding.verdict.is_ok());
+        if has(Right::Records) {
+            findings.push(Finding { right: Right::RecordsClosed, verdict: self.check_records_closed().await });
+        }
+        let has = |right| findings.iter().any(|finding| finding.right == right && finding.verdict.is_ok());
         // In the name of a user; and where the gateway has no records, it is not told whose a node is.
         if has(Right::SendAs) && has(Right::Records) {
             findings.push(Finding { right: Right::RecordsAlone, verdict: self.check_records_alone().await });
         }
-        let always = [Right::Answers, Right::RecordsAlone, Right::ExtraLinks];
+        let always = [Right::Answers, Right::RecordsAlone, Right::RecordsClosed, Right::ExtraLinks];
         findings.retain(|finding| always.contains(&finding.right) || wanted.contains(&finding.right));
         (product, findings)
     }

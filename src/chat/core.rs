@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jid::BareJid;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::adding::Begun;
@@ -52,8 +52,6 @@ pub(super) struct Core {
     pub(super) component: String,
     /// The names of the other gateways on the server.
     pub(super) siblings: Vec<String>,
-    /// Records' nodes that this gateway was about to make and has not shared with them yet: service and node.
-    pub(super) unshared: Mutex<HashSet<(String, String)>>,
     pub(super) link: Link,
     /// Over which messages to users go.
     pub(super) links: Links,
@@ -112,7 +110,6 @@ impl Core {
             // As servers write it: it is compared with what they say.
             component: as_written(&config.component.name),
             siblings: config.component.siblings.iter().map(|name| as_written(name)).collect(),
-            unshared: Mutex::default(),
             known: Cache::new(life, KNOWN_USERS),
             begun: Cache::new(life, BEGUN),
             bookmarking: Semaphore::new(BOOKMARKS),

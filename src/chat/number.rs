@@ -109,7 +109,7 @@ impl Chat {
                 self.core.numbers.learn(&realm.pubsub, number, &user);
                 Ok(Some(user).filter(here))
             }
-            Some(Holder::Nobody) | None => Ok(None),
+            Some(Holder::Nobody | Holder::Unsaid) | None => Ok(None),
         }
     }
 
@@ -145,6 +145,12 @@ fn none_left(user: &BareJid) -> ChatError {
 fn canonical(local: &str) -> Option<u64> {
     let digits = !local.starts_with('0') && local.bytes().all(|byte| byte.is_ascii_digit());
     local.parse().ok().filter(|number| digits && (1..DERIVED).contains(number))
+}
+
+/// The numbers that a user might have had before `number`, if that is one of theirs.
+pub(super) fn numbers_before(user: &BareJid, number: u64) -> impl Iterator<Item = u64> {
+    let at = (0..TRIES).find(|n| derived(user, *n) == number).unwrap_or(0);
+    (0..at).map(|n| derived(user, n))
 }
 
 /// The number that a user has when others hold the `n` before it. It must stay the same in all versions of the gateway.

@@ -4,8 +4,10 @@ mod guard;
 mod name;
 mod number;
 mod read;
+mod settle;
 mod share;
 mod store;
+mod tend;
 
 use jid::BareJid;
 use serde_json::{Map, Value};

@@ -8,11 +8,18 @@ use crate::xml::Element;
 use crate::xml::element::{Build, child_text, el};
 
 const NODE_CONFIG: &str = "http://jabber.org/protocol/pubsub#node_config";
+const PUBLISH_OPTIONS: &str = "http://jabber.org/protocol/pubsub#publish-options";
+const ACCESS_MODEL: &str = "pubsub#access_model";
+const PUBLISH_MODEL: &str = "pubsub#publish_model";
 const DESCRIPTION: &str = "pubsub#description";
+/// The access model of a node that only those may read whom it names.
+const CLOSED: &str = "whitelist";
+/// The publish model of a node to which only those may write whom it names.
+const PUBLISHERS: &str = "publishers";
 /// Closed, kept whole, and silent.
 const FIELDS: [(&str, &str); 9] = [
-    ("pubsub#access_model", "whitelist"),
-    ("pubsub#publish_model", "publishers"),
+    (ACCESS_MODEL, CLOSED),
+    (PUBLISH_MODEL, PUBLISHERS),
     ("pubsub#persist_items", "1"),
     ("pubsub#max_items", "max"),
     ("pubsub#send_last_published_item", "never"),
@@ -22,27 +29,31 @@ const FIELDS: [(&str, &str); 9] = [
     ("pubsub#notify_delete", "0"),
 ];
 
-/// Creates a closed node.
-pub fn create(node: &str) -> Element {
-    create_with(node, &FIELDS)
+/// Creates a closed node, with a description if there is one: it is set in the same step, and by nobody who finds the node
+/// there.
+pub fn create(node: &str, description: Option<&str>) -> Element {
+    let configure = el("configure", NS).child(form(description));
+    el("pubsub", NS).child(el("create", NS).with("node", node)).child(configure)
 }
 
-/// Creates a closed node with a description: it is set in the same step, and by nobody who finds the node there.
-pub fn create_described(node: &str, description: &str) -> Element {
-    let mut fields = FIELDS.to_vec();
-    fields.push((DESCRIPTION, description));
-    create_with(node, &fields)
+/// Closes a node that is there, in one step (section 8.2); its description stays when none is given.
+pub fn close(node: &str, description: Option<&str>) -> Element {
+    el("pubsub", OWNER).child(el("configure", OWNER).with("node", node).child(form(description)))
 }
 
-fn create_with(node: &str, fields: &[(&str, &str)]) -> Element {
-    let form = data_form::submit(NODE_CONFIG, fields.iter().copied());
-    el("pubsub", NS).child(el("create", NS).with("node", node)).child(el("configure", NS).child(form))
+fn form(description: Option<&str>) -> Element {
+    let description = description.map(|description| (DESCRIPTION, description));
+    data_form::submit(NODE_CONFIG, FIELDS.into_iter().chain(description))
 }
 
-/// Publishes one item: some servers take no more at once.
+/// Publishes one item: some servers take no more at once. Refused with `conflict` by a node that is not closed (section
+/// 7.1.5); where the server makes a node itself, it is closed.
 pub fn publish(node: &str, item: &str, json: &str) -> Element {
     let item = el("item", NS).with("id", item).child(el("json", JSON).text_of(json));
-    el("pubsub", NS).child(el("publish", NS).with("node", node).child(item))
+    let closed = data_form::submit(PUBLISH_OPTIONS, [(ACCESS_MODEL, CLOSED)]);
+    el("pubsub", NS)
+        .child(el("publish", NS).with("node", node).child(item))
+        .child(el("publish-options", NS).child(closed))
 }
 
 /// Asks for a node's configuration (section 8.2), which only its owner is told.
@@ -52,8 +63,18 @@ pub fn config_query(node: &str) -> Element {
 
 /// The description of the node in an answer to [`config_query`]; none when it is empty.
 pub fn description(reply: &Element) -> Option<String> {
+    configured(reply, DESCRIPTION).filter(|description| !description.is_empty())
+}
+
+/// True when an answer to [`config_query`] shows a node that only those read and write whom it names.
+pub fn is_closed(reply: &Element) -> bool {
+    let is = |name, value: &str| configured(reply, name).is_some_and(|is| is == value);
+    is(ACCESS_MODEL, CLOSED) && is(PUBLISH_MODEL, PUBLISHERS)
+}
+
+fn configured(reply: &Element, field: &str) -> Option<String> {
     let form = data_form::inside(reply.get_child("pubsub", OWNER)?.get_child("configure", OWNER)?)?;
-    data_form::values(form, DESCRIPTION).into_iter().next().filter(|description| !description.is_empty())
+    data_form::values(form, field).into_iter().next()
 }
 
 /// Makes others owners of a node, beside those it has (section 8.9.2).

@@ -20,6 +20,7 @@ pub mod gateway;
 pub mod libraries;
 pub mod maxleap;
 pub mod people;
+pub mod postgres;
 pub mod rongcloud;
 pub mod room;
 pub mod servers;

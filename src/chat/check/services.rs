@@ -1,6 +1,6 @@
 //! The rights beyond messages and rooms: records, accounts, contact lists, archives, announcements, files, log-in tokens.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use jid::BareJid;
@@ -96,6 +96,30 @@ impl Chat {
         match record.notes.get("check") {
             Some(_) => Ok(format!("a record was made, read and removed at {}", realm.pubsub)),
             None => Err(format!("a record that was made at {} cannot be read", realm.pubsub)),
+        }
+    }
+
+    /// Closes what anybody could look into, and lists it.
+    pub(super) async fn check_records_closed(&self) -> Result<String, String> {
+        let (mut nodes, mut closed, mut open) = (0, Vec::new(), Vec::new());
+        let services: BTreeSet<&str> = self.addresses().realms().map(|realm| realm.pubsub.as_str()).collect();
+        for service in services {
+            let tended = self.core.tend(service).await.map_err(|error| error.to_string())?;
+            nodes += tended.nodes;
+            closed.extend(tended.closed);
+            open.extend(tended.open);
+        }
+        let was = match closed.len() {
+            0 => String::new(),
+            count => format!("{count} of {nodes} were open to any user and are closed now: {}", closed.join(", ")),
+        };
+        match (open.is_empty(), was.is_empty()) {
+            (true, true) => Ok(format!("all {nodes} are the gateways' alone to read")),
+            (true, false) => Ok(was),
+            (false, true) => Err(format!("{} of {nodes} are open to any user: {}", open.len(), open.join(", "))),
+            (false, false) => {
+                Err(format!("{} of {nodes} are open to any user: {}; {was}", open.len(), open.join(", ")))
+            }
         }
     }
 

@@ -28,7 +28,7 @@ impl Core {
         let node = format!("stanzagate/check/{user}");
         let as_user = |payload| iq::set(user.as_str(), service, payload).with("id", self.link.new_id(call));
         // The answer is the user's, so it is looked for what came of it.
-        self.link.send_routed(call, &as_user(pubsub::create(&node))).await?;
+        self.link.send_routed(call, &as_user(pubsub::create(&node, None))).await?;
         match self.ask(call, iq::get(&self.component, service, pubsub::config_query(&node))).await? {
             Err(error) if error.is("item-not-found") => Ok(false),
             Ok(_) => self.delete_node(call, service, &node).await.map(|()| true),

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::Subject;
 
 const USERS: &str = "stanzagate/user/";
+const NUMBERS: &str = "stanzagate/number/";
 /// Bytes of a node's name as Prosody's internal storage writes it into a file name, which takes 255 with what belongs
 /// to it.
 const LONGEST: usize = 220;
@@ -34,7 +35,12 @@ pub(super) fn node(subject: &Subject) -> String {
 
 /// The node of a user's number.
 pub(super) fn number(number: u64) -> String {
-    format!("stanzagate/number/{number}")
+    format!("{NUMBERS}{number}")
+}
+
+/// Whose number's node this is; `None` when it is no number's.
+pub(super) fn number_of(node: &str) -> Option<u64> {
+    node.strip_prefix(NUMBERS)?.parse().ok()
 }
 
 /// True for a name of the gateway's.

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::super::core::{Core, WINDOW};
 use super::super::{Call, ChatError};
 use super::name;
+use super::settle::New;
 use crate::link::LinkError;
 use crate::xml::Element;
 use crate::xml::encode::EncodeError;
@@ -24,6 +25,9 @@ const CHANGES: usize = 8;
 /// (the transactions meet and one is given up).
 pub(super) const PAUSES: [Duration; 4] =
     [Duration::from_millis(20), Duration::from_millis(60), Duration::from_millis(200), Duration::from_millis(500)];
+
+/// What a node answers that is not closed, so that nothing was published in it.
+const OPEN: &str = "conflict";
 
 /// The result of a question, or the refusal.
 pub(super) type Answer = Result<Element, StanzaError>;
@@ -48,14 +52,16 @@ impl Core {
         if name::is_digest(node) {
             items.push((WHOSE.to_owned(), json(&Value::from(whose))));
         }
-        // Always before the first item: ejabberd would make the node itself, and open to everybody.
+        // Always before the first item: what ejabberd makes itself is not shared with other gateways.
         self.make_node(call, service, node).await?;
         let items: Vec<_> = items.iter().map(|(id, json)| (node, id.as_str(), json.as_str())).collect();
         let answers = self.publish(call, service, &items, CHANGES).await;
         let mut outcomes = Vec::with_capacity(items.len());
         for (item, answer) in items.iter().zip(answers) {
             outcomes.push(match answer {
-                Ok(Err(error)) if is_lost(&error) => self.publish_again(call, service, *item, error).await,
+                Ok(Err(error)) if is_lost(&error) || error.is(OPEN) => {
+                    self.publish_again(call, service, *item, error).await
+                }
                 Ok(answer) => answer.map(drop).map_err(|error| self.pubsub_refusal(service, error)),
                 Err(error) => Err(error),
             });
@@ -71,17 +77,10 @@ impl Core {
         nodes: &[(String, String)],
         (id, json): (&str, &str),
     ) -> Vec<Result<(), ChatError>> {
-        let creations =
-            nodes.iter().map(|(node, _)| (node.as_str(), iq::set(&self.component, service, pubsub::create(node))));
-        let made = self.create_nodes(call, service, creations.collect()).await;
-        let ready = |answer: &Result<Answer, ChatError>| match answer {
-            Ok(Ok(_)) => true,
-            Ok(Err(error)) => error.is("conflict"),
-            Err(_) => false,
-        };
-        let ready: Vec<bool> = made.iter().map(ready).collect();
-        let publish =
-            |((node, _), _): (&(String, String), _)| iq::set(&self.component, service, pubsub::publish(node, id, json));
+        let new: Vec<New> = nodes.iter().map(|(node, _)| New::plain(node)).collect();
+        let made = self.create_nodes(call, service, &new).await;
+        let ready: Vec<bool> = made.iter().map(|made| matches!(made, Ok(Ok(())))).collect();
+        let publish = |((node, _), _): (&(String, String), _)| self.publishing(service, (node, id, json));
         let simple = |(node, ready): &(&(String, String), &bool)| **ready && !name::is_digest(&node.0);
         let requests = nodes.iter().zip(&ready).filter(simple).map(publish).collect();
         let mut answers = self.ask_all(call, requests, WINDOW).await.into_iter();
@@ -121,10 +120,14 @@ impl Core {
         for pause in PAUSES {
             tokio::time::sleep(pause).await;
             self.make_node(call, service, item.0).await?;
+            if error.is(OPEN) {
+                tracing::warn!(node = item.0, "a record's node was open to others, and is closed now");
+                self.ask_node(call, iq::set(&self.component, service, pubsub::close(item.0, None))).await?.ok();
+            }
             let published = self.publish(call, service, &[item], CHANGES).await.pop();
             match published.unwrap_or_else(|| Err(LinkError::Unknown.into()))? {
                 Ok(_) => return Ok(()),
-                Err(again) if is_lost(&again) => error = again,
+                Err(again) if is_lost(&again) || again.is(OPEN) => error = again,
                 Err(error) => return Err(self.pubsub_refusal(service, error)),
             }
         }
@@ -133,13 +136,11 @@ impl Core {
 
     /// Makes a node, or leaves one that exists as it is.
     pub(super) async fn make_node(&self, call: &Call, service: &str, node: &str) -> Result<(), ChatError> {
-        let create = iq::set(&self.component, service, pubsub::create(node));
         let mut pauses = PAUSES.into_iter();
         loop {
-            let made = self.create_nodes(call, service, vec![(node, create.clone())]).await.pop();
+            let made = self.create_nodes(call, service, &[New::plain(node)]).await.pop();
             match made.unwrap_or_else(|| Err(LinkError::Unknown.into()))? {
-                Ok(_) => return Ok(()),
-                Err(error) if error.is("conflict") => return Ok(()),
+                Ok(()) => return Ok(()),
                 Err(error) => match pauses.next().filter(|_| is_lost(&error)) {
                     Some(pause) => tokio::time::sleep(pause).await,
                     None => return Err(self.pubsub_refusal(service, error)),
