@@ -4,6 +4,8 @@
 # Debian's packages of each server, as `stanzagate dev` needs them.
 ejabberd_packages=(ejabberd erlang-p1-sqlite3 erlang-p1-oauth2)
 prosody_packages=(prosody prosody-modules lua-dbi-sqlite3)
+# What ejabberd keeps its data in for some tests.
+sql_packages=(postgresql erlang-p1-pgsql)
 # What the Rust compiler and the C parts of the dependencies need.
 build_packages=(gcc libc6-dev)
 
@@ -56,7 +58,7 @@ install_packages() {
     fi
     [ "$status" = 0 ] || die "apt-get could not install: ${missing[*]}"
     if [ -d /run/systemd/system ]; then
-        for unit in ejabberd prosody; do
+        for unit in ejabberd prosody postgresql; do
             case " ${missing[*]} " in *" $unit "*) as_root systemctl disable --quiet "$unit" || true ;; esac
         done
     fi

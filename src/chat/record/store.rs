@@ -195,6 +195,15 @@ impl Core {
                      server.pubsub"
                 ))
             }
+            OPEN => ChatError::Refused {
+                by: service.to_owned(),
+                condition: error.condition.as_str().into(),
+                text: Some(
+                    "a record's node is open to others and could not be closed, so nothing was written to it: run \
+                     stanzagate check"
+                        .into(),
+                ),
+            },
             _ => ChatError::refused(error),
         }
     }
