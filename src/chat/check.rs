@@ -117,13 +117,12 @@ impl Chat {
         let (product, mut findings) = self.core.check(user).await;
         if let Some(product) = product {
             self.check_services(product, user, &wanted, &mut findings).await;
+            if findings.iter().any(|finding| finding.right == Right::Records && finding.verdict.is_ok()) {
+                findings.push(Finding { right: Right::RecordsClosed, verdict: self.check_records_closed().await });
+            }
             // Last: a server that forbids it closes the connection.
             findings.push(Finding { right: Right::SendAs, verdict: self.core.check_send_as().await });
             findings.extend(self.core.check_extra_links().await);
-        }
-        let has = |right| findings.iter().any(|finding| finding.right == right && finding.verdict.is_ok());
-        if has(Right::Records) {
-            findings.push(Finding { right: Right::RecordsClosed, verdict: self.check_records_closed().await });
         }
         let has = |right| findings.iter().any(|finding| finding.right == right && finding.verdict.is_ok());
         // In the name of a user; and where the gateway has no records, it is not told whose a node is.

@@ -85,12 +85,10 @@ impl Right {
                  Component \"pubsub.DOMAIN\" \"pubsub\"\n    admins = { \"COMPONENT\" }"
             }
             (Self::RecordsClosed, Ejabberd) => {
-                "# no line is missing: let the gateway close the nodes named above (stanzagate check again), or delete them\n\
-                 # with ejabberdctl delete_node. ejabberd.yml, in the mod_pubsub of the records' service, for what comes:\n    \
-                 force_node_config:\n      \"stanzagate/*\":\n        access_model: whitelist"
+                "# no line is missing: ejabberd's log says why the nodes named above are not closed; then check again"
             }
             (Self::RecordsClosed, Prosody) => {
-                "-- no line is missing: let the gateway close the nodes named above (stanzagate check again), or delete them"
+                "-- no line is missing: Prosody's log says why the nodes named above are not closed; then check again"
             }
             (Self::MakeAccounts | Self::Presence | Self::AccountList, Ejabberd) => {
                 "# ejabberd.yml:\naccess_rules:\n  configure:\n    allow: gateway\nmodules:\n  mod_adhoc: {}\n  mod_configure: {}"
