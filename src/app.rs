@@ -60,7 +60,7 @@ impl Gateway {
         let addr = listener.addr();
         let chat = Chat::start(Arc::clone(&config), metrics)?;
         chat.tend_records();
-        let health = Health::new(chat.link_state());
+        let health = Health::new(chat.link_state(), chat.rivals());
         let router = dialects::router(&chat, &config, &web).merge(health::router(web, health.clone()));
         let (stop, stopped) = oneshot::channel();
         let server = tokio::spawn(listener.serve(router, stopped));

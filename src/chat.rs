@@ -54,7 +54,7 @@ use jid::BareJid;
 pub use self::core::KeyAnswer;
 use self::core::{Core, Incoming};
 use crate::config::Config;
-pub use crate::link::{Call, LinkError, LinkState};
+pub use crate::link::{Call, LinkError, LinkState, Rivals};
 use crate::link::{Link, LinkConfig};
 use crate::session::{Sessions, Stray};
 use crate::xml::read::Bounds;
@@ -108,6 +108,11 @@ impl Chat {
     /// The link's state, to watch.
     pub fn link_state(&self) -> tokio::sync::watch::Receiver<LinkState> {
         self.core.link.state()
+    }
+
+    /// What was seen of other gateways under the same name.
+    pub fn rivals(&self) -> Arc<Rivals> {
+        self.core.link.rivals()
     }
 
     /// The addresses that callers may name.
@@ -241,6 +246,7 @@ fn link_config(config: &Config, server: &str) -> Result<LinkConfig, ChatError> {
         pending: component.pending,
         keepalive: Duration::from_secs(30),
         keepalive_timeout: Duration::from_secs(15),
+        stall: Duration::from_secs(component.stall_seconds),
         backoff: (Duration::from_millis(200), Duration::from_secs(15)),
         bounds: INCOMING,
     })

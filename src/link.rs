@@ -14,6 +14,7 @@ mod input;
 mod iq;
 mod line_ends;
 mod reader;
+mod rivals;
 mod stanza;
 mod stream_error;
 mod supervisor;
@@ -29,6 +30,7 @@ use tokio::time::{sleep, timeout_at};
 
 use self::conn::{Conn, Routed, Shared, tree};
 pub use self::id::is_own;
+pub use self::rivals::Rivals;
 pub use self::stanza::Prepared;
 use self::supervisor::Supervisor;
 use crate::metrics::LinkMetrics;
@@ -100,6 +102,8 @@ pub struct LinkConfig {
     pub keepalive: Duration,
     /// Silence after that ping before the connection is given up.
     pub keepalive_timeout: Duration,
+    /// Time without an answer to a ping after which the server counts as stalled.
+    pub stall: Duration,
     /// First and longest pause between connection attempts.
     pub backoff: (Duration, Duration),
     /// Bounds of an incoming stanza.
@@ -113,6 +117,8 @@ pub enum LinkState {
     Down(Arc<str>),
     /// Connected and authenticated.
     Up,
+    /// Connected, but the server has not answered for so long. What is sent is still written, and answered when it goes on.
+    Stalled(Duration),
     /// Shutting down: nothing new is taken.
     Draining,
 }
@@ -155,6 +161,7 @@ pub struct Link {
     grace: Duration,
     /// Callers that may wait for the link to come up.
     patient: Arc<Semaphore>,
+    rivals: Arc<Rivals>,
 }
 
 impl Link {
@@ -165,8 +172,10 @@ impl Link {
             state: Arc::new(watch::Sender::new(LinkState::Down(Arc::default()))),
             grace: config.grace,
             patient: Arc::new(Semaphore::new(config.queue_stanzas.min(Semaphore::MAX_PERMITS))),
+            rivals: Arc::default(),
         };
-        let supervisor = Supervisor { config, inbound, metrics, conn: link.conn.clone(), state: link.state.clone() };
+        let (conn, state, rivals) = (link.conn.clone(), link.state.clone(), link.rivals.clone());
+        let supervisor = Supervisor { config, inbound, metrics, conn, state, rivals };
         tokio::spawn(supervisor.run());
         link
     }
@@ -187,6 +196,11 @@ impl Link {
     /// [`LinkError`] when there is none by then.
     pub async fn back(&self, deadline: Instant) -> Result<Conn, LinkError> {
         self.up(deadline).await
+    }
+
+    /// What was seen of other gateways under the same name.
+    pub fn rivals(&self) -> Arc<Rivals> {
+        self.rivals.clone()
     }
 
     /// A new stanza id, unique across replicas, that contains the request's id.
@@ -388,7 +402,7 @@ impl Link {
     fn down(&self) -> LinkError {
         match &*self.state.borrow() {
             LinkState::Down(cause) => LinkError::Down(cause.clone()),
-            LinkState::Up => LinkError::Down("the connection was just lost".into()),
+            LinkState::Up | LinkState::Stalled(_) => LinkError::Down("the connection was just lost".into()),
             LinkState::Draining => LinkError::Draining,
         }
     }

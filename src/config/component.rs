@@ -28,6 +28,8 @@ pub struct Component {
     pub pending: usize,
     /// Seconds a request waits for a link that is down.
     pub grace_seconds: u64,
+    /// Seconds without an answer of the server to a ping after which the gateway is not ready.
+    pub stall_seconds: u64,
 }
 
 impl Default for Component {
@@ -43,6 +45,7 @@ impl Default for Component {
             iq_timeout_seconds: 10,
             pending: 10_000,
             grace_seconds: 2,
+            stall_seconds: 5,
         }
     }
 }
@@ -91,6 +94,7 @@ impl Component {
         problems.not_zero("component.queue_bytes", self.queue_bytes as u64);
         problems.not_zero("component.iq_timeout_seconds", self.iq_timeout_seconds);
         problems.not_zero("component.pending", self.pending as u64);
+        problems.not_zero("component.stall_seconds", self.stall_seconds);
     }
 }
 

@@ -33,6 +33,9 @@ pub struct Http {
     pub hosts: Vec<String>,
     /// Seconds between "not ready" and the end of accepting, on SIGTERM.
     pub drain_delay_seconds: u64,
+    /// The HTTP status of answers that say "outcome unknown" where the API's documents have 200 for everything: 504, for
+    /// balancers that should see a server that hangs.
+    pub unknown_status: Option<u16>,
     /// Whether /metrics is served on the listener.
     pub metrics: bool,
     /// Networks that may read /metrics; empty: loopback only.
@@ -55,6 +58,7 @@ impl Default for Http {
             address_percent: 25,
             hosts: Vec::new(),
             drain_delay_seconds: 0,
+            unknown_status: None,
             metrics: true,
             metrics_allow: Vec::new(),
         }
@@ -65,6 +69,9 @@ impl Http {
     pub(super) fn validate(&self, problems: &mut Problems) {
         if let Some(url) = &self.public_url {
             web_url("http.public_url", url, problems);
+        }
+        if self.unknown_status.is_some_and(|status| !matches!(status, 200 | 504)) {
+            problems.add("http.unknown_status", "is neither 200, what the documents say, nor 504");
         }
         problems.not_zero("http.body_bytes", self.body_bytes as u64);
         if self.bodies_bytes < self.body_bytes {

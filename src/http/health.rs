@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::client_addr::{Peer, client_addr, is_in};
 use super::{Web, plain_shape};
-use crate::chat::LinkState;
+use crate::chat::{LinkState, Rivals};
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -21,13 +21,14 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 #[derive(Debug, Clone)]
 pub struct Health {
     link: watch::Receiver<LinkState>,
+    rivals: Arc<Rivals>,
     draining: Arc<AtomicBool>,
 }
 
 impl Health {
-    /// Follows the link's state.
-    pub fn new(link: watch::Receiver<LinkState>) -> Self {
-        Self { link, draining: Arc::default() }
+    /// Follows the link's state, and what was seen of other gateways under its name.
+    pub fn new(link: watch::Receiver<LinkState>, rivals: Arc<Rivals>) -> Self {
+        Self { link, rivals, draining: Arc::default() }
     }
 
     /// From now on the gateway is not ready: it is about to stop.
@@ -45,10 +46,20 @@ impl Health {
         }
         match &*self.link.borrow() {
             LinkState::Up => Ok(()),
+            LinkState::Stalled(for_so_long) => {
+                Err(format!("the XMPP server is connected but has not answered for {} seconds", for_so_long.as_secs()))
+            }
             LinkState::Draining => Err("the gateway is shutting down".into()),
             LinkState::Down(cause) if cause.is_empty() => Err("the XMPP server is not connected yet".into()),
             LinkState::Down(cause) => Err(format!("the XMPP server is not connected: {cause}")),
         }
+    }
+
+    /// What an operator should look at though requests are served: with all gateways of a name out of the balancer, nobody
+    /// would be served at all.
+    pub fn warnings(&self) -> Vec<&'static str> {
+        let rival = "another gateway is connected under this component.name, and each gets part of the other's answers";
+        self.rivals.is_present().then_some(rival).into_iter().collect()
     }
 }
 
@@ -69,7 +80,10 @@ pub fn router(web: Web, health: Health) -> Router {
 
 async fn ready(State(health): State<Health>) -> Response {
     match health.ready() {
-        Ok(()) => Json(json!({ "status": "ready" })).into_response(),
+        Ok(()) => match health.warnings() {
+            none if none.is_empty() => Json(json!({ "status": "ready" })).into_response(),
+            warnings => Json(json!({ "status": "ready", "warnings": warnings })).into_response(),
+        },
         Err(reason) => {
             (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "not ready", "reason": reason }))).into_response()
         }

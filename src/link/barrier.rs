@@ -40,8 +40,13 @@ struct Barrier {
 }
 
 impl Barrier {
+    /// True when all who waited have left. For a probe nobody waits from the start, and it stays.
     fn is_abandoned(&self) -> bool {
-        self.waiters.iter().all(|waiter| waiter.answer.is_closed())
+        !self.is_probe() && self.waiters.iter().all(|waiter| waiter.answer.is_closed())
+    }
+
+    fn is_probe(&self) -> bool {
+        self.waiters.is_empty()
     }
 }
 
@@ -56,6 +61,9 @@ struct State {
     /// The latest barrier to which a bounce that could not be kept may belong.
     lost: Option<u64>,
     last: u64,
+    /// How many pings have come back, and when the last one did.
+    passed: u64,
+    passed_at: Option<Instant>,
 }
 
 /// The outstanding barriers of one stream.
@@ -99,6 +107,32 @@ impl Barriers {
         Some(ping)
     }
 
+    /// The id of a ping that only asks whether the server answers: none while a ping is under way, or when one has come back
+    /// within the time `quiet`.
+    pub(super) fn probe(&self, quiet: Duration) -> Option<String> {
+        let mut state = self.state.lock();
+        if state.under_way() > 0 || state.passed_at.is_some_and(|at| at.elapsed() < quiet) {
+            return None;
+        }
+        let ping = new_id("probe");
+        state.last += 1;
+        let number = state.last;
+        let since = Instant::now();
+        state.outstanding.push_back(Barrier { ping: ping.clone(), number, since, waiters: Vec::new() });
+        Some(ping)
+    }
+
+    /// Forgets a probe that could not be sent.
+    pub(super) fn forget_probe(&self, ping: &str) {
+        self.state.lock().outstanding.retain(|barrier| barrier.ping != ping);
+    }
+
+    /// How many pings have come back, and for how long the oldest one that has not been under way.
+    pub(super) fn progress(&self) -> (u64, Option<Duration>) {
+        let state = self.state.lock();
+        (state.passed, state.outstanding.front().map(|barrier| barrier.since.elapsed()))
+    }
+
     /// Keeps an error stanza for the waiter it may belong to.
     pub(super) fn bounce(&self, error: &Element) {
         let (Some(id), Some(from)) = (error.attr("id"), error.attr("from")) else { return };
@@ -125,7 +159,11 @@ impl Barriers {
             return false;
         }
         let Some(barrier) = state.outstanding.remove(at) else { return false };
-        self.metrics.acknowledgement.observe(barrier.since.elapsed().as_secs_f64());
+        state.passed += 1;
+        state.passed_at = Some(Instant::now());
+        if !barrier.is_probe() {
+            self.metrics.acknowledgement.observe(barrier.since.elapsed().as_secs_f64());
+        }
         let lost = state.lost.is_some_and(|lost| barrier.number <= lost);
         let unclear = state.unclear(&barrier.waiters);
         for Waiter { stanza, answer } in barrier.waiters {
@@ -151,7 +189,7 @@ impl Barriers {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.state.lock().outstanding.is_empty()
+        self.state.lock().outstanding.iter().all(Barrier::is_probe)
     }
 }
 

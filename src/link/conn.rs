@@ -13,6 +13,7 @@ use super::id::new_id;
 use super::iq::{IqTracker, Peer};
 use super::stanza::{Ping, Prepared};
 use super::writer::{Outgoing, Queued, Room, Then};
+use super::rivals::Rivals;
 use super::{Call, Inbound, LinkError, reader, writer};
 use crate::metrics::LinkMetrics;
 use crate::metrics::link::Dropped;
@@ -43,6 +44,8 @@ pub struct ConnConfig {
     pub keepalive: Duration,
     /// Silence after that ping before the stream is given up.
     pub keepalive_timeout: Duration,
+    /// Where it is noted that another gateway shares the stream's name; `None` on client streams, whose names are their own.
+    pub rivals: Option<Arc<Rivals>>,
 }
 
 /// Why a stream has ended.
@@ -174,6 +177,13 @@ impl Conn {
         queued == 0 && shared.iqs.is_empty() && shared.barriers.is_empty()
     }
 
+    /// How many pings the server has answered, and for how long the oldest one that it has not has been under way. Where
+    /// none is and none was answered within the time `quiet`, one is sent.
+    pub(super) fn progress(&self, quiet: Duration) -> (u64, Option<Duration>) {
+        self.shared().probe(quiet);
+        self.shared().barriers.progress()
+    }
+
     fn shared(&self) -> &Shared {
         &self.open.shared
     }
@@ -283,12 +293,40 @@ impl Shared {
         }
     }
 
+    /// Asks the server whether it answers, unless that is known.
+    fn probe(&self, quiet: Duration) {
+        let Ok(ping) = &self.ping else { return };
+        if let Some(id) = self.barriers.probe(quiet)
+            && self.try_enqueue(ping.alone(id.clone())).is_err()
+        {
+            self.barriers.forget_probe(&id);
+        }
+    }
+
     /// Queues an answer, or drops and counts it.
     pub(super) fn answer(&self, stanza: &Element) {
         let answer = Prepared::plain(stanza, self.config.kind).map_err(LinkError::from);
         if let Err(error) = answer.and_then(|answer| self.try_enqueue(answer)) {
             tracing::debug!(%error, "dropped an answer");
             self.metrics.drop_one(Dropped::Answer);
+        }
+    }
+
+    /// Notes whether a reply that nobody waits for is one to another gateway. Only the server's own word counts: anybody
+    /// could send one.
+    pub(super) fn note_rival(&self, id: &str, from: Option<&str>) {
+        let Some(rivals) = self.config.rivals.as_ref().filter(|_| from == Some(&*self.server)) else { return };
+        let (foreign, new) = rivals.unexpected(id);
+        if foreign {
+            self.metrics.foreign_answers.inc();
+        }
+        if new {
+            let component = self.config.from.as_deref().unwrap_or_default();
+            tracing::error!(
+                component,
+                "another gateway is connected under this name, and each gets part of what is meant for the other: give each \
+                 a component.name of its own, and name the others in component.siblings"
+            );
         }
     }
 

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const LONGEST_REQUEST: usize = 64;
 /// Length of the random part that tells instances apart: 30 bits.
 const INSTANCE: usize = 6;
+/// What it consists of.
+const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz234567";
 
 /// A new id: this process's random prefix, the request's id, a counter. Only `[A-Za-z0-9._-]` of `request` is kept.
 pub fn new_id(request: &str) -> String {
@@ -28,6 +30,16 @@ pub fn is_own(id: &str) -> bool {
     id.strip_prefix(instance()).is_some_and(|rest| rest.starts_with('.'))
 }
 
+/// True for an id as [`new_id`] makes them, of another process.
+pub fn is_of_another(id: &str) -> bool {
+    let Some((prefix, rest)) = id.split_once('.') else { return false };
+    let letter = |byte: u8| LETTERS.contains(&byte);
+    prefix.len() == INSTANCE
+        && prefix.bytes().all(letter)
+        && prefix != instance()
+        && rest.rsplit_once('.').is_some_and(|(_, count)| !count.is_empty() && count.bytes().all(|b| b.is_ascii_digit()))
+}
+
 fn is_kept(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"._-".contains(&byte)
 }
@@ -36,8 +48,7 @@ fn is_kept(byte: u8) -> bool {
 pub fn instance() -> &'static str {
     static PREFIX: OnceLock<String> = OnceLock::new();
     PREFIX.get_or_init(|| {
-        let letters = b"abcdefghijklmnopqrstuvwxyz234567".map(char::from);
-        (0..INSTANCE).map(|_| letters[rand::random_range(0..letters.len())]).collect()
+        (0..INSTANCE).map(|_| char::from(LETTERS[rand::random_range(0..LETTERS.len())])).collect()
     })
 }
 
@@ -51,6 +62,16 @@ mod tests {
         assert!(one.starts_with(&format!("{}.r-1.A_b.", instance())), "{one}");
         assert_ne!(one, two);
         assert!(is_own(&one) && !is_own("r-1") && !is_own(instance()));
+    }
+
+    #[test]
+    fn another_process_is_told_by_its_prefix() {
+        assert!(!is_of_another(&new_id("r")));
+        let other: String = instance().chars().map(|letter| if letter == 'a' { 'b' } else { 'a' }).collect();
+        assert!(is_of_another(&format!("{other}.barrier.7")));
+        for id in ["", "x", "abcdef", "abcdef.x", "abcdef.x.", "abcdef.x.y", "abcde.x.1", "ABCDEF.x.1", "abcdefg.x.1"] {
+            assert!(!is_of_another(id), "{id}");
+        }
     }
 
     #[test]

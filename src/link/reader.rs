@@ -131,6 +131,7 @@ fn resolve(shared: &Shared, reply: Received) {
         let [id, from] = [&id, &from].map(|text| cut(text.as_deref()));
         debug!(id, from, "a reply nobody waits for");
         shared.metrics.drop_one(Dropped::Unmatched);
+        shared.note_rival(id.as_deref().unwrap_or_default(), from.as_deref());
     }
 }
 

@@ -9,10 +9,12 @@ use tracing::{debug, error, info, warn};
 use super::backoff::Backoff;
 use super::conn::{Conn, ConnConfig, Ended};
 use super::connect::connect;
-use super::{Inbound, LinkConfig, LinkState};
+use super::{Inbound, LinkConfig, LinkState, Rivals};
 use crate::metrics::LinkMetrics;
 use crate::xml::StreamKind;
 
+/// How often, within the time after which the server counts as stalled, it is looked whether it answers.
+const LOOKS: u32 = 5;
 /// Time of health after which the next outage starts with the shortest pause.
 const HEALTHY: Duration = Duration::from_secs(30);
 
@@ -23,6 +25,7 @@ pub(super) struct Supervisor {
     /// The open stream. It stays here while the link drains, for what is in flight.
     pub(super) conn: Arc<watch::Sender<Option<Conn>>>,
     pub(super) state: Arc<watch::Sender<LinkState>>,
+    pub(super) rivals: Arc<Rivals>,
 }
 
 impl Supervisor {
@@ -44,15 +47,16 @@ impl Supervisor {
         loop {
             let end = match connect(&self.config).await {
                 Ok((frames, writer)) => {
-                    let (conn_config, inbound) = (conn_config(&self.config), self.inbound.clone());
+                    let (conn_config, inbound) = (self.conn_config(), self.inbound.clone());
                     let conn = Conn::start_counted(frames, writer, conn_config, inbound, self.metrics.clone());
                     if std::mem::replace(&mut connected, true) {
                         self.metrics.reconnects.inc();
                     }
                     info!(address = %self.config.address, component = %self.config.name, "the link is up");
                     let since = Instant::now();
+                    self.rivals.connected();
                     self.publish(LinkState::Up, Some(conn.clone()));
-                    let end = conn.end().await;
+                    let end = self.follow(&conn).await;
                     if since.elapsed() >= HEALTHY {
                         backoff.reset();
                     }
@@ -69,6 +73,50 @@ impl Supervisor {
         }
     }
 
+    /// Publishes whether the server answers, until the stream has ended.
+    async fn follow(&self, conn: &Conn) -> Ended {
+        let stall = self.config.stall;
+        // While it is stalled: how many pings had been answered before. It goes on when one more has.
+        let mut stalled_at = None;
+        let end = conn.end();
+        tokio::pin!(end);
+        loop {
+            tokio::select! {
+                end = &mut end => {
+                    self.metrics.set_stalled(&self.config.name, false);
+                    return end;
+                }
+                () = tokio::time::sleep(stall / LOOKS) => {}
+            }
+            let (answered, waiting) = conn.progress(stall / 2);
+            match (stalled_at, waiting.filter(|waiting| *waiting >= stall)) {
+                (None, Some(waiting)) => {
+                    stalled_at = Some(answered);
+                    warn!(component = %self.config.name, ?waiting, "the XMPP server is connected but does not answer");
+                    self.answers(LinkState::Stalled(stall));
+                }
+                (Some(before), _) if answered != before => {
+                    stalled_at = None;
+                    info!(component = %self.config.name, "the XMPP server answers again");
+                    self.answers(LinkState::Up);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Publishes whether the server answers on the open stream.
+    fn answers(&self, state: LinkState) {
+        self.metrics.set_stalled(&self.config.name, state != LinkState::Up);
+        self.state.send_if_modified(|now| {
+            let open = *now != LinkState::Draining;
+            if open {
+                *now = state;
+            }
+            open
+        });
+    }
+
     /// Publishes the state, unless the link is draining: then it stays so, and a new stream is not used.
     fn publish(&self, state: LinkState, conn: Option<Conn>) {
         self.state.send_if_modified(|now| {
@@ -81,22 +129,25 @@ impl Supervisor {
             open
         });
     }
-}
 
-fn conn_config(config: &LinkConfig) -> ConnConfig {
-    ConnConfig {
-        kind: StreamKind::Component,
-        from: Some(config.name.clone()),
-        server: config.server.clone(),
-        queue_stanzas: config.queue_stanzas,
-        queue_bytes: config.queue_bytes,
-        busy_wait: config.busy_wait,
-        iq_timeout: config.iq_timeout,
-        pending: config.pending,
-        keepalive: config.keepalive,
-        keepalive_timeout: config.keepalive_timeout,
+    fn conn_config(&self) -> ConnConfig {
+        let config = &self.config;
+        ConnConfig {
+            kind: StreamKind::Component,
+            from: Some(config.name.clone()),
+            server: config.server.clone(),
+            queue_stanzas: config.queue_stanzas,
+            queue_bytes: config.queue_bytes,
+            busy_wait: config.busy_wait,
+            iq_timeout: config.iq_timeout,
+            pending: config.pending,
+            keepalive: config.keepalive,
+            keepalive_timeout: config.keepalive_timeout,
+            rivals: Some(self.rivals.clone()),
+        }
     }
 }
+
 
 /// What was already logged of an outage: each refusal once as an error, anything else once as a warning.
 #[derive(Default)]

@@ -51,6 +51,10 @@ pub struct LinkMetrics {
     pub reconnects: Counter,
     /// 1 while the link is up, 0 while it is not, by the component's name.
     pub up: Family<UpLabels, Gauge>,
+    /// 1 while the server does not answer on a link that is up, by the component's name.
+    pub stalled: Family<UpLabels, Gauge>,
+    /// Answers to the questions of another gateway under the same name.
+    pub foreign_answers: Counter,
     /// Stanzas waiting to be written.
     pub queue_stanzas: Gauge,
     /// Bytes waiting to be written.
@@ -73,6 +77,8 @@ impl Default for LinkMetrics {
             dropped: Family::default(),
             reconnects: Counter::default(),
             up: Family::default(),
+            stalled: Family::default(),
+            foreign_answers: Counter::default(),
             queue_stanzas: Gauge::default(),
             queue_bytes: Gauge::default(),
             pending_iqs: Gauge::default(),
@@ -97,6 +103,16 @@ impl LinkMetrics {
         registry.register("dropped", "Stanzas dropped", self.dropped.clone());
         registry.register("reconnects", "Connections established after the first", self.reconnects.clone());
         registry.register("up", "1 while the link under this name is up", self.up.clone());
+        registry.register(
+            "stalled",
+            "1 while the server has not answered for component.stall_seconds on the link under this name",
+            self.stalled.clone(),
+        );
+        registry.register(
+            "foreign_answers",
+            "Answers to the questions of another gateway that is connected under the same name",
+            self.foreign_answers.clone(),
+        );
         registry.register("queue_stanzas", "Stanzas waiting to be written", self.queue_stanzas.clone());
         registry.register("queue_bytes", "Bytes waiting to be written", self.queue_bytes.clone());
         registry.register("pending_iqs", "IQs waiting for their reply", self.pending_iqs.clone());
@@ -116,6 +132,11 @@ impl LinkMetrics {
     /// Says whether the link under the name `component` is up.
     pub fn set_up(&self, component: &str, up: bool) {
         self.up.get_or_create(&UpLabels { component: component.to_owned() }).set(i64::from(up));
+    }
+
+    /// Says whether the server answers on the link under the name `component`.
+    pub fn set_stalled(&self, component: &str, stalled: bool) {
+        self.stalled.get_or_create(&UpLabels { component: component.to_owned() }).set(i64::from(stalled));
     }
 
     /// Counts a dropped stanza.

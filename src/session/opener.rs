@@ -94,6 +94,7 @@ impl Opener {
             pending: 256,
             keepalive: Duration::from_secs(30),
             keepalive_timeout: Duration::from_secs(15),
+            rivals: None,
         }
     }
 }

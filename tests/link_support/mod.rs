@@ -50,6 +50,7 @@ pub fn config(server: &FakeServer) -> LinkConfig {
         pending: 1000,
         keepalive: Duration::from_secs(30),
         keepalive_timeout: Duration::from_secs(15),
+        stall: Duration::from_secs(5),
         backoff: (Duration::from_millis(10), Duration::from_millis(50)),
         bounds: BOUNDS,
     }

@@ -68,6 +68,7 @@ impl Gateways {
             pending: 10_000,
             keepalive: Duration::from_secs(30),
             keepalive_timeout: Duration::from_secs(15),
+            stall: Duration::from_secs(5),
             backoff: (Duration::from_millis(200), Duration::from_secs(15)),
             bounds: BOUNDS,
         };

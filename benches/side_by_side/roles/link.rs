@@ -116,6 +116,7 @@ fn way(plan: &Plan, metrics: &Metrics) -> Fallible<Way> {
             pending: config.component.pending,
             keepalive: Duration::from_secs(30),
             keepalive_timeout: Duration::from_secs(15),
+            stall: Duration::from_secs(5),
             backoff: (Duration::from_millis(200), Duration::from_secs(1)),
             bounds: Bounds { depth: 64, bytes: 8 << 20, elements: 131_072 },
         };

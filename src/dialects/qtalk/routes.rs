@@ -116,7 +116,13 @@ impl Qtalk {
     }
 
     fn reply(&self, endpoint: Endpoint, result: Result<Done, Failure>) -> Response {
-        reply(self.config.qtalk.replies, endpoint, result)
+        let unknown = matches!(&result, Err(failure) if failure.code == Code::OutcomeUnknown);
+        let mut response = reply(self.config.qtalk.replies, endpoint, result);
+        let status = self.config.http.unknown_status.and_then(|status| StatusCode::from_u16(status).ok());
+        if let Some(status) = status.filter(|_| unknown) {
+            *response.status_mut() = status;
+        }
+        response
     }
 }
 
