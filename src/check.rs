@@ -1,6 +1,7 @@
 //! `stanzagate check`: what the server grants, what is missing, which endpoints that costs, and the lines to add.
 
 use std::collections::HashMap;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,11 +15,22 @@ use crate::metrics::Metrics;
 
 /// How long to wait for the link.
 const CONNECT: Duration = Duration::from_secs(15);
+/// How long a gateway on this machine may take to say that it runs.
+const HEALTH: Duration = Duration::from_secs(2);
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// Connects as `serve` would, tries every right, prints the table on stdout. Success when every enabled endpoint can
 /// work, though it may do less, and nobody else writes or reads the gateway's records. `user` is the localpart or JID of an account whose session is opened as a trial.
-pub async fn run(config: Config, user: Option<&str>) -> ExitCode {
+///
+/// Refuses to run beside a gateway on this machine, which would lose calls to it, unless that is wanted `anyway`.
+pub async fn run(config: Config, user: Option<&str>, anyway: bool) -> ExitCode {
+    if !anyway && let Some(url) = running_gateway(&config).await {
+        eprintln!(
+            "stanzagate: a gateway runs at {url}. `check` takes its name on the XMPP server, which costs it calls and makes \
+             what `check` sees untrue: stop it first. If it has another component.name, use --anyway"
+        );
+        return ExitCode::from(2);
+    }
     let config = Arc::new(config);
     let chat = match Chat::start(Arc::clone(&config), Metrics::new()) {
         Ok(chat) => chat,
@@ -37,6 +49,18 @@ pub async fn run(config: Config, user: Option<&str>) -> ExitCode {
     };
     chat.drain(DRAIN).await;
     code
+}
+
+/// Where a gateway answers on the address that the configuration has it listen on.
+async fn running_gateway(config: &Config) -> Option<String> {
+    let mut addr = config.http.listen;
+    if addr.ip().is_unspecified() {
+        addr.set_ip(if addr.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+    }
+    let url = format!("http://{addr}");
+    let client = reqwest::Client::builder().no_proxy().timeout(HEALTH).build().ok()?;
+    let answer = client.get(format!("{url}/health/live")).send().await.ok()?.text().await.ok()?;
+    (answer == r#"{"status":"live"}"#).then_some(url)
 }
 
 async fn trial(chat: &Chat, config: &Config, user: Option<&str>) -> Result<bool, String> {
@@ -65,6 +89,14 @@ async fn trial(chat: &Chat, config: &Config, user: Option<&str>) -> Result<bool,
     let rights = endpoints.iter().flat_map(|(_, needed, wanted)| needed.iter().chain(*wanted)).copied();
     let (product, findings) = chat.check(user.as_ref(), rights).await;
     print!("{}", table(&findings));
+    if chat.rivals().answers() > 0 {
+        println!(
+            "\nAnother gateway is connected as {}: it got answers that were meant for `check`, and `check` some of its. What is\n\
+             said above may not be true. Stop it, and run `check` again.",
+            component.name
+        );
+        return Ok(false);
+    }
     let missing: Vec<&Finding> = findings.iter().filter(|finding| finding.verdict.is_err()).collect();
     let verdicts: HashMap<Right, bool> =
         findings.iter().map(|finding| (finding.right, finding.verdict.is_ok())).collect();

@@ -67,9 +67,9 @@ pub async fn serve(config: Config) -> ExitCode {
 }
 
 /// Says what works.
-pub async fn check(config: Config, user: Option<&str>) -> ExitCode {
+pub async fn check(config: Config, user: Option<&str>, anyway: bool) -> ExitCode {
     log_to(std::io::stderr, &config.log);
-    stanzagate::check::run(config, user).await
+    stanzagate::check::run(config, user, anyway).await
 }
 
 /// Runs a private server and a gateway on it.

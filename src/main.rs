@@ -32,6 +32,9 @@ enum Command {
         /// An account that exists: a session of this user is opened as a trial (ejabberd).
         #[arg(long, value_name = "NAME")]
         user: Option<String>,
+        /// Even though a gateway answers on http.listen, for one with another component.name.
+        #[arg(long)]
+        anyway: bool,
     },
     /// Start a private XMPP server from this machine's packages with a gateway on it, and print how to use both, with calls
     /// of each API. Everything is on loopback and stops with this command.
@@ -95,8 +98,8 @@ fn main() -> ExitCode {
                 Ok(config) => cli::serve(config).await,
                 Err(error) => cli::fail(cli::USAGE, &error),
             },
-            Command::Check { config, user } => match config.load() {
-                Ok(config) => cli::check(config, user.as_deref()).await,
+            Command::Check { config, user, anyway } => match config.load() {
+                Ok(config) => cli::check(config, user.as_deref(), anyway).await,
                 Err(error) => cli::fail(cli::USAGE, &error),
             },
             Command::Dev(args) => cli::dev(args).await,

@@ -20,6 +20,7 @@ on_oldest_and_newest!(
     loses_nothing_when_the_gateway_restarts,
     what_was_written_before_the_link_fell_is_not_called_undone,
 );
+on_newest!(a_server_that_hangs_is_told_apart);
 
 const ROOMS: &str = "conference.example.org";
 
@@ -35,6 +36,61 @@ fn room_call(name: &str, members: &[&str]) -> Value {
 fn group_message(room: &str, text: &str) -> Value {
     json!({"from": "bob@example.org", "to": format!("{room}@{ROOMS}"),
         "message": format!("<message type='groupchat'><body id='m1'>{text}</body></message>")})
+}
+
+fn signal(rig: &Rig, signal: &str) {
+    let group = format!("-{}", rig.pid().expect("a running server"));
+    let done = std::process::Command::new("kill").args([signal, "--", &group]).status().expect("the command kill");
+    assert!(done.success(), "kill {signal} {group}");
+}
+
+/// Waits until `/health/ready` says so.
+async fn until_health(gateway: &Gateway, what: &str, seen: impl Fn(&Reply) -> bool) -> Duration {
+    let start = Instant::now();
+    loop {
+        let answer = gateway.get("/health/ready").await;
+        if seen(&answer) {
+            return start.elapsed();
+        }
+        assert!(start.elapsed() < Duration::from_secs(40), "{what}: {}", answer.text);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn a_server_that_hangs_is_told_apart(server: Server) {
+    let rig = server.start(Grant::Oauth);
+    let gateway = Gateway::start(&rig, |config| {
+        config.component.stall_seconds = 2;
+        config.component.iq_timeout_seconds = 3;
+        config.http.unknown_status = Some(504);
+    })
+    .await;
+    let message = |text: &str| {
+        json!({"from": "alice@example.org", "to": "bob@example.org",
+            "message": format!("<message type='chat'><body id='m1'>{text}</body></message>")})
+    };
+    gateway.post("/qtalk/send_thirdmessage", &message("before")).await.expect_success();
+    // An idle link stays ready.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(gateway.get("/health/ready").await.status, 200);
+
+    signal(&rig, "-STOP");
+    let not_ready = until_health(&gateway, "the server hangs", |answer| answer.status == 503).await;
+    println!("{server:?}: not ready {not_ready:?} after the server froze");
+    let answer = gateway.get("/health/ready").await;
+    assert!(answer.text.contains("has not answered for 2 seconds"), "{}", answer.text);
+    let metrics = gateway.get("/metrics").await.text;
+    assert!(metrics.contains("stanzagate_link_stalled{component=\"gw.example.org\"} 1"), "{metrics}");
+    let unknown = gateway.post("/qtalk/send_thirdmessage", &message("meanwhile")).await;
+    assert_eq!((unknown.status.as_u16(), unknown.errcode()), (504, 8), "{}", unknown.text);
+
+    signal(&rig, "-CONT");
+    until_health(&gateway, "the server goes on", |answer| answer.status == 200).await;
+    gateway.post("/qtalk/send_thirdmessage", &message("after")).await.expect_success();
+    let metrics = gateway.get("/metrics").await.text;
+    assert!(metrics.contains("stanzagate_link_stalled{component=\"gw.example.org\"} 0"), "{metrics}");
+    assert!(metrics.contains("stanzagate_link_reconnects_total 0"), "{metrics}");
+    gateway.shutdown().await;
 }
 
 async fn make_room(gateway: &Gateway, name: &str) {

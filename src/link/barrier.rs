@@ -21,6 +21,8 @@ use crate::xml::{CLIENT, Element};
 const MOST_BOUNCES: usize = 4096;
 /// Pings under way beyond which the next write waits for the first of them.
 const FEW: usize = 2;
+/// Pings under way, at most, that only ask whether the server answers.
+const PROBES: usize = 8;
 /// How long it waits at most.
 const LONGEST: Duration = Duration::from_millis(1);
 
@@ -61,8 +63,9 @@ struct State {
     /// The latest barrier to which a bounce that could not be kept may belong.
     lost: Option<u64>,
     last: u64,
-    /// How many pings have come back, and when the last one did.
+    /// How many pings have come back, the latest of them by its number, and when the last one came.
     passed: u64,
+    latest_passed: u64,
     passed_at: Option<Instant>,
 }
 
@@ -107,11 +110,13 @@ impl Barriers {
         Some(ping)
     }
 
-    /// The id of a ping that only asks whether the server answers: none while a ping is under way, or when one has come back
-    /// within the time `quiet`.
+    /// The id of a ping that only asks whether the server answers: none when a ping was sent or has come back within the time
+    /// `quiet`, or when enough of them are under way.
     pub(super) fn probe(&self, quiet: Duration) -> Option<String> {
         let mut state = self.state.lock();
-        if state.under_way() > 0 || state.passed_at.is_some_and(|at| at.elapsed() < quiet) {
+        let enough = state.under_way() > 0 && state.outstanding.iter().filter(|ping| ping.is_probe()).count() >= PROBES;
+        let latest = state.outstanding.back().map(|ping| ping.since).max(state.passed_at);
+        if enough || latest.is_some_and(|at| at.elapsed() < quiet) {
             return None;
         }
         let ping = new_id("probe");
@@ -127,10 +132,12 @@ impl Barriers {
         self.state.lock().outstanding.retain(|barrier| barrier.ping != ping);
     }
 
-    /// How many pings have come back, and for how long the oldest one that has not been under way.
+    /// How many pings have come back, and for how long the oldest one has been under way behind which none has come back: an
+    /// answer that was lost on its way says nothing about the server.
     pub(super) fn progress(&self) -> (u64, Option<Duration>) {
         let state = self.state.lock();
-        (state.passed, state.outstanding.front().map(|barrier| barrier.since.elapsed()))
+        let open = state.outstanding.iter().find(|barrier| barrier.number > state.latest_passed);
+        (state.passed, open.map(|barrier| barrier.since.elapsed()))
     }
 
     /// Keeps an error stanza for the waiter it may belong to.
@@ -161,6 +168,9 @@ impl Barriers {
         let Some(barrier) = state.outstanding.remove(at) else { return false };
         state.passed += 1;
         state.passed_at = Some(Instant::now());
+        state.latest_passed = state.latest_passed.max(barrier.number);
+        let latest = state.latest_passed;
+        state.outstanding.retain(|other| !other.is_probe() || other.number > latest);
         if !barrier.is_probe() {
             self.metrics.acknowledgement.observe(barrier.since.elapsed().as_secs_f64());
         }

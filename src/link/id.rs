@@ -37,7 +37,9 @@ pub fn is_of_another(id: &str) -> bool {
     prefix.len() == INSTANCE
         && prefix.bytes().all(letter)
         && prefix != instance()
-        && rest.rsplit_once('.').is_some_and(|(_, count)| !count.is_empty() && count.bytes().all(|b| b.is_ascii_digit()))
+        && rest
+            .rsplit_once('.')
+            .is_some_and(|(_, count)| !count.is_empty() && count.bytes().all(|b| b.is_ascii_digit()))
 }
 
 fn is_kept(byte: u8) -> bool {
@@ -47,9 +49,7 @@ fn is_kept(byte: u8) -> bool {
 /// The random prefix of this process's ids.
 pub fn instance() -> &'static str {
     static PREFIX: OnceLock<String> = OnceLock::new();
-    PREFIX.get_or_init(|| {
-        (0..INSTANCE).map(|_| char::from(LETTERS[rand::random_range(0..LETTERS.len())])).collect()
-    })
+    PREFIX.get_or_init(|| (0..INSTANCE).map(|_| char::from(LETTERS[rand::random_range(0..LETTERS.len())])).collect())
 }
 
 #[cfg(test)]

@@ -148,7 +148,6 @@ impl Supervisor {
     }
 }
 
-
 /// What was already logged of an outage: each refusal once as an error, anything else once as a warning.
 #[derive(Default)]
 struct Outage {

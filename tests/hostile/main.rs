@@ -18,5 +18,6 @@ mod process;
 mod properties;
 mod raw;
 mod rooms;
+mod same_name;
 mod sizes;
 mod users;

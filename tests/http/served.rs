@@ -95,7 +95,7 @@ pub async fn serve(config: Http, access: Access) -> Served {
     let config = Http { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..config };
     let metrics = Metrics::new();
     let (link, state) = watch::channel(LinkState::Down("connection refused".into()));
-    let health = Health::new(state);
+    let health = Health::new(state, Arc::default());
     let web = Web::new(config, metrics);
     let listener = Listener::bind(&web).await.unwrap();
     let done = Arc::new(Notify::new());

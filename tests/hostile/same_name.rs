@@ -1,0 +1,65 @@
+//! Two gateways under one name: ejabberd lets both in and spreads the answers over them, Prosody one at a time.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use stanzagate::config::sessions::Grant;
+
+use crate::on_newest;
+use crate::process::Process;
+use crate::support::{Gateway, Server};
+
+on_newest!(two_gateways_of_one_name_are_told);
+
+async fn two_gateways_of_one_name_are_told(server: Server) {
+    let rig = tokio::task::spawn_blocking(move || server.start(Grant::Oauth)).await.expect("a server");
+    let first = Gateway::start(&rig, |config| config.component.stall_seconds = 2).await;
+    let alone = first.get("/health/ready").await;
+    assert_eq!((alone.status.as_u16(), alone.text.as_str()), (200, r#"{"status":"ready"}"#));
+
+    // Beside a running gateway `check` would cost it calls and see nothing that is true.
+    let listen = first.url().trim_start_matches("http://").to_owned();
+    let check = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stanzagate"));
+        command.args(["check", "--listen", &listen]).env_clear();
+        command.env("STANZAGATE_SERVER__DOMAIN", rig.domain()).env("STANZAGATE_QTALK__AUTH", "none");
+        command.env("STANZAGATE_COMPONENT__NAME", rig.component_name());
+        command.env("STANZAGATE_COMPONENT__SECRET", rig.component_secret());
+        command.env("STANZAGATE_COMPONENT__ADDRESS", rig.component_addr().to_string());
+        command
+    };
+    let refused = check().output().expect("the program runs");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(said.contains("a gateway runs at") && said.contains("--anyway"), "{said}");
+
+    let second = Process::start(&rig, &[("COMPONENT__STALL_SECONDS", "2")]).await;
+    // Both are let in by ejabberd, and each gets a part of the answers; of Prosody one of the two is shut out at any time.
+    let told = |text: &str| match server.is_ejabberd() {
+        true => text.contains("\"warnings\":[\"another gateway is connected"),
+        false => text.contains("another connection uses this component name"),
+    };
+    let start = Instant::now();
+    let (mut by_first, mut by_second) = (false, false);
+    while !(by_first && by_second) {
+        let other = reqwest::get(format!("{}/health/ready", second.url)).await.expect("an answer");
+        let (one, other) = (first.get("/health/ready").await.text, other.text().await.expect("a text"));
+        (by_first, by_second) = (by_first || told(&one), by_second || told(&other));
+        assert!(start.elapsed() < Duration::from_secs(60), "{one} {other}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    if server.is_ejabberd() {
+        let metrics = first.get("/metrics").await.text;
+        let counted = metrics.lines().find_map(|line| line.strip_prefix("stanzagate_link_foreign_answers_total "));
+        assert!(counted.is_some_and(|count| count != "0"), "{metrics}");
+        second.line("another gateway is connected under this name").await;
+
+        let anyway = check().args(["--anyway"]).output().expect("the program runs");
+        let said = String::from_utf8_lossy(&anyway.stdout);
+        assert!(!anyway.status.success(), "{said}");
+        assert!(said.contains("Another gateway is connected as gw.example.org"), "{said}");
+        assert!(!said.contains("mod_privilege"), "{said}");
+    }
+    drop(second);
+    first.shutdown().await;
+}
