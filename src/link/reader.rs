@@ -128,8 +128,7 @@ fn reply(shared: &Shared, reply: Element) {
 fn resolve(shared: &Shared, reply: Received) {
     let [id, from] = ["id", "from"].map(|name| reply.attr(name).map(Cow::into_owned));
     if !shared.iqs.resolve(reply) {
-        let [id, from] = [&id, &from].map(|text| cut(text.as_deref()));
-        debug!(id, from, "a reply nobody waits for");
+        debug!(id = cut(id.as_deref()), from = cut(from.as_deref()), "a reply nobody waits for");
         shared.metrics.drop_one(Dropped::Unmatched);
         shared.note_rival(id.as_deref().unwrap_or_default(), from.as_deref());
     }
