@@ -38,6 +38,8 @@ c2s_require_encryption = client_tls
 allow_unencrypted_plain_auth = not client_tls
 s2s_ports = { }
 c2s_direct_tls_ports = { }
+-- Over it Prosody closes a client's stream, over TCP and over WebSocket. This is its default.
+c2s_stanza_size_limit = 256*1024
 http_interfaces = { upload_interface }
 http_ports = { upload_port }
 http_default_host = "upload.example.org"

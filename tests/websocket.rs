@@ -9,13 +9,13 @@ use futures::{SinkExt, StreamExt};
 use reqwest::Method;
 use serde_json::{Value, json};
 use support::people::until;
-use support::{Gateway, Server, account};
+use support::{Client, Gateway, Server, account};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-on_oldest_and_newest!(a_passenger_in_a_browser_talks);
+on_oldest_and_newest!(a_passenger_in_a_browser_talks, what_is_long_costs_nobody_else_anything);
 
 /// Longest wait for one stanza.
 const WAIT: Duration = Duration::from_secs(10);
@@ -51,6 +51,19 @@ impl Page {
             panic!("the server closed the socket before it said {text}")
         };
         tokio::time::timeout(WAIT, next).await.unwrap_or_else(|_| panic!("the server never said {text}"))
+    }
+
+    /// Whether a frame that holds `text` comes before the server closes the socket.
+    async fn hears(&mut self, text: &str) -> bool {
+        let next = async {
+            while let Some(Ok(frame)) = self.0.next().await {
+                if matches!(&frame, Message::Text(frame) if frame.contains(text)) {
+                    return true;
+                }
+            }
+            false
+        };
+        tokio::time::timeout(WAIT, next).await.unwrap_or(false)
     }
 
     async fn log_in(&mut self, domain: &str, user: &str, password: &str) {
@@ -102,4 +115,78 @@ async fn a_passenger_in_a_browser_talks(server: Server) {
     let ts = &chats[0]["ts"];
     let content = json!({"media": 1, "body": "https://example.org/cat.png"});
     assert_eq!(chats, json!([{"speaker": id, "content": content, "ts": ts, "remark": "a cat"}]));
+}
+
+/// ejabberd limits no stanza here; Prosody closes the socket.
+async fn what_is_long_costs_nobody_else_anything(server: Server) {
+    let (rig, gateway) = (server.shared(), Gateway::shared(server).await);
+    let [one, two] = ["alice", "long"].map(|name| account(rig, name));
+    let body = json!({"owner": one.name, "members": [two.name]});
+    let group = gateway.maxleap(Method::POST, "/groups", &body).await.expect_status(201).json;
+    let group = group.as_str().expect("an id").to_owned();
+    let room = format!("{group}@{}", rig.rooms());
+    gateway
+        .maxleap(Method::POST, &format!("/ctx/{}/friends/{}", one.name, two.name), &Value::Null)
+        .await
+        .expect_status(201);
+
+    let (attribute, id, name) = ("a".repeat(300_000), "b".repeat(2 << 20), "c".repeat(300_000));
+    let mut taken = Vec::new();
+    for to in ["gw.example.org", &one.jid, &room] {
+        for content in [
+            format!("><body>attribute</body><x xmlns='urn:x' y='{attribute}'/>"),
+            format!(" id='{id}'><body>id</body>"),
+            format!("><body>name</body><{name} xmlns='urn:x'/>"),
+        ] {
+            let mut page = Page::open(&rig.websocket()).await;
+            page.log_in(rig.domain(), &two.name, &two.password).await;
+            if to == room {
+                let x = "<x xmlns='http://jabber.org/protocol/muc'/>";
+                page.say(&format!("<presence xmlns='jabber:client' to='{to}/long'>{x}</presence>")).await;
+                page.hear("110").await;
+            }
+            let kind = if to == room { "groupchat" } else { "chat" };
+            // Prosody may have closed the socket before all of it is written.
+            let _ = page
+                .0
+                .send(Message::text(format!(
+                    "<message xmlns='jabber:client' to='{to}' type='{kind}'{content}</message>"
+                )))
+                .await;
+            let ping = "<iq xmlns='jabber:client' type='get' id='behind'><ping xmlns='urn:xmpp:ping'/></iq>";
+            let _ = page.0.send(Message::text(ping)).await;
+            if page.hears("behind").await && to == room {
+                taken.push(
+                    content
+                        .split_once("<body>")
+                        .and_then(|(_, rest)| rest.split_once('<'))
+                        .expect("a body")
+                        .0
+                        .to_owned(),
+                );
+            }
+        }
+    }
+    assert_eq!(taken.len(), if server.is_ejabberd() { 3 } else { 0 }, "{taken:?}");
+    // Without presence: this client would itself stumble over what came before.
+    let alice = Client::connect(rig, &one, None).await;
+    alice.join(&room, "Alice").await.expect("the owner gets in");
+    alice.say_aloud(&room, "last").await;
+    taken.push("last".to_owned());
+    until("all that the room took", || async {
+        let chats =
+            gateway.maxleap(Method::GET, &format!("/groups/{group}/chats"), &Value::Null).await.expect_status(200).json;
+        let bodies: Vec<_> = chats.as_array()?.iter().filter_map(|chat| chat["content"]["body"].as_str()).collect();
+        (bodies == taken).then_some(())
+    })
+    .await;
+    let listed = gateway.maxleap(Method::GET, &format!("/ctx/{}/groups?detail", two.name), &Value::Null).await;
+    assert_eq!(listed.expect_status(200).json[0]["recent"]["content"]["body"], "last");
+    // One-to-one histories are read in a session on ejabberd, which takes less of one stanza than the link.
+    let path = format!("/ctx/{}/friends/{}/chats", one.name, two.name);
+    let chats = gateway.maxleap(Method::GET, &path, &Value::Null).await.expect_status(200).json;
+    let read = chats.as_array().map_or(0, Vec::len);
+    assert!(if server.is_ejabberd() { read >= 2 } else { read == 0 }, "{read}");
+    let metrics = gateway.get("/metrics").await.text;
+    assert!(metrics.contains("stanzagate_link_reconnects_total 0\n"), "the connection fell");
 }

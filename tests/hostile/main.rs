@@ -14,6 +14,7 @@ mod fields;
 mod fragments;
 mod http;
 mod logs;
+mod odd_xml;
 mod process;
 mod properties;
 mod raw;

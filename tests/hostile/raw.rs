@@ -53,6 +53,11 @@ impl RawClient {
         assert!(heard, "did not hear {text:.200?} but …{}", String::from_utf8_lossy(&self.heard[tail..]));
     }
 
+    /// What has come.
+    pub fn heard(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.heard)
+    }
+
     /// Forgets what has come.
     pub fn forget(&mut self) {
         self.heard.clear();
