@@ -24,8 +24,8 @@ const WINDOW: usize = 16;
 const TIME: Duration = Duration::from_secs(600);
 /// How long to wait before a node that is open is looked at once more: one that is just being made may be for a moment.
 const YOUNG: Duration = Duration::from_secs(1);
-/// How long to wait before all is tried again.
-const AGAIN: Duration = Duration::from_secs(15);
+/// How long to wait before all is tried again, and how often that is done.
+const AGAIN: (Duration, usize) = (Duration::from_secs(15), 20);
 /// Names that are listed, and characters of each.
 const LISTED: (usize, usize) = (3, 64);
 
@@ -59,7 +59,7 @@ impl Chat {
 
 impl Core {
     async fn tend_all(core: Weak<Core>) {
-        loop {
+        for _ in 0..AGAIN.1 {
             let Some(mut state) = core.upgrade().map(|core| core.link.state()) else { return };
             if state.wait_for(|state| *state == LinkState::Up).await.is_err() {
                 return;
@@ -70,8 +70,9 @@ impl Core {
                 Err(error) => tracing::warn!(%error, "not all records were looked after; that is tried again"),
             }
             drop(core);
-            tokio::time::sleep(AGAIN).await;
+            tokio::time::sleep(AGAIN.0).await;
         }
+        tracing::warn!("the records are not looked after any more; `stanzagate check` does it too");
     }
 
     async fn tend_services(&self) -> Result<(), ChatError> {
