@@ -126,6 +126,13 @@ async fn serves_photos(server: Server) {
         Some(url) => assert_eq!(url, "https://example.org/a.jpg?b=1&c=2"),
         None => assert!(!server.is_ejabberd()),
     }
+    for url in
+        ["javascript:alert(1)", "data:image/png;base64,AAAA", "file:///etc/passwd", "//example.org/a.jpg", "a.jpg"]
+    {
+        client.set_vcard(&format!("<NICKNAME>{url}</NICKNAME><PHOTO><EXTVAL>{url}</EXTVAL></PHOTO>")).await;
+        let reply = nick(gateway, &alice.name).await.expect_success();
+        assert_eq!(reply.json["data"], json!({"Nick": url, "Vcard": null}));
+    }
 }
 
 /// What a vCard calls an image need not be one.

@@ -99,6 +99,9 @@ async fn people_are_shown_as_their_vcards_say(server: Server) {
     // Prosody keeps no URL of a photo.
     let url = if server.is_ejabberd() { url } else { "" };
     assert_eq!((&shown(&three.name)["avatar"], &shown(&three.name)["nick"]), (&json!(url), &json!("C")));
+    carol.set_vcard("<NICKNAME>C</NICKNAME><PHOTO><EXTVAL>javascript:alert(1)</EXTVAL></PHOTO>").await;
+    let row = get(gateway, &one.jid, &users(id)).await.expect_json(200);
+    assert!(!row.to_string().contains("javascript") && row.to_string().contains(&three.name), "{row}");
     let plain = shown(&number.name);
     assert_eq!(plain["id"].to_string(), number.name, "a number is its own id");
     assert_eq!((&plain["name"], &plain["avatar"], &plain["level"]), (&json!(""), &json!(""), &json!("")));

@@ -1,6 +1,7 @@
 //! What users say of themselves: names, role and photo of their vCards.
 
 use jid::BareJid;
+use reqwest::Url;
 use sha2::{Digest as _, Sha256};
 
 use super::core::{Core, WINDOW};
@@ -12,6 +13,8 @@ use crate::xmpp::{iq, jid_escape};
 
 /// Longest name or role, in characters; what is longer is cut off.
 const LONGEST: usize = 256;
+/// Longest URL of a photo, in bytes; what is longer is left out.
+const LONGEST_URL: usize = 2048;
 
 /// From a user's vCard.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +32,7 @@ pub struct Profile {
 /// Where a photo is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PhotoRef {
-    /// A URL in the vCard (`PHOTO/EXTVAL`).
+    /// A URL in the vCard (`PHOTO/EXTVAL`): of http or https.
     Url(String),
     /// Binary in the vCard (`PHOTO/BINVAL`): its SHA-256 in hex, under which the gateway serves it.
     Binary {
@@ -81,7 +84,7 @@ impl Profile {
     fn new(user: &BareJid, card: VCard) -> Profile {
         let nick = nick(user, Some(&card));
         let photo = match card.photo {
-            Some(vcard::Photo::Url(url)) => Some(PhotoRef::Url(url)),
+            Some(vcard::Photo::Url(url)) => Some(url).filter(|url| is_web(url)).map(PhotoRef::Url),
             Some(vcard::Photo::Binary(bytes)) => {
                 image(bytes).map(|photo| PhotoRef::Binary { sha256: photo.sha256, media_type: photo.media_type })
             }
@@ -89,6 +92,15 @@ impl Profile {
         };
         Profile { nick, full_name: card.full_name.map(short), role: card.role.map(short), photo }
     }
+}
+
+/// Users write what they like into their vCards, and callers put it into pages: nothing but a whole URL of the web, which
+/// neither runs as a script nor depends on the page it stands in.
+fn is_web(url: &str) -> bool {
+    let plain = url.len() <= LONGEST_URL && !url.contains(|c: char| c.is_whitespace() || c.is_control());
+    let scheme = url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    let known = matches!(scheme.as_deref(), Some("http" | "https"));
+    plain && known && Url::parse(url).is_ok_and(|url| url.has_host())
 }
 
 fn short(mut text: String) -> String {
@@ -140,6 +152,44 @@ impl Core {
         match self.vcard(call, user).await?.photo {
             Some(vcard::Photo::Binary(bytes)) => Ok(image(bytes)),
             _ => Ok(None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_photo_elsewhere_is_on_the_web() {
+        let photo = |url: &str| {
+            let card = VCard { photo: Some(vcard::Photo::Url(url.to_owned())), ..VCard::default() };
+            Profile::new(&BareJid::new("alice@example.org").unwrap(), card).photo
+        };
+        for good in ["http://a.example/1.png", "HTTPS://a.example:8443/?x=1#y", "https://例.example/图.png"] {
+            assert_eq!(photo(good), Some(PhotoRef::Url(good.to_owned())));
+        }
+        let long = format!("https://a.example/{}", "x".repeat(LONGEST_URL));
+        for bad in [
+            "javascript:alert(1)",
+            "javascript://a.example/%0aalert(1)",
+            "java\nscript:alert(1)",
+            "ht\ntps://a.example/",
+            "data:image/png;base64,AAAA",
+            "file:///etc/passwd",
+            "file://a.example/x",
+            "ftp://a.example/x.png",
+            "/1.png",
+            "//a.example/1.png",
+            "1.png",
+            "https:a.example",
+            "https://",
+            "https://a b/",
+            "https://a.example/1 .png",
+            "x",
+            &long,
+        ] {
+            assert_eq!(photo(bad), None, "{bad}");
         }
     }
 }

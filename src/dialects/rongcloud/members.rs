@@ -85,11 +85,11 @@ pub async fn users(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure>
 
 fn entry(cx: &Context<'_>, user: &BareJid, number: u64, profile: Profile) -> Value {
     let avatar = match profile.photo {
-        Some(PhotoRef::Url(url)) if is_web(&url) => url,
+        Some(PhotoRef::Url(url)) => url,
         Some(PhotoRef::Binary { sha256, .. }) => {
             format!("{}{}/api/im/avatar/{number}/{sha256}", cx.origin, cx.config.prefix)
         }
-        Some(PhotoRef::Url(_)) | None => cx.config.default_avatar.clone(),
+        None => cx.config.default_avatar.clone(),
     };
     json!({
         "id": number,
@@ -99,13 +99,6 @@ fn entry(cx: &Context<'_>, user: &BareJid, number: u64, profile: Profile) -> Val
         "username": user.node().map(ToString::to_string),
         "level": profile.role.unwrap_or_default(),
     })
-}
-
-/// Users write what they like into their vCards.
-fn is_web(url: &str) -> bool {
-    const LONGEST: usize = 2048;
-    let scheme = url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
-    url.len() <= LONGEST && matches!(scheme.as_deref(), Some("http" | "https"))
 }
 
 /// A user's photo, for whoever knows its hash.
