@@ -32,12 +32,19 @@ static DECODERS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| {
 /// An image in one of the formats that are decoded: PNG, JPEG, GIF (its first picture), WebP.
 #[derive(Debug)]
 pub struct Image {
-    /// Its media type.
-    pub content_type: &'static str,
-    /// The usual ending of its name.
-    pub ending: &'static str,
+    /// Which.
+    pub format: Format,
     /// The same at most 128 pixels wide and high, upright, with its proportions.
     pub thumbnail: Thumbnail,
+}
+
+/// A format that is decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Format {
+    /// The media type.
+    pub content_type: &'static str,
+    /// The usual ending of a name.
+    pub ending: &'static str,
 }
 
 /// A small picture: PNG where it has transparent parts, else JPEG.
@@ -57,9 +64,16 @@ pub enum ImageError {
     /// Its first bytes are those of no format that is decoded.
     #[error("it is no PNG, JPEG, GIF or WebP image")]
     Unknown,
-    /// More pixels than may be decoded.
-    #[error("the image has {0} pixels, at most {1} are decoded")]
-    TooLarge(u64, u64),
+    /// By its head it is an image, of more pixels than may be decoded; whether the rest is one nobody has looked.
+    #[error("the image has {pixels} pixels, at most {most} are decoded")]
+    TooLarge {
+        /// Which, by its head.
+        format: Format,
+        /// Those that it has.
+        pixels: u64,
+        /// Those that may be decoded.
+        most: u64,
+    },
     /// It cannot be decoded.
     #[error("the image cannot be decoded: {0}")]
     Broken(String),
@@ -110,6 +124,7 @@ fn decode(source: impl BufRead + Seek, pixels: u64) -> Result<Image, ImageError>
         ImageReader::new(source).with_guessed_format().map_err(|error| ImageError::Failed(error.to_string()))?;
     let known = FORMATS.into_iter().find(|(format, ..)| reader.format() == Some(*format));
     let (_, content_type, ending) = known.ok_or(ImageError::Unknown)?;
+    let format = Format { content_type, ending };
 
     let mut reader = reader;
     let mut limits = Limits::default();
@@ -119,12 +134,12 @@ fn decode(source: impl BufRead + Seek, pixels: u64) -> Result<Image, ImageError>
     let (width, height) = decoder.dimensions();
     let size = u64::from(width) * u64::from(height);
     if size > pixels {
-        return Err(ImageError::TooLarge(size, pixels));
+        return Err(ImageError::TooLarge { format, pixels: size, most: pixels });
     }
     // A picture whose Exif data is damaged is shown as it lies.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let picture = DynamicImage::from_decoder(decoder).map_err(broken)?;
-    Ok(Image { content_type, ending, thumbnail: thumbnail(picture, orientation).map_err(broken)? })
+    Ok(Image { format, thumbnail: thumbnail(picture, orientation).map_err(broken)? })
 }
 
 fn thumbnail(picture: DynamicImage, orientation: Orientation) -> image::ImageResult<Thumbnail> {
@@ -170,7 +185,7 @@ mod tests {
         let plain = |width, height| DynamicImage::from(RgbImage::from_pixel(width, height, Rgb([200, 30, 30])));
         for (format, content_type, _) in FORMATS {
             let (image, small) = looked(&encoded(plain(320, 160), format)).unwrap();
-            assert_eq!((image.content_type, image.thumbnail.content_type), (content_type, "image/jpeg"));
+            assert_eq!((image.format.content_type, image.thumbnail.content_type), (content_type, "image/jpeg"));
             assert_eq!((small.width(), small.height()), (128, 64), "{content_type}");
             let pixel = small.to_rgb8().get_pixel(60, 30).0;
             assert!(pixel[0] > 180 && pixel[1] < 60, "{content_type} {pixel:?}");
@@ -203,9 +218,11 @@ mod tests {
         {
             assert_eq!(looked(other).unwrap_err(), ImageError::Unknown);
         }
-        for (format, ..) in FORMATS {
+        for (format, content_type, ending) in FORMATS {
             let large = encoded(DynamicImage::from(RgbImage::new(501, 500)), format);
-            assert_eq!(looked(&large).unwrap_err(), ImageError::TooLarge(250_500, PIXELS));
+            let named = Format { content_type, ending };
+            let too_large = ImageError::TooLarge { format: named, pixels: 250_500, most: PIXELS };
+            assert_eq!(looked(&large).unwrap_err(), too_large);
             let cut = &large[..20];
             assert!(matches!(looked(cut), Err(ImageError::Broken(_))), "{format:?}");
         }

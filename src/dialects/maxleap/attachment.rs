@@ -2,7 +2,8 @@
 //!
 //! The file goes to a nameless temporary file in the folder that `TMPDIR` names (`/tmp` if nothing does) and from there to
 //! the upload service; nothing is left there, however the call ends. What is said to be an image of a format that is
-//! decoded but cannot be decoded is refused and not stored; everything else is stored as it is.
+//! decoded but cannot be decoded is refused and not stored; everything else is stored as it is. An image of more pixels than
+//! may be decoded is stored without a thumbnail.
 
 use std::fs::File;
 use std::io;
@@ -16,7 +17,7 @@ use super::context::Context;
 use super::error::{Code, Failure};
 use super::wire::Reply;
 use crate::chat::file::{Content, NewFile};
-use crate::chat::image::{self, Image, ImageError};
+use crate::chat::image::{self, Format, Image, ImageError};
 use crate::chat::{Call, ChatError};
 use crate::config::Config;
 use crate::http::body::BodyError;
@@ -114,25 +115,29 @@ async fn store(cx: &Context<'_>, call: &Call, received: Received) -> Result<Vec<
     let Received { name, content_type, file, size } = received;
     let claimed = content_type.as_deref().and_then(|given| given.split(';').next()).unwrap_or_default().trim();
     let image = match image::look(&file, cx.config.maxleap.image_pixels, call.deadline).await {
-        Ok(image) => Some(image),
+        Ok(Image { format, thumbnail }) => Some((format, Some(thumbnail))),
+        Err(ImageError::TooLarge { format, .. }) => Some((format, None)),
         Err(error) if image::is_decoded(claimed) => return Err(unreadable(&error)),
         Err(_) => None,
     };
     let content = Content::Disk(file, size);
-    let Some(Image { content_type, ending, thumbnail }) = image else {
+    let realm = &cx.app.realm;
+    let Some((Format { content_type, ending }, thumbnail)) = image else {
         let file = NewFile { name, content_type: claimed.to_owned(), content };
-        return Ok(vec![cx.chat.upload(call, &cx.app.realm, &file).await.map_err(not_stored)?]);
+        return Ok(vec![cx.chat.upload(call, realm, &file).await.map_err(not_stored)?]);
     };
     let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
-    let small = NewFile {
+    let small = thumbnail.map(|thumbnail| NewFile {
         name: format!("{stem}-thumbnail.{}", thumbnail.ending),
         content_type: thumbnail.content_type.to_owned(),
         content: Content::Memory(thumbnail.bytes),
-    };
+    });
     // A server that goes by the name needs an ending to know an image by.
     let name = if name.contains('.') { name } else { format!("{name}.{ending}") };
     let original = NewFile { name, content_type: content_type.to_owned(), content };
-    let realm = &cx.app.realm;
+    let Some(small) = small else {
+        return Ok(vec![cx.chat.upload(call, realm, &original).await.map_err(not_stored)?]);
+    };
     let (original, small) =
         futures::try_join!(cx.chat.upload(call, realm, &original), cx.chat.upload(call, realm, &small))
             .map_err(not_stored)?;

@@ -13,7 +13,7 @@ use super::wire::{Form, Reply, Upload};
 use crate::chat::ChatError;
 use crate::chat::file::{Content, NewFile};
 use crate::chat::group::{GroupKind, NewGroup};
-use crate::chat::image::{self, Image, ImageError, Thumbnail};
+use crate::chat::image::{self, Format, Image, ImageError, Thumbnail};
 use crate::chat::room::Affiliation;
 use crate::chat::serial;
 
@@ -71,7 +71,7 @@ async fn store(cx: &Context<'_>, file: &Upload) -> Result<(String, Thumbnail), F
         ChatError::Storage("the gateway cannot hold the file".to_owned())
     })?;
     let looked = image::look(&on_disk, cx.config.cover_pixels, cx.call.deadline).await;
-    let Image { content_type, ending, thumbnail } = looked.map_err(unreadable)?;
+    let Image { format: Format { content_type, ending }, thumbnail } = looked.map_err(unreadable)?;
     // Servers and browsers go by the ending, so it says what was found and not what was claimed.
     let last = file.name.rsplit(['/', '\\']).next().unwrap_or_default();
     let stem = last.rsplit_once('.').map_or(last, |(stem, _)| stem).trim_matches([' ', '.']);
