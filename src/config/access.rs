@@ -26,7 +26,8 @@ pub struct Key {
     pub name: String,
     /// The key.
     pub key: super::secret::Secret,
-    /// Domains this key may speak for and whose rooms it may change; empty: all served domains.
+    /// Domains for whose users this key may speak, whose users it is told about and may bring into rooms, and whose rooms it
+    /// may list and change; empty: all served domains.
     #[serde(default)]
     pub domains: Vec<String>,
     /// Requests a second, with one second's worth at once; absent: any number.

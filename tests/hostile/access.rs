@@ -78,14 +78,66 @@ async fn keys_admit_their_callers_and_nobody_else() {
         ),
         ("destroy_muc", json!({"muc_id": "limited", "muc_owner": "alice", "muc_domain": rig.rooms()})),
         ("clear_staff", json!({"users": ["bob"], "host": "EXAMPLE.org"})),
+        ("muc_users", json!({"muc_id": "limited", "muc_domain": rig.rooms()})),
+        ("get_user_nick", json!({"ID": "alice", "Domain": "example.org"})),
+        ("get_user_nick", json!({"ID": "alice@EXAMPLE.org", "Domain": "other.example"})),
+        ("get_user_nick", json!({"ID": "nobody1", "Domain": "example.org"})),
     ] {
         let post = |http: &reqwest::Client, url: &str| {
             http.post(format!("{url}/qtalk/{endpoint}")).header("x-api-key", LIMITED).body(body.to_string())
         };
         gateway.request(post).await.refused(endpoint, &[15]);
     }
+    for user in ["alice", "alice@example.org", "nobody1"] {
+        for key in [rig.users()["alice"].as_str(), "wrong"] {
+            let path = format!("/qtalk/auth_uk?u={user}&k={key}");
+            let ask = |http: &reqwest::Client, url: &str| http.get(format!("{url}{path}")).header("x-api-key", LIMITED);
+            gateway.request(ask).await.refused("auth_uk", &[15]);
+        }
+    }
     let path = gateway.get("/qtalk/no_such_endpoint").await;
     assert_eq!(path.status.as_u16(), 401, "{}", path.text);
+    gateway.shutdown().await;
+}
+
+/// A key of the rooms' own domain: whom it may bring in, take out and be told about.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limited_key_brings_in_its_own_users_only() {
+    let rig = rig().await;
+    let gateway = Gateway::start(&rig, |config| {
+        config.server.domains = vec!["other.example".into()];
+        config.qtalk.auth = Auth::Key;
+        config.qtalk.keys = vec![key("crm", KEY, &[]), key("erp", LIMITED, &["EXAMPLE.org"])];
+    })
+    .await;
+    let post = async |key: &str, endpoint: &str, body: serde_json::Value| {
+        let url = format!("/qtalk/{endpoint}");
+        gateway
+            .request(|http, base| http.post(format!("{base}{url}")).header("x-api-key", key).body(body.to_string()))
+            .await
+    };
+    let with = |more: serde_json::Value| {
+        let mut body = json!({"muc_id": "own", "muc_domain": rig.rooms(), "muc_owner": "alice"});
+        body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        body
+    };
+    post(LIMITED, "create_muc", with(json!({}))).await.expect_success();
+    let foreign = with(json!({"muc_id": "foreign", "muc_owner_host": "other.example"}));
+    post(LIMITED, "create_muc", foreign).await.refused("an owner of another domain", &[15]);
+    let added =
+        post(LIMITED, "add_muc_user", with(json!({"muc_member": ["bob", "eve@other.example", "eve@OTHER.example"]})));
+    let added = added.await;
+    let added = added.refused("a member of another domain", &[15]);
+    assert_eq!(added.json["data"]["failed"].as_array().map(Vec::len), Some(2), "{}", added.text);
+    // The same as for a user of no account, when the key covers the domain.
+    let unknown = with(json!({"muc_member": ["eve@other.example"]}));
+    post(KEY, "add_muc_user", unknown.clone()).await.refused("nobody", &[2, 7]);
+    // To take out of an own room is to change the room.
+    post(LIMITED, "del_muc_user", unknown).await.expect_success();
+    let listed = post(LIMITED, "muc_users", with(json!({}))).await;
+    assert_eq!(listed.json["data"].as_array().map(Vec::len), Some(2), "{}", listed.text);
+    let nick = json!({"ID": "eve", "Domain": "other.example"});
+    post(LIMITED, "get_user_nick", nick).await.refused("a nick of another domain", &[15]);
     gateway.shutdown().await;
 }
 

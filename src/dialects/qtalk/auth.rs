@@ -1,4 +1,5 @@
-//! In whose name a caller may act: only users of served domains, and only of the domains his key is limited to.
+//! In whose name a caller may act, and of whom he is told: only users of served domains, and only of the domains his key
+//! is limited to.
 
 use jid::BareJid;
 
@@ -43,6 +44,9 @@ impl Scope<'_> {
         person.map_err(Failure::from)
     }
 
+    /// Whether the caller may speak for the user, be told about him, or bring him into a room. Taking him out of a room that
+    /// the key covers, and sending him something, is open to others too, as it is in XMPP.
+    ///
     /// # Errors
     /// [`Code::Domain`] when the caller's key does not cover the user's domain.
     pub fn may_act_for(&self, user: &BareJid) -> Result<(), Failure> {

@@ -7,7 +7,7 @@ use super::auth::{Context, Scope};
 use super::error::{Failure, Part};
 use super::json::Json;
 use super::replies::{Data, Done};
-use super::room::{fields, must_own, named_room, own_room, owner};
+use super::room::{fields, must_own, own_room, owner};
 use super::wire::{Fields, text};
 use crate::chat::room::{Member, MemberOutcome};
 
@@ -35,10 +35,14 @@ pub async fn del_muc_user(context: &Context<'_>, body: &Json<'_>) -> Result<Done
     users.result(outcomes)
 }
 
-/// Lists a room's owners, admins and members.
+/// Lists a room's owners, admins and members. Of members of other domains than the caller's key covers it says that they
+/// are in the room, and not how they call themselves.
 pub async fn muc_users(context: &Context<'_>, body: &Json<'_>) -> Result<Done, Failure> {
-    let room = named_room(context.scope, fields(body)?)?;
-    let members = context.chat.members(context.call, &room).await?;
+    let room = own_room(context.scope, fields(body)?)?;
+    let mut members = context.chat.members(context.call, &room).await?;
+    for member in members.iter_mut().filter(|member| context.scope.may_act_for(&member.jid).is_err()) {
+        member.nick = member.jid.node().map(ToString::to_string).unwrap_or_default();
+    }
     Ok(Some(Data::Members(Listed(members))))
 }
 
@@ -60,19 +64,25 @@ impl Change {
             Some(Json::String(none)) if none.is_empty() => None,
             _ => fields.list("muc_member", scope.config.limits.list)?,
         };
-        Change::new(scope, fields, list.unwrap_or_default())
+        Change::new(scope, fields, list.unwrap_or_default(), |user| scope.may_act_for(user))
     }
 
     /// Reads a del_muc_user request, in which the list must be there.
     pub fn read_del(scope: Scope<'_>, body: &Json<'_>) -> Result<Change, Failure> {
         let fields = fields(body)?;
         let list = fields.list("muc_member", scope.config.limits.list)?;
-        Change::new(scope, fields, list.ok_or_else(|| Failure::field("muc_member is missing"))?)
+        let list = list.ok_or_else(|| Failure::field("muc_member is missing"))?;
+        Change::new(scope, fields, list, |_| Ok(()))
     }
 
-    fn new(scope: Scope<'_>, fields: Fields<'_>, list: &[Json<'_>]) -> Result<Change, Failure> {
+    fn new(
+        scope: Scope<'_>,
+        fields: Fields<'_>,
+        list: &[Json<'_>],
+        may: impl Fn(&BareJid) -> Result<(), Failure>,
+    ) -> Result<Change, Failure> {
         let (room, by) = (own_room(scope, fields)?, owner(scope, fields)?);
-        Ok(Change { room, by, users: Users::read(scope, list, scope.addresses.domain(), "muc_member") })
+        Ok(Change { room, by, users: Users::read(scope, list, scope.addresses.domain(), "muc_member", may) })
     }
 }
 
@@ -110,12 +120,20 @@ pub struct Users {
 }
 
 impl Users {
-    /// Reads localparts (at `domain`) and addresses; what is neither becomes a failed part.
-    pub fn read(scope: Scope<'_>, list: &[Json<'_>], domain: &str, name: &str) -> Users {
+    /// Reads localparts (at `domain`) and addresses; what is neither, or whom the caller `may` not name, becomes a failed
+    /// part.
+    pub fn read(
+        scope: Scope<'_>,
+        list: &[Json<'_>],
+        domain: &str,
+        name: &str,
+        may: impl Fn(&BareJid) -> Result<(), Failure>,
+    ) -> Users {
         let mut users = Users { jids: Vec::new(), places: Vec::new(), failed: Vec::new(), total: list.len() };
         let mut seen = std::collections::HashSet::new();
         for (index, entry) in list.iter().enumerate() {
-            match text(entry, name).and_then(|user| scope.person(&user, domain)) {
+            let user = text(entry, name).and_then(|user| scope.person(&user, domain));
+            match user.and_then(|user| may(&user).map(|()| user)) {
                 Ok(jid) if seen.insert(jid.clone()) => {
                     users.jids.push(jid);
                     users.places.push(index);

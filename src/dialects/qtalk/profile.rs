@@ -31,7 +31,9 @@ pub async fn get_user_nick(context: &Context<'_>, origin: &str, body: &Json<'_>)
 pub fn asked(scope: Scope<'_>, body: &Json<'_>) -> Result<BareJid, Failure> {
     let fields = fields(body)?;
     let (user, domain) = (fields.required("ID")?, fields.required("Domain")?);
-    scope.person(&user, &domain).map_err(|failure| failure.of("ID, Domain"))
+    let user = scope.person(&user, &domain).map_err(|failure| failure.of("ID, Domain"))?;
+    scope.may_act_for(&user)?;
+    Ok(user)
 }
 
 fn avatar_url(origin: &str, prefix: &str, user: &BareJid, sha256: &str) -> String {

@@ -61,12 +61,12 @@ pub fn fields<'a>(body: &'a Json<'a>) -> Result<Fields<'a>, Failure> {
 }
 
 /// The room that `muc_id` and `muc_domain` name.
-pub fn named_room(scope: Scope<'_>, fields: Fields<'_>) -> Result<BareJid, Failure> {
+fn named_room(scope: Scope<'_>, fields: Fields<'_>) -> Result<BareJid, Failure> {
     let (local, service) = (fields.required("muc_id")?, fields.required("muc_domain")?);
     scope.addresses.room_at(&local, &service).map_err(|error| Failure::from(error).of("muc_id, muc_domain"))
 }
 
-/// A room that the caller is about to change: its domain must be one that his key covers.
+/// A room that the caller is about to change or look at: its domain must be one that his key covers.
 pub fn own_room(scope: Scope<'_>, fields: Fields<'_>) -> Result<BareJid, Failure> {
     let room = named_room(scope, fields)?;
     scope.may_act_in(scope.addresses.domain_of(room.domain().as_str()).unwrap_or_default())?;

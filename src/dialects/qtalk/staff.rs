@@ -24,5 +24,5 @@ pub fn leavers(scope: Scope<'_>, body: &Json<'_>) -> Result<(String, Users), Fai
     let rooms = scope.addresses.rooms_of(&host).map_err(|error| Failure::from(error).of("host"))?;
     scope.may_act_in(&host)?;
     let list = fields.list("users", scope.config.limits.list)?.ok_or_else(|| Failure::field("users is missing"))?;
-    Ok((rooms, Users::read(scope, list, &host, "users")))
+    Ok((rooms, Users::read(scope, list, &host, "users", |_| Ok(()))))
 }
