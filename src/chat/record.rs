@@ -32,12 +32,14 @@ pub enum Subject {
     RoomsOf(BareJid),
     /// The friendships of a user with others whose address sorts behind his.
     FriendsOf(BareJid),
+    /// That an account of this name was seen: it outlives the account.
+    Seen(BareJid),
 }
 
 impl Subject {
     fn jid(&self) -> &BareJid {
         match self {
-            Self::User(jid) | Self::Room(jid) | Self::RoomsOf(jid) | Self::FriendsOf(jid) => jid,
+            Self::User(jid) | Self::Room(jid) | Self::RoomsOf(jid) | Self::FriendsOf(jid) | Self::Seen(jid) => jid,
         }
     }
 }
@@ -51,7 +53,20 @@ pub struct Record {
     pub notes: Map<String, Value>,
 }
 
+/// The note that says what a user is, and its value for a passenger.
+const KIND: (&str, &str) = ("kind", "passenger");
+
 impl Record {
+    /// True for the record of a passenger: of a user whose account the MaxLeap API made, and whose password its caller has.
+    pub fn is_passenger(&self) -> bool {
+        self.notes.get(KIND.0).and_then(Value::as_str) == Some(KIND.1)
+    }
+
+    /// The note that makes a record a passenger's.
+    pub fn passenger_note() -> (&'static str, Value) {
+        (KIND.0, KIND.1.into())
+    }
+
     fn read(mut items: Vec<(String, String)>) -> Record {
         items.sort_unstable();
         let mut record = Record::default();

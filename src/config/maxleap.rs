@@ -42,9 +42,17 @@ pub struct Maxleap {
     pub stranger_days: u32,
     /// Days after which an unused passenger's account is deleted; 0: never.
     pub passenger_idle_days: u32,
+    /// Names that no caller may give a passenger: `*` is any text, `#` a number.
+    pub reserved: Vec<String>,
     /// The apps.
     pub apps: Vec<App>,
 }
+
+/// Mailboxes that every domain has (RFC 2142), and what users would take for the operator. Numbers are telephone numbers,
+/// and users of the RongCloud API.
+const RESERVED: &str = "# abuse admin* announce* daemon everyone ftp help helpdesk hostmaster info mailer-daemon marketing \
+    moderator news nobody noc notice* notification* operator postmaster root sales security service stanzagate* superuser \
+    support sysadmin system* usenet uucp webmaster www 管理员* 客服* 系统* 通知* 公告* 官方*";
 
 /// One app.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -102,6 +110,7 @@ impl Default for Maxleap {
             history_days: 7,
             stranger_days: 365,
             passenger_idle_days: 0,
+            reserved: RESERVED.split_whitespace().map(str::to_owned).collect(),
             apps: Vec::new(),
         }
     }
@@ -141,6 +150,12 @@ impl Maxleap {
         if self.attribute_bytes > ATTRIBUTE_BYTES {
             let what = format!("is too large: at most {ATTRIBUTE_BYTES}, so that it fits into one stanza");
             problems.add("maxleap.attribute_bytes", what);
+        }
+        for (index, pattern) in self.reserved.iter().enumerate() {
+            if !pattern.contains(|c: char| c.is_alphanumeric() || c == '#') {
+                let what = "reserves no name, or all: write letters and digits, * for any text, # for a number";
+                problems.add(format!("maxleap.reserved[{index}]"), what);
+            }
         }
         for (index, origin) in self.cors_origins.iter().enumerate() {
             if origin != "*" && !is_origin(origin) {

@@ -4,10 +4,11 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::stage::{Gateway, NULL, call, get};
-use crate::on_oldest_and_newest;
 use crate::support::{Client, Server, account, fresh};
+use crate::{on_newest, on_oldest_and_newest};
 
 on_oldest_and_newest!(a_users_account_is_no_passengers, one_of_many_who_make_the_same_passenger_gets_his_password);
+on_newest!(no_passenger_gets_a_name_of_others);
 
 async fn a_users_account_is_no_passengers(server: Server) {
     let (rig, gateway) = (server.shared(), Gateway::shared(server).await);
@@ -41,4 +42,39 @@ async fn one_of_many_who_make_the_same_passenger_gets_his_password(server: Serve
     let passenger = get(gateway, &format!("/passengers/{id}")).await;
     let all: serde_json::Map<_, _> = (0..8).map(|n| (format!("from{n}"), json!(n))).collect();
     assert_eq!(passenger, json!(all));
+}
+
+/// Neither names of the operator nor numbers, however they are written, and whether somebody has them or not.
+async fn no_passenger_gets_a_name_of_others(server: Server) {
+    let (rig, gateway) = (server.shared(), Gateway::shared(server).await);
+    let number = account(rig, "1390013");
+    for id in [
+        "admin",
+        "Admin",
+        "ADMIN",
+        "ad-min",
+        "_admin",
+        "admin.",
+        "root",
+        "postmaster",
+        "Support",
+        "系统",
+        "notice",
+        "Notice",
+        "no-tice",
+        "13800138000",
+        "+8613800138000",
+        "1",
+        &number.name,
+    ] {
+        let reply = call(gateway, Method::POST, "/passengers", &json!({"id": id, "a": 1})).await;
+        let reply = reply.expect_error(400, 5001);
+        assert!(!reply.headers.contains_key("x-xmpp-password"), "{id}");
+        call(gateway, Method::GET, &format!("/passengers/{id}"), &NULL).await.expect_error(404, 5004);
+    }
+    // The sender of notifications is there, made by nobody's call.
+    call(gateway, Method::GET, "/ctx/notice/attributes", &NULL).await.expect_status(200);
+    drop(Client::login(rig, &number).await);
+    let made = call(gateway, Method::POST, "/passengers", &json!({"id": fresh("visitor")})).await.expect_status(201);
+    assert!(made.headers.contains_key("x-xmpp-password"));
 }

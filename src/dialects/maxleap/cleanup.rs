@@ -7,9 +7,9 @@ use jid::BareJid;
 use rand::Rng as _;
 
 use super::passengers;
-use crate::chat::clock::now_ms;
 use crate::chat::record::Subject;
 use crate::chat::{Call, Chat, ChatError, LinkState, Realm};
+use crate::clock::now_ms;
 use crate::config::Config;
 
 /// Passengers that are looked at together.
@@ -68,7 +68,7 @@ async fn sweep(chat: &Chat, realm: &Realm, users: &[BareJid], before_ms: u64) ->
     let mut unused = Vec::new();
     for (user, record) in users.iter().zip(records) {
         match record {
-            Ok(record) if passengers::is_one(&record) && passengers::seen_ms(&record) < before_ms => {
+            Ok(record) if record.is_passenger() && passengers::seen_ms(&record) < before_ms => {
                 unused.push(user.clone());
             }
             Ok(_) => {}
@@ -113,7 +113,7 @@ async fn sweep(chat: &Chat, realm: &Realm, users: &[BareJid], before_ms: u64) ->
 async fn delete(chat: &Chat, realm: &Realm, user: &BareJid, before_ms: u64) -> Result<bool, ChatError> {
     let call = call();
     let record = chat.record(&call, realm, &Subject::User(user.clone())).await?;
-    if !passengers::is_one(&record) || passengers::seen_ms(&record) >= before_ms {
+    if !record.is_passenger() || passengers::seen_ms(&record) >= before_ms {
         return Ok(false);
     }
     let groups = match chat.groups_of(&call, realm, user).await {

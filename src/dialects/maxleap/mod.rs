@@ -18,6 +18,7 @@ pub mod groups;
 pub mod members;
 pub mod needs;
 pub mod passengers;
+pub mod reserved;
 pub mod routes;
 pub mod search;
 pub mod strangers;

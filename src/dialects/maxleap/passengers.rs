@@ -11,13 +11,12 @@ use serde_json::{Map, Value, json};
 use super::attributes::{check, check_all};
 use super::context::Context;
 use super::error::{Code, Failure};
+use super::reserved::is_reserved;
 use super::wire::{Reply, Request, kind};
-use crate::chat::clock::now_ms;
 use crate::chat::record::{Record, Subject};
 use crate::chat::{Call, ChatError};
+use crate::clock::now_ms;
 
-/// The note that says what a user is, and its value for a passenger.
-const KIND: (&str, &str) = ("kind", "passenger");
 /// The note of when a passenger was made, in milliseconds since 1970.
 const CREATED: &str = "created";
 /// The note of when a passenger was last made or made again, in milliseconds since 1970.
@@ -34,9 +33,9 @@ const UNDO: Duration = Duration::from_secs(10);
 /// new one logs in.
 pub async fn create(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Failure> {
     let mut given = request.object()?;
-    let id = match given.remove("id") {
-        None | Some(Value::Null) => format!("{:032x}", rand::random::<u128>()),
-        Some(Value::String(id)) => id,
+    let (id, chosen) = match given.remove("id") {
+        None | Some(Value::Null) => (format!("{:032x}", rand::random::<u128>()), false),
+        Some(Value::String(id)) => (id, true),
         Some(other) => return Err(Failure::parameter(format!("id must be a string, not {}", kind(&other)))),
     };
     let user = cx.user(&id)?;
@@ -44,9 +43,18 @@ pub async fn create(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Fa
     check_all(&Map::new(), &given, &cx.config.maxleap)?;
     // Of two calls that make the same one, the second sets attributes.
     let _turn = cx.turn(&user).await?;
+    let subject = Subject::User(user.clone());
+    if chosen && is_reserved(cx, &user) {
+        // One who was made before the name was reserved stays a passenger.
+        if passenger(cx, &user).await?.is_none() {
+            let text = format!("the id {id:?} is reserved: no passenger can have it, choose another");
+            return Err(Failure::parameter(text));
+        }
+        again(cx, &subject, &given).await?;
+        return Ok(Reply::Json(StatusCode::CREATED, Value::String(id)));
+    }
     let password = Alphanumeric.sample_string(&mut rand::rng(), PASSWORD);
     let new = cx.chat.create_account(cx.call, &user, &password).await?;
-    let subject = Subject::User(user.clone());
     if !new {
         again(cx, &subject, &given).await?;
         return Ok(Reply::Json(StatusCode::CREATED, Value::String(id)));
@@ -68,19 +76,17 @@ pub async fn look(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Fail
 /// # Errors
 /// 5004 when `user` is none.
 pub async fn attributes(cx: &Context<'_>, user: &BareJid) -> Result<Map<String, Value>, Failure> {
+    let record = passenger(cx, user).await?.ok_or_else(|| Failure::not_found("the passenger"))?;
+    Ok(record.attributes)
+}
+
+/// The record of a user who is a passenger and has an account.
+async fn passenger(cx: &Context<'_>, user: &BareJid) -> Result<Option<Record>, Failure> {
     let subject = Subject::User(user.clone());
     let (record, exists) =
         tokio::join!(cx.chat.record(cx.call, &cx.app.realm, &subject), cx.chat.account_exists(cx.call, user));
     let record = record?;
-    match exists? && is_one(&record) {
-        true => Ok(record.attributes),
-        false => Err(Failure::not_found("the passenger")),
-    }
-}
-
-/// True for the record of a passenger.
-pub fn is_one(record: &Record) -> bool {
-    record.notes.get(KIND.0).and_then(Value::as_str) == Some(KIND.1)
+    Ok((exists? && record.is_passenger()).then_some(record))
 }
 
 /// When a passenger was last made or made again, in milliseconds since 1970; 0 when that is not known.
@@ -94,7 +100,7 @@ async fn again(cx: &Context<'_>, subject: &Subject, given: &Map<String, Value>) 
     let mut pauses = PAUSES.into_iter();
     let there = loop {
         let record = cx.chat.record(cx.call, realm, subject).await?;
-        if is_one(&record) {
+        if record.is_passenger() {
             break record.attributes;
         }
         // Two calls with one id may come at once: the account is made before its record.
@@ -122,8 +128,8 @@ async fn equip(cx: &Context<'_>, subject: &Subject, given: &Map<String, Value>) 
     // Of an account of this name that was deleted past the gateway nothing may remain.
     cx.chat.forget(cx.call, realm, subject).await?;
     let now = json!(now_ms());
-    for (note, value) in [(KIND.0, &json!(KIND.1)), (CREATED, &now), (SEEN, &now)] {
-        cx.chat.set_note(cx.call, realm, subject, note, Some(value)).await?;
+    for (note, value) in [Record::passenger_note(), (CREATED, now.clone()), (SEEN, now)] {
+        cx.chat.set_note(cx.call, realm, subject, note, Some(&value)).await?;
     }
     if !given.is_empty() {
         cx.chat.merge_attributes(cx.call, realm, subject, given).await?;

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::context::Context;
 use super::error::{Code, Failure};
+use super::friends;
 use super::wire::{Query, Reply, Request};
-use super::{friends, passengers};
 use crate::chat::error::Kind;
 use crate::chat::record::{Record, Subject};
 
@@ -53,7 +53,7 @@ pub async fn users(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Fai
         let records = cx.chat.records(cx.call, &cx.app.realm, &subjects).await;
         for ((id, user), record) in batch.iter().zip(records) {
             let record: Record = record?;
-            if !passengers::is_one(&record) && search.finds(&record.attributes) {
+            if !record.is_passenger() && search.finds(&record.attributes) {
                 found.push((id.clone(), record.attributes, user.clone()));
             }
         }

@@ -29,7 +29,7 @@ pub async fn users(cx: &Context<'_>, gid: Option<&str>) -> Result<Reply, Failure
             people => people?,
         },
     };
-    let shown = |user: &BareJid| user.domain().as_str() == cx.realm.domain && user != cx.sender;
+    let shown = |user: &BareJid| user.domain().as_str() == cx.realm.domain && *user != cx.sender.jid;
     let people = people.into_iter().filter(|(user, _)| shown(user));
     let named = people.filter_map(|(user, name)| Some((user.node()?.to_string(), name.into())));
     Ok(Reply::Names(named.collect()))

@@ -15,6 +15,7 @@ pub mod notification;
 pub mod notify;
 pub mod query;
 pub mod routes;
+pub mod sender;
 pub mod text;
 pub mod wire;
 

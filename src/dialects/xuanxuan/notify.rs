@@ -1,11 +1,7 @@
 //! `notifyMSG`: a notification to users, each in a chat with the service's user, or to a group, in its room.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use futures::{StreamExt as _, stream};
 use jid::BareJid;
-use rand::Rng as _;
-use rand::distr::Alphanumeric;
 
 use super::CHILD;
 use super::error::{Failure, shown};
@@ -15,13 +11,12 @@ use super::text;
 use super::wire::Reply;
 use crate::chat::ChatError;
 use crate::chat::card::{Card, Extras};
+use crate::clock;
 
 /// Accounts that are asked after side by side.
 const WINDOW: usize = 64;
 /// Names that one error lists; of more it says how many.
 const LISTED: usize = 10;
-/// Characters of a password that nobody has to remember.
-const PASSWORD: usize = 48;
 
 /// Sends what the form field `data` says.
 pub async fn notify(cx: &Context<'_>, data: Option<String>) -> Result<Reply, Failure> {
@@ -47,7 +42,7 @@ pub async fn notify(cx: &Context<'_>, data: Option<String>) -> Result<Reply, Fai
 
 fn card(notification: &Notification) -> Card {
     let body = text::body(notification);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = clock::since_1970().as_secs();
     Card {
         json: notification.card(&guid(), now),
         child: CHILD,
@@ -81,8 +76,8 @@ async fn to_users(cx: &Context<'_>, ids: &[String], mut card: Card) -> Result<()
     if !unknown.is_empty() {
         return Err(Failure::unknown_users(&listed(&unknown)));
     }
-    make_sender(cx).await?;
-    card.extras.from = Some(cx.sender.clone());
+    cx.sender.ensure(cx.chat, cx.call).await?;
+    card.extras.from = Some(cx.sender.jid.clone());
     let (mut failed, mut errors) = (Vec::new(), Vec::new());
     for (user, outcome) in asked.iter().zip(cx.chat.notify(cx.call, cx.realm, &asked, &card).await) {
         if let Err(error) = outcome {
@@ -102,18 +97,6 @@ async fn to_users(cx: &Context<'_>, ids: &[String], mut card: Card) -> Result<()
             Err(Failure::told("partial", format!("已发送给 {sent} 个用户，以下用户发送失败：{failed}"), english))
         }
     }
-}
-
-/// Makes the account of the service's user where there is none: who else registered that name would be taken for it.
-async fn make_sender(cx: &Context<'_>) -> Result<(), Failure> {
-    if cx.chat.account_exists(cx.call, cx.sender).await? {
-        return Ok(());
-    }
-    let password: String = rand::rng().sample_iter(Alphanumeric).take(PASSWORD).map(char::from).collect();
-    if cx.chat.create_account(cx.call, cx.sender, &password).await? {
-        tracing::info!(request = %cx.call.request, sender = %cx.sender, "made the account of the service's user");
-    }
-    Ok(())
 }
 
 /// As the original makes its ids: 32 hex digits in groups of 8, 4, 4, 4 and 12.

@@ -12,6 +12,7 @@ use jid::BareJid;
 use super::auth::Entries;
 use super::error::{Failure, refusal, shown};
 use super::query::Query;
+use super::sender::Sender;
 use super::wire::{self, Reply};
 use super::{lists, notify};
 use crate::chat::{Call, Chat, Realm};
@@ -30,7 +31,7 @@ struct Xuanxuan {
     chat: Chat,
     config: Arc<Config>,
     /// The hosts, and the user in whose name users are notified. `None` where the verbs would have refused to start.
-    place: Option<(Realm, BareJid)>,
+    place: Option<(Realm, Arc<Sender>)>,
 }
 
 /// What every method is given.
@@ -44,7 +45,7 @@ pub struct Context<'a> {
     /// The hosts.
     pub realm: &'a Realm,
     /// The user in whose name users are notified.
-    pub sender: &'a BareJid,
+    pub sender: &'a Sender,
 }
 
 impl Context<'_> {
@@ -63,8 +64,13 @@ pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> Router {
     let addresses = chat.addresses();
     let place = addresses.realm(&settings.hosts()).ok().and_then(|realm| {
         let sender = addresses.user_at(&settings.sender, &realm.domain).ok()?;
-        Some((realm, sender))
+        let apps = config.maxleap.apps.iter().filter(|_| config.maxleap.enabled);
+        let realms = apps.filter_map(|app| addresses.realm(&app.hosts()).ok());
+        Some((realm, Arc::new(Sender::new(sender, realms))))
     });
+    if let Some((_, sender)) = &place {
+        tokio::spawn(Arc::clone(sender).make_at_start(chat.clone()));
+    }
     // Networks belong to each entry: see `auth`.
     let access = Access::own(Entries::new(settings), &[]);
     let handler = on(MethodFilter::GET.or(MethodFilter::POST), serve);
