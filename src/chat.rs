@@ -2,13 +2,13 @@
 //! `server/`) the one place where ejabberd and Prosody differ.
 
 pub mod account;
+pub mod account_mark;
 mod adding;
 pub mod address;
 mod archives;
 mod cache;
 pub mod card;
 pub mod check;
-pub mod clock;
 mod core;
 pub mod error;
 pub mod file;
@@ -47,7 +47,7 @@ pub mod user_id;
 mod waiters;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jid::BareJid;
 
@@ -58,6 +58,7 @@ pub use crate::link::{Call, LinkError, LinkState, Rivals};
 use crate::link::{Link, LinkConfig};
 use crate::session::{Sessions, Stray};
 use crate::xml::read::Bounds;
+use account_mark::Mark;
 pub use address::{Addresses, Realm};
 pub use error::ChatError;
 use links::Links;
@@ -69,6 +70,9 @@ pub use server::Product;
 /// Bounds of what the server sends: a list of 30,000 members is one stanza, and so is that of the records' nodes, three
 /// for each of some 20,000 users.
 const INCOMING: Bounds = Bounds { depth: 64, bytes: 8 << 20, elements: 131_072 };
+
+/// The time for answering a request for a key.
+const KEY_TIME: Duration = Duration::from_secs(10);
 
 /// The verbs, over one link. Cheap to clone.
 #[derive(Clone)]
@@ -213,12 +217,20 @@ impl Chat {
     }
 
     /// Registers what answers an IQ get that a user of a served domain sends to the component itself: given the sender's
-    /// bare JID, it returns the payload's text (used for `urn:xmpp:key`).
+    /// bare JID and the mark of the account, it returns the payload's text (used for `urn:xmpp:key`).
     pub fn on_key_request(&self, answer: KeyAnswer) {
-        let addresses = self.core.addresses.clone();
-        let served: KeyAnswer =
-            Arc::new(move |user| addresses.user(&user.to_string()).ok().and_then(|user| answer(&user)));
-        *self.core.incoming.key_answer.write() = Some(served);
+        // What comes in belongs to the core, which must not hold itself.
+        let core = Arc::downgrade(&self.core);
+        *self.core.incoming.keys.write() = Some(Arc::new(move |user| {
+            let (core, answer) = (core.clone(), Arc::clone(&answer));
+            Box::pin(async move {
+                let chat = Chat { core: core.upgrade()? };
+                let user = chat.addresses().user(user.as_str()).ok()?;
+                let call = Call { request: Arc::from("key"), deadline: Instant::now() + KEY_TIME };
+                let mark = chat.mark_of(&call, &user).await.ok()?;
+                answer(&user, mark.as_ref().and_then(Mark::id))
+            })
+        }));
     }
 
     /// Closes sessions and the link after what is pending has ended, or `limit` has passed.

@@ -31,7 +31,7 @@
 //! - It says how the request ended by [`Outcome`] in the response's extensions (`(Outcome("unknown_user"), body)`
 //!   works as a response too): a fixed word, for metrics and the log. Without one the status decides.
 //! - When the gateway cannot serve now, it answers [`retry_after`] with a 503; too many failed log-ins
-//!   ([`limiter::Attempts`]) are [`retry_after`] with a 429.
+//!   ([`logins::Logins`], [`limiter::Attempts`]) are [`retry_after`] with a 429.
 
 pub mod access;
 pub mod body;
@@ -42,9 +42,11 @@ pub mod dialect;
 pub mod form;
 pub mod health;
 pub mod json;
+pub mod jwt;
 pub mod language;
 pub mod limiter;
 pub mod listener;
+pub mod logins;
 pub mod mend;
 pub mod multipart;
 pub mod origin;

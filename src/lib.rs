@@ -21,6 +21,7 @@
 pub mod app;
 pub mod chat;
 pub mod check;
+pub mod clock;
 pub mod config;
 pub mod dev;
 pub mod dialects;

@@ -2,6 +2,7 @@
 //!
 //! Reading is tolerant: what a server adds or leaves out beyond what is needed never makes an answer unreadable.
 
+pub mod account_mark;
 pub mod addresses;
 pub mod bookmarks;
 pub mod card;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Which modules a module may name, beside itself and those that every layer may use.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("xml", &[]),
     ("link", &["xml"]),
     ("session", &["link", "xml"]),
@@ -14,12 +14,13 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     ("app", &["dialects", "http", "chat"]),
     ("check", &["app", "dialects", "http", "chat", "xmpp", "session", "link", "xml"]),
     ("dev", &["app", "dialects", "http", "chat"]),
+    ("clock", &[]),
     ("config", &[]),
     ("metrics", &[]),
 ];
 
 /// Used by every layer.
-const COMMON: [&str; 2] = ["config", "metrics"];
+const COMMON: [&str; 3] = ["clock", "config", "metrics"];
 
 /// These two put the others together, and name them all.
 const ABOVE_ALL: [&str; 3] = ["lib", "main", "cli"];

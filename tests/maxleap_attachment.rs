@@ -22,6 +22,7 @@ mod process;
 on_oldest_and_newest!(
     files_go_round,
     images_have_thumbnails,
+    an_image_of_too_many_pixels_is_stored_without_thumbnail,
     images_that_are_none_are_refused,
     names_and_types_do_no_harm,
     forms_that_are_no_upload_are_refused,

@@ -31,7 +31,13 @@ const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+
 async fn gateway(server: Server) -> &'static Gateway {
     static GATEWAYS: [OnceCell<Gateway>; Server::COUNT] = [const { OnceCell::const_new() }; Server::COUNT];
     logs();
-    let start = || Gateway::start(server.shared(), |config| config.qtalk.uk_secret = Some(Secret::new(KEY)));
+    let start = || {
+        Gateway::start(server.shared(), |config| {
+            config.qtalk.uk_secret = Some(Secret::new(KEY));
+            // What the server itself deletes is otherwise gone once the gateway asks again.
+            config.server.cache_seconds = 0;
+        })
+    };
     GATEWAYS[server as usize].get_or_init(start).await
 }
 
@@ -212,6 +218,13 @@ async fn takes_tokens_it_issued(server: Server) {
     auth_uk(gateway, &alice.name, &signed(now + 60, KEY), false).await.expect_success();
     auth_uk(gateway, &alice.name, &signed(now - 2, KEY), false).await.expect_failure(16);
     auth_uk(gateway, &alice.name, &signed(now + 60, "another key, as long"), false).await.expect_failure(16);
+
+    // Whoever gets the name next is somebody else.
+    drop(client);
+    rig.unregister(&alice.name).expect("a deletion");
+    auth_uk(gateway, &alice.name, token, false).await.expect_failure(16);
+    rig.register(&alice.name).expect("an account");
+    auth_uk(gateway, &alice.name, token, false).await.expect_failure(16);
 }
 
 async fn slows_down_guessing(server: Server) {

@@ -4,10 +4,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::future::BoxFuture;
 use jid::BareJid;
 use parking_lot::RwLock;
 use tokio::sync::{OnceCell, Semaphore};
 
+use super::account_mark::Mark;
 use super::adding::Begun;
 use super::archives::Archives;
 use super::cache::Cache;
@@ -38,8 +40,11 @@ const DOMAINS: usize = 1000;
 /// IQs of one verb that are asked side by side.
 pub(super) const WINDOW: usize = 64;
 
-/// Answers a request for a key that a user of a served domain sent to the component.
-pub type KeyAnswer = Arc<dyn Fn(&BareJid) -> Option<String> + Send + Sync>;
+/// Answers a request for a key that a user of a served domain sent to the component, given the mark of the account.
+pub type KeyAnswer = Arc<dyn Fn(&BareJid, Option<&str>) -> Option<String> + Send + Sync>;
+
+/// As [`KeyAnswer`], of whoever asked; it looks for the mark.
+pub(super) type KeyService = Arc<dyn Fn(BareJid) -> BoxFuture<'static, Option<String>> + Send + Sync>;
 
 /// What became of a message to a room: its archive id, when the room gives one, or the refusal.
 pub(super) type Reflection = Result<Option<String>, StanzaError>;
@@ -59,6 +64,8 @@ pub(super) struct Core {
     pub(super) product: OnceCell<Product>,
     pub(super) incoming: Arc<Incoming>,
     known: Cache<BareJid, ()>,
+    /// The marks of accounts, as far as servers keep them.
+    pub(super) marks: Cache<BareJid, Option<Mark>>,
     /// What a call that ran out of time did for members of a room: the next one goes on there.
     pub(super) begun: Cache<(BareJid, BareJid), Begun>,
     /// Places of those who write bookmarks.
@@ -91,9 +98,20 @@ pub(super) struct Incoming {
     /// Rooms whose members have changed since they were last looked at.
     pub(super) changed: RwLock<HashSet<BareJid>>,
     /// Who answers requests for a key.
-    pub(super) key_answer: RwLock<Option<KeyAnswer>>,
+    pub(super) keys: RwLock<Option<KeyService>>,
+    /// How many requests for a key are being answered.
+    pub(super) asking: Asking,
     /// What Prosody said that it grants (XEP-0356).
     pub(super) granted: RwLock<Vec<(String, String)>>,
+}
+
+/// Places of those who wait for a key.
+pub(super) struct Asking(pub(super) Arc<Semaphore>);
+
+impl Default for Asking {
+    fn default() -> Self {
+        Asking(Arc::new(Semaphore::new(WINDOW)))
+    }
 }
 
 impl Core {
@@ -111,6 +129,7 @@ impl Core {
             component: as_written(&config.component.name),
             siblings: config.component.siblings.iter().map(|name| as_written(name)).collect(),
             known: Cache::new(life, KNOWN_USERS),
+            marks: Cache::new(life, KNOWN_USERS),
             begun: Cache::new(life, BEGUN),
             bookmarking: Semaphore::new(BOOKMARKS),
             plain_bookmarks: Cache::new(life, DOMAINS),
@@ -214,6 +233,7 @@ impl Core {
     /// Forgets that an account exists.
     pub(super) fn forget_user(&self, user: &BareJid) {
         self.known.remove(user);
+        self.marks.remove(user);
     }
 
     /// The moment until which one step of a verb may wait: `step` from now, but never beyond the caller's own deadline.

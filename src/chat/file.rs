@@ -14,6 +14,7 @@ use tokio_util::io::ReaderStream;
 
 use super::core::Core;
 use super::{Call, Chat, ChatError, Realm, file_label};
+use crate::clock;
 use crate::xmpp::upload::{self, Limit, Slot};
 use crate::xmpp::{iq, stanza_error::StanzaError};
 
@@ -150,6 +151,9 @@ impl Core {
         let url = self.reached(given)?;
         let host = url.host_str().unwrap_or_default().to_owned();
         let failed = |why: String| ChatError::Storage(format!("the upload service at {host}: {why}"));
+        if url.scheme() == "https" && !clock::is_set() {
+            return Err(failed("the machine's clock stands before 1970, and no certificate is good then".to_owned()));
+        }
         let client = self.storage.client(self, &url).map_err(failed)?;
         let body = content.body().map_err(|error| ChatError::Storage(error.to_string()))?;
         let left = call.deadline.saturating_duration_since(Instant::now());

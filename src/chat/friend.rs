@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::core::Core;
 use super::record::Subject;
 use super::{Call, Chat, ChatError, Realm};
-use crate::chat::clock::now_ms;
+use crate::clock::now_ms;
 use crate::xmpp::roster::Item;
 
 /// How long lists are given to become what they should be before the steps are taken once more.

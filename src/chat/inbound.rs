@@ -1,5 +1,7 @@
 //! What comes in that nobody asked for by IQ: reflections, presence of our own, bounces, and questions to the gateway.
 
+use std::sync::Arc;
+
 use jid::{BareJid, Jid};
 
 use super::core::Incoming;
@@ -20,7 +22,7 @@ impl Incoming {
     /// Takes one stanza. Never blocks.
     pub(super) fn take(&self, link: &LinkHandle, stanza: Element) {
         match (stanza.name(), stanza.attr("type")) {
-            ("iq", Some("get" | "set")) => link.try_send(&self.answer(&stanza)),
+            ("iq", Some("get" | "set")) => self.asked(link, &stanza),
             ("message", Some("error")) => self.refused(&stanza),
             ("presence", Some("error")) => self.own_presence(stanza),
             ("presence", None) if muc::has_status(&stanza, muc::SELF) => self.own_presence(stanza),
@@ -32,7 +34,28 @@ impl Incoming {
     /// Takes one stanza that came over a link which is there for sending: whoever asks is answered, nobody waits for more.
     pub(super) fn answer_only(&self, link: &LinkHandle, stanza: &Element) {
         if stanza.name() == "iq" && matches!(stanza.attr("type"), Some("get" | "set")) {
-            link.try_send(&self.answer(stanza));
+            self.asked(link, stanza);
+        }
+    }
+
+    /// Answers, at once or, for what has to be looked up, soon.
+    fn asked(&self, link: &LinkHandle, request: &Element) {
+        let keys =
+            self.keys.read().clone().filter(|_| request.attr("type") == Some("get") && request.has_child("key", KEY));
+        let user = request.attr("from").and_then(|from| Jid::new(from).ok()).map(Jid::into_bare);
+        // Beyond some at once they are refused, and ask again.
+        match (keys, user, Arc::clone(&self.asking.0).try_acquire_owned()) {
+            (Some(keys), Some(user), Ok(place)) => {
+                let (link, request) = (link.clone(), request.clone());
+                tokio::spawn(async move {
+                    link.try_send(&match keys(user).await {
+                        Some(key) => iq::result(&request, Some(el("key", KEY).with("value", key))),
+                        None => refusal(&request),
+                    });
+                    drop(place);
+                });
+            }
+            _ => link.try_send(&self.answer(request)),
         }
     }
 
@@ -109,7 +132,7 @@ impl Incoming {
     }
 
     fn answer(&self, request: &Element) -> Element {
-        let refuse = || stanza_error::reply(request, "cancel", "service-unavailable");
+        let refuse = || refusal(request);
         let Some(payload) = request.children().next() else { return refuse() };
         if request.attr("type") != Some("get") {
             return refuse();
@@ -121,16 +144,12 @@ impl Incoming {
                 Some(disco::info_answer("gateway", "http", "Stanzagate", &[disco::INFO, version::NS, PING]))
             }
             ("query", disco::ITEMS) => Some(el("query", disco::ITEMS)),
-            ("key", KEY) => {
-                let user = request.attr("from").and_then(|from| Jid::new(from).ok()).map(Jid::into_bare);
-                let answer = self.key_answer.read().clone();
-                match user.and_then(|user| answer.and_then(|answer| answer(&user))) {
-                    Some(key) => Some(el("key", KEY).with("value", key)),
-                    None => return refuse(),
-                }
-            }
             _ => return refuse(),
         };
         iq::result(request, answer)
     }
+}
+
+fn refusal(request: &Element) -> Element {
+    stanza_error::reply(request, "cancel", "service-unavailable")
 }

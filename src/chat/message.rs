@@ -5,7 +5,7 @@ use jid::BareJid;
 use super::card::Card;
 use super::plain::plain_markup;
 use super::server::Product;
-use crate::chat::clock::now_ms;
+use crate::clock::now_ms;
 use crate::link::{Prepared, is_own};
 use crate::xml::draft::Draft;
 use crate::xml::element::Build as _;

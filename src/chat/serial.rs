@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::clock::now_ms;
+use crate::clock::now_ms;
 
 /// 2020-01-01, in milliseconds since 1970: 41 bits of milliseconds last until 2089.
 const EPOCH_MS: u64 = 1_577_836_800_000;

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use chrono::DateTime;
 use tracing_subscriber::fmt::format::Writer;
@@ -20,8 +20,7 @@ pub struct Clock;
 
 impl FormatTime for Clock {
     fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let text = written(since);
+        let text = written(stanzagate::clock::since_1970());
         match text.as_ref().and_then(|text| std::str::from_utf8(text).ok()) {
             Some(text) => writer.write_str(text),
             // A clock that is off by thousands of years.

@@ -32,11 +32,17 @@ Register = fun(User, Password) ->
     end,
     ok = file:write_file(<<Ready/binary, "-", User/binary>>, <<>>)
 end.
+Remove = fun(User) ->
+    ejabberd_auth:remove_user(User, Server),
+    ok = file:write_file(<<Ready/binary, "-", User/binary>>, <<>>)
+end.
 Orders = fun Next() ->
     case io:get_line("") of
         Line when is_list(Line) ->
-            [User, Password] = string:lexemes(Line, " \n"),
-            Register(list_to_binary(User), list_to_binary(Password)),
+            case [list_to_binary(Word) || Word <- string:lexemes(Line, " \n")] of
+                [User, Password] -> Register(User, Password);
+                [User] -> Remove(User)
+            end,
             Next();
         _ -> ok
     end
@@ -125,13 +131,13 @@ pub(super) fn command(place: &Place) -> Result<Command, DevError> {
     Ok(command)
 }
 
-/// The line that registers an account, or gives it this password. The server then writes the file [`done`] names.
+/// The line that registers an account, or gives it this password, or without one deletes the account. The server then writes the file [`done`] names.
 /// Not an argument, because a command line can be read by everybody on the machine.
-pub(super) fn order(user: &str, password: &str) -> String {
-    format!("{user} {password}\n")
+pub(super) fn order(user: &str, password: Option<&str>) -> String {
+    format!("{user} {}\n", password.unwrap_or_default())
 }
 
-/// The file that shows that an account is there.
+/// The file that shows that an order about an account was carried out.
 pub(super) fn done(user: &str) -> String {
     format!("{READY}-{user}")
 }

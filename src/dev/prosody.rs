@@ -35,7 +35,9 @@ pub(super) fn configure(place: &Place, settings: &Settings, changes: &[(String, 
     for folder in ["data", "log", "certs"] {
         place.make(folder)?;
     }
-    let config = siblings::let_in(CONFIG, "--", settings.siblings);
+    // By its socket prosodyctl of 13.0 deletes accounts.
+    let config = CONFIG.replacen("\"roster\";", "\"admin_shell\"; \"roster\";", 1);
+    let config = siblings::let_in(&config, "--", settings.siblings);
     place.write("prosody.cfg.lua", &settings::changed("prosody.cfg.lua", &config, changes)?)?;
     place.write("stanzagate.pfw", &siblings::let_in(FIREWALL, "#", settings.siblings))?;
     place.write("mod_stanzagate.lua", HELPER)?;
@@ -62,8 +64,17 @@ pub(super) fn command(place: &Place, settings: &Settings) -> Command {
 
 /// Registers an account, or gives it this password; the server may run or not.
 pub(super) fn register(place: &Place, settings: &Settings, user: &str, password: &str) -> Result<(), DevError> {
+    account(place, settings, user, &["register", user, DOMAIN, password])
+}
+
+/// Deletes an account; the server may run or not.
+pub(super) fn unregister(place: &Place, settings: &Settings, user: &str) -> Result<(), DevError> {
+    account(place, settings, user, &["deluser", &format!("{user}@{DOMAIN}")])
+}
+
+fn account(place: &Place, settings: &Settings, user: &str, order: &[&str]) -> Result<(), DevError> {
     let output = tool(place, settings, "prosodyctl")
-        .args(["register", user, DOMAIN, password])
+        .args(order)
         .stdin(Stdio::null())
         .output()
         .map_err(DevError::io("running prosodyctl"))?;

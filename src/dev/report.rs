@@ -96,7 +96,7 @@ pub(super) fn text(rig: &Rig, http: SocketAddr) -> String {
 /// alice's token for the API of RongCloud-backed groups.
 fn token(rig: &Rig) -> Option<String> {
     let config = rig.gateway_config().rongcloud;
-    Tokens::new(&config, DOMAIN).sign(&BareJid::new(&format!("alice@{DOMAIN}")).ok()?)
+    Tokens::new(&config, DOMAIN).sign(&BareJid::new(&format!("alice@{DOMAIN}")).ok()?, None)
 }
 
 /// A curl line of Xuanxuan's API, with its signature.

@@ -141,10 +141,23 @@ impl Rig {
         self.set_password(user, password)
     }
 
-    fn set_password(&self, user: &str, password: &str) -> Result<(), DevError> {
-        if self.product == Product::Prosody {
-            return prosody::register(&self.place, &self.settings, user, password);
+    /// Deletes an account by the server's own means, past every gateway.
+    pub fn unregister(&self, user: &str) -> Result<(), DevError> {
+        match self.product {
+            Product::Prosody => prosody::unregister(&self.place, &self.settings, user),
+            Product::Ejabberd => self.order(user, None),
         }
+    }
+
+    fn set_password(&self, user: &str, password: &str) -> Result<(), DevError> {
+        match self.product {
+            Product::Prosody => prosody::register(&self.place, &self.settings, user, password),
+            Product::Ejabberd => self.order(user, Some(password)),
+        }
+    }
+
+    /// Has ejabberd register an account, give it a password, or delete it.
+    fn order(&self, user: &str, password: Option<&str>) -> Result<(), DevError> {
         let failed = |output: &str| DevError::Register { user: user.to_owned(), output: output.to_owned() };
         let done = self.place.outside(&ejabberd::done(user));
         let _ = std::fs::remove_file(&done);

@@ -79,6 +79,14 @@ pub fn network_of(ip: IpAddr) -> IpNet {
     }
 }
 
+/// As [`network_of`], of a whole site: of IPv6 the /48 that providers give to one customer at most.
+pub fn site_of(ip: IpAddr) -> IpNet {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => Ipv4Net::from(ip).into(),
+        IpAddr::V6(ip) => Ipv6Net::new_assert(ip, 48).trunc().into(),
+    }
+}
+
 /// True when one of `networks` contains `ip`.
 pub fn is_in(networks: &[IpNet], ip: IpAddr) -> bool {
     networks.iter().any(|network| network.contains(&ip))
@@ -171,6 +179,8 @@ mod tests {
         assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
         assert_eq!(network("2001:db8:1:2::"), network("2001:db8:1:2:ffff:ffff:ffff:ffff"));
         assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+        let site = |ip: &str| site_of(ip.parse().unwrap()).to_string();
+        assert_eq!([site("2001:db8:1:2::1"), site("::ffff:192.0.2.7")], ["2001:db8:1::/48", "192.0.2.7/32"]);
     }
 
     #[test]

@@ -26,6 +26,7 @@ use super::client_addr::{Peer, is_in};
 use super::patient::Patient;
 use super::seldom::Seldom;
 use super::share::Thing;
+use crate::clock;
 
 /// Pause after an accept that failed for want of resources, which a new attempt at once would only repeat.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -161,6 +162,8 @@ impl Listener {
             .half_close(true)
             // To copy a small answer behind its head costs less than to write two pieces.
             .writev(false)
+            // A date before 1970 cannot be written, and hyper panics at it.
+            .auto_date_header(clock::is_set())
             .serve_connection(TokioIo::new(stream), service)
     }
 }

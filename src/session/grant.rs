@@ -1,6 +1,6 @@
 //! The grant: what lets the gateway log in as a user whose password it does not know. A master key, treated as such.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use jid::BareJid;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -12,6 +12,7 @@ use super::error::OpenError;
 use super::login::LoginToken;
 use super::oauth::OAuth;
 use super::sasl::Credentials;
+use crate::clock;
 use crate::config::sessions::{Grant as Kind, Sessions};
 
 /// Life of a JWT of the gateway's own: it is used at once, so this only has to cover clocks that differ.
@@ -105,7 +106,7 @@ impl Grant {
 }
 
 fn sign(user: &BareJid, key: &EncodingKey, seconds: u64) -> Result<SecretString, OpenError> {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map(|d| d.as_secs()).unwrap_or_default();
+    let now = clock::since_1970().as_secs();
     let claims = Claims { sub: user.as_str(), iat: now, exp: now.saturating_add(seconds) };
     let signed = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, key);
     signed.map(SecretString::from).map_err(|e| OpenError::Refused(format!("the JWT cannot be signed: {e}")))

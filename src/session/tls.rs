@@ -14,6 +14,7 @@ use tokio_rustls::TlsConnector;
 
 use super::SessionError;
 use super::error::OpenError;
+use crate::clock;
 use crate::config::c2s::{C2s, Tls};
 
 /// A connected transport, encrypted or not.
@@ -79,6 +80,11 @@ impl Endpoint {
     pub async fn secure(&self, io: BoxIo, domain: &str) -> Result<BoxIo, OpenError> {
         let refused = |e: String| OpenError::Refused(format!("c2s {}: TLS for {domain}: {e}", self.address));
         let connector = self.connector.as_ref().map_err(|e| refused(e.clone()))?;
+        if !clock::is_set() {
+            return Err(refused(
+                "the machine's clock stands before 1970, and no certificate is good then: set it".into(),
+            ));
+        }
         let name = ServerName::try_from(domain.to_owned()).map_err(|e| refused(e.to_string()))?;
         match connector.connect(name, io).await {
             Ok(tls) => Ok(Box::new(tls)),

@@ -79,8 +79,17 @@ fn configured(reply: &Element, field: &str) -> Option<String> {
 
 /// Makes others owners of a node, beside those it has (section 8.9.2).
 pub fn make_owners<'a>(node: &str, owners: impl IntoIterator<Item = &'a str>) -> Element {
-    let owner = |jid| el("affiliation", OWNER).with("jid", jid).with("affiliation", "owner");
-    el("pubsub", OWNER).child(el("affiliations", OWNER).with("node", node).children_from(owners.into_iter().map(owner)))
+    affiliate(node, "owner", owners)
+}
+
+/// Lets others read a closed node.
+pub fn admit<'a>(node: &str, members: impl IntoIterator<Item = &'a str>) -> Element {
+    affiliate(node, "member", members)
+}
+
+fn affiliate<'a>(node: &str, affiliation: &str, who: impl IntoIterator<Item = &'a str>) -> Element {
+    let one = |jid| el("affiliation", OWNER).with("jid", jid).with("affiliation", affiliation);
+    el("pubsub", OWNER).child(el("affiliations", OWNER).with("node", node).children_from(who.into_iter().map(one)))
 }
 
 /// Asks who has which affiliation with a node (section 8.9.1), which only its owners are told.

@@ -4,10 +4,11 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::stage::{Gateway, NULL, Reply, address, any, call, group, members, of, refused, stage};
-use crate::on_oldest_and_newest;
 use crate::support::{Server, account, fresh};
+use crate::{on_newest, on_oldest_and_newest};
 
 on_oldest_and_newest!(wrong_tokens_are_limited_by_address, passwords_are_not_guessed, codes_are_not_guessed);
+on_newest!(many_addresses_guess_no_faster_and_lock_nobody_out);
 
 /// Fails unless the caller has to wait, and is told for how long.
 #[track_caller]
@@ -88,6 +89,36 @@ async fn passwords_are_not_guessed(server: Server) {
     })
     .await
     .expect_json(200);
+}
+
+async fn many_addresses_guess_no_faster_and_lock_nobody_out(server: Server) {
+    let (rig, stage) = (server.shared(), stage(server).await);
+    let gateway = &stage.gateway;
+    let (user, other) = (account(rig, "alice"), account(rig, "bob"));
+    let net = rand::random::<u16>();
+    let home = |host: u16| format!("2001:db8:{net:x}:1:{host:x}::1");
+    log_in(gateway, &home(1), &user.name, &user.password).await.expect_json(200);
+    // One who has a /48 is one stranger, whatever address of it he takes, and locks nobody out.
+    let mut guessed = 0;
+    for n in 0..60 {
+        let from = format!("2001:db9:{net:x}:{n:x}::{n:x}");
+        guessed += usize::from(log_in(gateway, &from, &user.name, "wrong").await.status == 400);
+    }
+    assert_eq!(guessed, 20);
+    log_in(gateway, &address(), &user.name, &user.password).await.expect_json(200);
+    // Many together make no more guesses than this at one user ...
+    for n in 0..12 {
+        let site = format!("2001:{:x}:{net:x}", 0xdc0 + n);
+        for k in 0..20 {
+            guessed +=
+                usize::from(log_in(gateway, &format!("{site}:{k:x}::1"), &user.name, "wrong").await.status == 400);
+        }
+    }
+    assert_eq!(guessed, 100);
+    throttled("from nowhere in particular", &log_in(gateway, &address(), &user.name, &user.password).await, 600);
+    // ... and where he was before he still gets in; so do others, from everywhere.
+    log_in(gateway, &home(2), &user.name, &user.password).await.expect_json(200);
+    log_in(gateway, &address(), &other.name, &other.password).await.expect_json(200);
 }
 
 async fn codes_are_not_guessed(server: Server) {

@@ -1,19 +1,24 @@
 //! Tokens that are forged, out of time, of others, of nobody: none of them is anybody's.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use reqwest::Method;
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use super::stage::{Gateway, NULL, address, any, call, group, of, refused, stage};
 use crate::gateways::nothing;
 use crate::on_oldest_and_newest;
-use crate::support::{Client, Server, account, fresh};
+use crate::support::{Account, Client, Server, account, fresh};
 
-on_oldest_and_newest!(nobody_else_gets_in, a_deleted_user_is_out, what_is_for_xmpp_is_for_nothing_else);
+on_oldest_and_newest!(
+    nobody_else_gets_in,
+    a_deleted_user_is_out,
+    a_token_goes_with_its_account,
+    what_is_for_xmpp_is_for_nothing_else,
+);
 
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_secs()
@@ -165,6 +170,84 @@ async fn a_deleted_user_is_out(server: Server) {
         }
     }
     assert_eq!(stage.rooms_of(&owner).await.len(), 1);
+}
+
+/// Whoever gets the name next is somebody else, whichever way the account went.
+async fn a_token_goes_with_its_account(server: Server) {
+    let (rig, stage) = (server.shared(), stage(server).await);
+    // Otherwise it is so once the gateway asks again.
+    let gateway = &stage.another(server, nothing(), |config| config.server.cache_seconds = 0).await;
+    let mut user = account(rig, "alice");
+    let log_in = async |user: &Account| {
+        let body = json!({"username": user.name, "password": user.password});
+        let reply = any(gateway, Method::POST, "/api/auth/login/", |request| {
+            request.header("x-forwarded-for", address()).json(&body)
+        });
+        reply.await.expect_json(200)["key"].as_str().expect("a token").to_owned()
+    };
+    // As the organisation's own back end signs them.
+    let signed = |issued: u64| {
+        let (kid, key) = gateway.rongcloud_key();
+        let header = Header { kid: Some(kid.to_owned()), ..Header::new(Algorithm::HS256) };
+        made(key, &header, &json!({"sub": user.jid, "iat": issued, "exp": now() + 3600}))
+    };
+    let calls = async |token: &str| {
+        let mut said = Vec::new();
+        for path in ["/api/im/group/", "/api/im/token/", "/api/im/retrieve/1/"] {
+            let build = |request: RequestBuilder| {
+                let request = request.header("x-forwarded-for", address()).header("accept-language", "en");
+                request.header("authorization", format!("Token {token}"))
+            };
+            let reply = any(gateway, Method::GET, path, build).await;
+            said.push((reply.status.as_u16(), reply.json["detail"].as_str().unwrap_or_default().to_owned()));
+        }
+        said
+    };
+    let is_in = async |token: &str| calls(token).await.iter().all(|(status, _)| *status != 403);
+    let is_out = async |token: &str| {
+        let said = calls(token).await;
+        assert!(said.iter().all(|(status, text)| *status == 403 && text == "Invalid token."), "{said:?}");
+    };
+
+    let (foreign, nameless) = (signed(now() - 100), gateway.rongcloud_token(&user.jid));
+    let mut tokens = vec![log_in(&user).await, log_in(&user).await, foreign, nameless];
+    for token in &tokens {
+        assert!(is_in(token).await);
+    }
+    for by_gateway in [true, false] {
+        if by_gateway {
+            stage.delete(&user).await;
+        } else {
+            rig.unregister(&user.name).expect("a deletion");
+        }
+        user.password = rig.register(&user.name).expect("an account");
+        for token in &tokens {
+            is_out(token).await;
+        }
+        // Those of the next one, by password or by the back end.
+        let (own, foreign) = (log_in(&user).await, signed(now()));
+        assert!(is_in(&own).await && is_in(&foreign).await);
+        tokens.push(own);
+        // What the back end signed a moment before cannot be told from what it signed a moment after.
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        tokens.push(foreign);
+    }
+    // A name that was never seen: of its tokens nobody knows which account they are for.
+    let other = account(rig, "bob");
+    let (kid, key) = gateway.rongcloud_key();
+    let header = Header { kid: Some(kid.to_owned()), ..Header::new(Algorithm::HS256) };
+    let named = |mark: &str| json!({"sub": other.jid, "exp": now() + 60, "urn:stanzagate:account": mark});
+    assert!(is_in(&made(key, &header, &json!({"sub": other.jid, "iat": 1, "exp": now() + 60}))).await);
+    is_out(&made(key, &header, &named("another"))).await;
+    is_out(&made(key, &header, &named(""))).await;
+    // Nobody but the user is told of the mark.
+    let stranger = Client::login(rig, &user).await;
+    let asked = format!(
+        "<iq xmlns='jabber:client' type='get' to='{}'><pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:stanzagate:account:0'/>\
+         </pubsub></iq>",
+        other.jid
+    );
+    assert_eq!(stranger.iq(asked.parse().expect("XML")).await.attr("type"), Some("error"));
 }
 
 async fn what_is_for_xmpp_is_for_nothing_else(server: Server) {

@@ -12,7 +12,7 @@ use super::super::room::{Affiliation, MemberOutcome, NewRoom};
 use super::super::rooms::{all, summary};
 use super::super::{Call, ChatError, Realm};
 use super::{CREATED, KIND, NAME, NewGroup, shown_name, text_of};
-use crate::chat::clock::now_ms;
+use crate::clock::now_ms;
 use crate::xmpp::{iq, muc};
 
 /// How long destroying what could not be finished may take.

@@ -20,6 +20,7 @@ pub(super) fn node(subject: &Subject) -> String {
         Subject::Room(jid) => ("stanzagate/room/", jid),
         Subject::RoomsOf(jid) => ("stanzagate/rooms-of/", jid),
         Subject::FriendsOf(jid) => ("stanzagate/friends-of/", jid),
+        Subject::Seen(jid) => ("stanzagate/seen/", jid),
     };
     let name = format!("{prefix}{}", escape(jid.as_str()));
     let stored: usize = name.bytes().map(|byte| if byte.is_ascii_alphanumeric() { 1 } else { 3 }).sum();

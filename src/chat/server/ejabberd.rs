@@ -18,7 +18,7 @@ use super::super::seats::Seat;
 use super::super::waiters::Waiting;
 use super::super::{Call, ChatError};
 use super::Product;
-use crate::chat::clock::now_ms;
+use crate::clock::now_ms;
 use crate::link::LinkError;
 use crate::session::SessionError;
 use crate::xml::Element;

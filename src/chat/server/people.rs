@@ -58,7 +58,11 @@ impl Core {
         let fields = [("accountjid", user.as_str()), ("password", password), ("password-verify", password)];
         let command = commands::execute_with(commands::ADD_USER, &fields);
         match self.command(call, user.domain().as_str(), command).await? {
-            Ok(_) => Ok(true),
+            Ok(_) => {
+                // What is still believed is of one that was deleted past the gateway.
+                self.forget_user(user);
+                Ok(true)
+            }
             Err(refusal) if refusal.is("conflict") => Ok(false),
             Err(refusal) if refusal.is("item-not-found") => Err(self.no_command(self.product(call).await?)),
             // Prosody says in words only why it did not.

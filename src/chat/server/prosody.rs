@@ -15,7 +15,7 @@ use super::super::room_lists::{RoomLists, distinct_nick};
 use super::super::seats::Seat;
 use super::super::{Call, ChatError};
 use super::Product;
-use crate::chat::clock::now_ms;
+use crate::clock::now_ms;
 use crate::link::{LinkError, is_own};
 use crate::xml::Element;
 use crate::xml::element::Build;

@@ -6,32 +6,34 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
+use ipnet::IpNet;
 use md5::{Digest as _, Md5};
 use sha2::Sha256;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
+use crate::clock;
 use crate::config::maxleap::Maxleap;
 use crate::config::secret::Secret;
 use crate::http::access::{OwnKeys, Refusal};
-use crate::http::client_addr::ClientAddr;
+use crate::http::client_addr::{ClientAddr, network_of};
 use crate::http::limiter::Attempts;
 
 const APP: HeaderName = HeaderName::from_static("x-ml-appid");
 const SIGN: HeaderName = HeaderName::from_static("x-ml-request-sign");
 const KEY: HeaderName = HeaderName::from_static("x-ml-apikey");
 
-/// Wrong keys for one app from one address before the next is answered with a wait. A right key is always let in: it is
-/// too long to be guessed, and whoever shares an address with the guesser must not be locked out.
+/// Wrong keys for one app from one network before the next is answered with a wait. A right key is always let in: it is
+/// too long to be guessed, and whoever shares a network with the guesser must not be locked out.
 const ATTEMPTS: u32 = 30;
 
 /// How long wrong keys count.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// Pairs of address and app whose failures are remembered.
+/// Pairs of network and app whose failures are remembered.
 const REMEMBERED: usize = 100_000;
 
 /// The keys of all apps.
@@ -41,8 +43,8 @@ pub struct Keys {
     keys: Vec<KnownKey>,
     /// Greatest distance of a signature's time from now; `None`: any.
     fresh: Option<Duration>,
-    /// By address and app; an app that is not known is none.
-    wrong: Attempts<(IpAddr, Option<u32>)>,
+    /// By network and app; an app that is not known is none.
+    wrong: Attempts<(IpNet, Option<u32>)>,
 }
 
 #[derive(Debug)]
@@ -114,7 +116,7 @@ impl Keys {
     /// As [`OwnKeys::check`]; `clock` is the time since 1970.
     fn check_at(&self, from: IpAddr, headers: &HeaderMap, now: Instant, clock: Duration) -> Result<Arc<str>, Refusal> {
         let app = self.app(headers);
-        let subject = (from, app);
+        let subject = (network_of(from), app);
         let refusal = match (app, Proof::read(headers)) {
             (Some(app), Some(proof)) if self.proves(&proof, app) => match self.in_time(&proof, clock) {
                 true => {
@@ -135,8 +137,7 @@ impl Keys {
 
 impl OwnKeys for Keys {
     fn check(&self, from: ClientAddr, head: &Parts, now: Instant) -> Result<Arc<str>, Refusal> {
-        let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.check_at(from.ip, &head.headers, now, clock)
+        self.check_at(from.ip, &head.headers, now, clock::since_1970())
     }
 }
 

@@ -11,9 +11,9 @@ use super::members::must_exist;
 use super::wire::{Reply, Request};
 use super::{friends, passengers};
 use crate::chat::ChatError;
-use crate::chat::clock::now_ms;
 use crate::chat::group::{Group, GroupKind};
 use crate::chat::history::{Span, Stored};
+use crate::clock::now_ms;
 
 /// Messages of one answer when the caller does not say, and at most.
 const PAGE: (u64, u64) = (20, 100);

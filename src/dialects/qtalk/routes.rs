@@ -40,7 +40,7 @@ pub struct Qtalk {
 pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> Router {
     let uk = Arc::new(Uk::new(&config.qtalk));
     let issuer = Arc::clone(&uk);
-    chat.on_key_request(Arc::new(move |user| issuer.issue(user)));
+    chat.on_key_request(Arc::new(move |user, account| issuer.issue(user, account)));
 
     let access = Access::new(config.qtalk.auth, &config.qtalk.keys, &config.qtalk.allow);
     let root = format!("{}/qtalk", config.qtalk.prefix);

@@ -14,9 +14,9 @@ use super::json::Json;
 use super::replies::Done;
 use super::wire::{Fields, text};
 use super::{CONCURRENT, MARKS};
-use crate::chat::clock::now_ms;
 use crate::chat::message::{Content, Message, Target};
 use crate::chat::plain::plain;
+use crate::clock::now_ms;
 use crate::config::qtalk::Replies;
 
 /// What all copies of the message share.

@@ -1,18 +1,20 @@
 //! `auth_uk`: is this key the user's? Its tokens are issued over XMPP, to users who have logged in there.
 
-use std::net::IpAddr;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use jid::BareJid;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use serde::{Deserialize, Serialize};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 
 use super::auth::Context;
 use super::error::{Code, Failure};
 use super::replies::Done;
+use crate::chat::ChatError;
+use crate::chat::account_mark::is_for;
 use crate::chat::error::Kind;
+use crate::clock;
 use crate::config::qtalk::Qtalk;
-use crate::http::limiter::Attempts;
+use crate::http::jwt::{Claims, Issued, Reader};
+use crate::http::logins::Logins;
 
 /// Who a token is for: no other token signed with the same key passes for one.
 const AUDIENCE: &str = "qtalk-uk";
@@ -20,19 +22,11 @@ const AUDIENCE: &str = "qtalk-uk";
 /// Longest key that is looked at, in bytes.
 const LONGEST_KEY: usize = 4096;
 
-/// What a token says.
-#[derive(Debug, Serialize, Deserialize)]
-struct Claims {
-    sub: String,
-    aud: String,
-    exp: u64,
-}
-
 /// Issues tokens and recognises them: HS256 JWTs with the user's bare JID as subject.
 pub struct Tokens {
     sign: EncodingKey,
     verify: DecodingKey,
-    validation: Validation,
+    reader: Reader,
     seconds: u64,
 }
 
@@ -40,29 +34,23 @@ impl Tokens {
     /// Tokens signed with `secret`, valid for `seconds`.
     pub fn new(secret: &str, seconds: u64) -> Tokens {
         let secret = secret.as_bytes();
-        let mut validation = Validation::new(Algorithm::HS256);
-        validation.set_audience(&[AUDIENCE]);
-        validation.set_required_spec_claims(&["exp", "aud", "sub"]);
-        validation.leeway = 0;
-        Tokens { sign: EncodingKey::from_secret(secret), verify: DecodingKey::from_secret(secret), validation, seconds }
+        let reader = Reader::new(Some(AUDIENCE), 0);
+        Tokens { sign: EncodingKey::from_secret(secret), verify: DecodingKey::from_secret(secret), reader, seconds }
     }
 
-    /// A token for `user`, or none when it cannot be signed.
-    pub fn issue(&self, user: &BareJid) -> Option<String> {
-        let exp = now().saturating_add(self.seconds);
-        let claims = Claims { sub: user.to_string(), aud: AUDIENCE.to_owned(), exp };
+    /// A token for `user` and the account with this mark, or none when it cannot be signed.
+    pub fn issue(&self, user: &BareJid, account: Option<&str>) -> Option<String> {
+        let now = clock::since_1970().as_secs();
+        let exp = now.saturating_add(self.seconds);
+        let claims = Issued { sub: user.as_str(), aud: Some(AUDIENCE), iat: now, exp, account };
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.sign).ok()
     }
 
-    /// True when `token` was issued to `user` and is still valid.
-    pub fn belongs_to(&self, token: &str, user: &BareJid) -> bool {
-        jsonwebtoken::decode::<Claims>(token, &self.verify, &self.validation)
-            .is_ok_and(|token| token.claims.sub == user.as_str())
+    /// What `token` says when it was issued to `user`, or to an earlier one of that name, and is still valid.
+    pub fn read(&self, token: &str, user: &BareJid) -> Option<Claims> {
+        let read = self.reader.read(token, std::iter::once(("", &self.verify)));
+        read.filter(|claims| claims.sub == user.as_str())
     }
-}
-
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// The claim of a call: that `key` is the user's.
@@ -117,19 +105,10 @@ fn refused() -> Failure {
     Failure::new(Code::AuthFail, "auth fail")
 }
 
-/// Failed attempts for one user from one address before that pair has to wait.
-const ATTEMPTS: u32 = 10;
-
-/// How long such attempts count.
-const WINDOW: Duration = Duration::from_secs(60);
-
-/// Pairs of user and address whose failures are remembered.
-const REMEMBERED: usize = 100_000;
-
 /// What auth_uk keeps between calls: nothing but its key and the latest failures.
 pub struct Uk {
     tokens: Option<Tokens>,
-    attempts: Attempts<(BareJid, IpAddr)>,
+    logins: Logins,
 }
 
 /// Why a claim was not confirmed.
@@ -144,12 +123,12 @@ impl Uk {
     /// Tokens exist only when there is a key to sign them.
     pub fn new(config: &Qtalk) -> Uk {
         let tokens = config.uk_secret.as_ref().map(|secret| Tokens::new(secret.expose(), config.uk_seconds));
-        Uk { tokens, attempts: Attempts::new(ATTEMPTS, WINDOW, REMEMBERED) }
+        Uk { tokens, logins: Logins::of_servers() }
     }
 
-    /// A token for `user`, who has proved to the XMPP server that he is.
-    pub fn issue(&self, user: &BareJid) -> Option<String> {
-        self.tokens.as_ref()?.issue(user)
+    /// A token for `user`, who has proved to the XMPP server to be that, and the account with this mark.
+    pub fn issue(&self, user: &BareJid, account: Option<&str>) -> Option<String> {
+        self.tokens.as_ref()?.issue(user, account)
     }
 }
 
@@ -158,20 +137,20 @@ pub async fn auth_uk(context: &Context<'_>, uk: &Uk, query: &str) -> Result<Done
     let claim = Claim::read(query).ok_or_else(|| Refusal::Failed(refused()))?;
     let user = context.scope.person(&claim.user, context.scope.addresses.domain());
     let user = user.map_err(|_| Refusal::Failed(refused()))?;
-    if uk.tokens.as_ref().is_some_and(|tokens| tokens.belongs_to(&claim.key, &user)) {
-        return Ok(None);
+    context.scope.may_act_for(&user).map_err(Refusal::Failed)?;
+    if let Some(token) = uk.tokens.as_ref().and_then(|tokens| tokens.read(&claim.key, &user)) {
+        return confirm(context, &user, &token).await.map_err(Refusal::Failed);
     }
-    let subject = (user, context.scope.caller.addr);
-    uk.attempts.begin(&subject).map_err(Refusal::Wait)?;
-    match context.chat.check_password(context.call, &subject.0, &claim.key).await {
+    let attempt = uk.logins.begin(&user, context.scope.caller.addr).map_err(Refusal::Wait)?;
+    match context.chat.check_password(context.call, &user, &claim.key).await {
         Ok(true) => {
-            uk.attempts.succeeded(&subject);
+            attempt.succeeded();
             Ok(None)
         }
         Ok(false) => Err(Refusal::Failed(refused())),
         // Nothing has been done, and the next try may well find the server there.
         Err(error) if error.kind() == Kind::ClientPort => {
-            uk.attempts.withdrawn(&subject);
+            attempt.withdrawn();
             Err(Refusal::Failed(Failure::new(Code::Unavailable, error.to_string())))
         }
         Err(error) => match Failure::from(error) {
@@ -179,10 +158,22 @@ pub async fn auth_uk(context: &Context<'_>, uk: &Uk, query: &str) -> Result<Done
                 Err(Refusal::Failed(refused()))
             }
             failure => {
-                uk.attempts.withdrawn(&subject);
+                attempt.withdrawn();
                 Err(Refusal::Failed(failure))
             }
         },
+    }
+}
+
+/// A token is the user's as long as the account is there that it was issued to.
+async fn confirm(context: &Context<'_>, user: &BareJid, token: &Claims) -> Result<Done, Failure> {
+    if !context.chat.account_exists(context.call, user).await? {
+        return Err(refused());
+    }
+    match context.chat.mark_of(context.call, user).await {
+        Ok(mark) if is_for(mark.as_ref(), token.account.as_deref(), token.iat) => Ok(None),
+        Ok(_) | Err(ChatError::UnknownUser(_)) => Err(refused()),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -206,30 +197,31 @@ mod tests {
     fn a_token_is_good_for_its_user_only() {
         let ours = tokens("0123456789abcdef0123456789abcdef", 60);
         let alice = user("alice@example.org");
-        let token = ours.issue(&alice).unwrap();
-        assert!(ours.belongs_to(&token, &alice));
-        assert!(!ours.belongs_to(&token, &user("bob@example.org")));
-        assert!(!tokens("another-key-another-key-another-k", 60).belongs_to(&token, &alice));
-        assert!(!ours.belongs_to("290711548828672407278", &alice));
+        let token = ours.issue(&alice, None).unwrap();
+        assert!(ours.read(&token, &alice).is_some());
+        assert!(ours.read(&token, &user("bob@example.org")).is_none());
+        assert!(tokens("another-key-another-key-another-k", 60).read(&token, &alice).is_none());
+        assert!(ours.read("290711548828672407278", &alice).is_none());
     }
 
     #[test]
     fn foreign_expired_and_unsigned_tokens_are_refused() {
         let ours = tokens("0123456789abcdef0123456789abcdef", 60);
         let alice = user("alice@example.org");
-        let signed = |header: &Header, aud: &str, exp: u64| {
-            let claims = Claims { sub: alice.to_string(), aud: aud.to_owned(), exp };
+        let now = || clock::since_1970().as_secs();
+        let signed = |header: &Header, aud: &'static str, exp: u64| {
+            let claims = Issued { sub: alice.as_str(), aud: Some(aud), iat: 0, exp, account: None };
             jsonwebtoken::encode(header, &claims, &ours.sign).unwrap()
         };
         let hs256 = Header::new(Algorithm::HS256);
-        assert!(ours.belongs_to(&signed(&hs256, AUDIENCE, now() + 60), &alice));
-        assert!(!ours.belongs_to(&signed(&hs256, "other", now() + 60), &alice));
-        assert!(!ours.belongs_to(&signed(&hs256, AUDIENCE, now() - 5), &alice));
-        assert!(!ours.belongs_to(&signed(&Header::new(Algorithm::HS512), AUDIENCE, now() + 60), &alice));
+        assert!(ours.read(&signed(&hs256, AUDIENCE, now() + 60), &alice).is_some());
+        assert!(ours.read(&signed(&hs256, "other", now() + 60), &alice).is_none());
+        assert!(ours.read(&signed(&hs256, AUDIENCE, now() - 5), &alice).is_none());
+        assert!(ours.read(&signed(&Header::new(Algorithm::HS512), AUDIENCE, now() + 60), &alice).is_none());
         let signed = signed(&hs256, AUDIENCE, now() + 60);
         let claims = signed.split('.').nth(1).unwrap();
         // {"alg":"none","typ":"JWT"}
-        assert!(!ours.belongs_to(&format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{claims}."), &alice));
+        assert!(ours.read(&format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{claims}."), &alice).is_none());
     }
 
     #[test]

@@ -3,35 +3,34 @@
 //! Who shows none, or a bad one, gets 403 and not 401, as from the original: its first way to log in is a cookie, for which
 //! the framework has no challenge.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
-use jid::BareJid;
+use ipnet::IpNet;
 
 use super::error::{BAD_TOKEN, Failure, NO_CREDENTIALS, NO_TOKEN, SPACES};
-use super::tokens::Tokens;
+use super::tokens::{Token, Tokens};
 use crate::http::access::{OwnKeys, Refusal};
-use crate::http::client_addr::ClientAddr;
+use crate::http::client_addr::{ClientAddr, network_of};
 use crate::http::language::Both;
 use crate::http::limiter::Attempts;
 
-/// Wrong tokens from one address before it has to wait. Right ones from there are taken all the same.
+/// Wrong tokens from one network before it has to wait. Right ones from there are taken all the same.
 const ATTEMPTS: u32 = 60;
 
 /// How long they count.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// Addresses that are remembered.
+/// Networks that are remembered.
 const REMEMBERED: usize = 100_000;
 
 /// Tells users by their tokens.
 #[derive(Debug)]
 pub struct Users {
     tokens: Arc<Tokens>,
-    wrong: Attempts<IpAddr>,
+    wrong: Attempts<IpNet>,
 }
 
 impl Users {
@@ -44,25 +43,25 @@ impl Users {
 impl OwnKeys for Users {
     fn check(&self, from: ClientAddr, head: &Parts, now: Instant) -> Result<Arc<str>, Refusal> {
         match caller(&self.tokens, &head.headers) {
-            Ok(Some(user)) => Ok(Arc::from(user.as_str())),
+            Ok(Some(token)) => Ok(Arc::from(token.user.as_str())),
             Ok(None) => Err(Refusal::Own(StatusCode::FORBIDDEN, NO_CREDENTIALS.1)),
             Err((_, english)) => {
-                self.wrong.begin_at(&from.ip, now).map_err(Refusal::Attempts)?;
+                self.wrong.begin_at(&network_of(from.ip), now).map_err(Refusal::Attempts)?;
                 Err(Refusal::Own(StatusCode::FORBIDDEN, english))
             }
         }
     }
 }
 
-/// The user of a request that may be anybody's; `None` when it shows no token.
+/// The token of a request; `None` when it shows none.
 ///
 /// # Errors
 /// 403 for a bad token: whoever shows one wants to be known.
-pub fn known(tokens: &Tokens, headers: &HeaderMap) -> Result<Option<BareJid>, Failure> {
+pub fn known(tokens: &Tokens, headers: &HeaderMap) -> Result<Option<Token>, Failure> {
     caller(tokens, headers).map_err(Failure::forbidden)
 }
 
-fn caller(tokens: &Tokens, headers: &HeaderMap) -> Result<Option<BareJid>, Both> {
+fn caller(tokens: &Tokens, headers: &HeaderMap) -> Result<Option<Token>, Both> {
     let Some(header) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
     let text = header.to_str().map_err(|_| BAD_TOKEN)?;
     let mut words = text.split_ascii_whitespace();
@@ -73,6 +72,6 @@ fn caller(tokens: &Tokens, headers: &HeaderMap) -> Result<Option<BareJid>, Both>
     match (words.next(), words.next()) {
         (None, _) => Err(NO_TOKEN),
         (Some(_), Some(_)) => Err(SPACES),
-        (Some(token), None) => tokens.user(token).map(Some).ok_or(BAD_TOKEN),
+        (Some(token), None) => tokens.read(token).map(Some).ok_or(BAD_TOKEN),
     }
 }

@@ -4,7 +4,8 @@ use axum::http::{StatusCode, Uri};
 use jid::BareJid;
 use serde_json::{Map, Value, json};
 
-use super::error::{Failure, INACTIVE};
+use super::error::{BAD_TOKEN, Failure, INACTIVE};
+use super::tokens::Token;
 use crate::chat::group::{Group, GroupKind};
 use crate::chat::turns::{Turn, Turns};
 use crate::chat::{Call, Chat, ChatError, Realm};
@@ -124,16 +125,20 @@ impl Context<'_> {
         Ok(known)
     }
 
-    /// Fails where the user has no account any more.
+    /// Fails where the user has no account any more, and where the token is for an earlier account of that name.
     ///
     /// # Errors
     /// 403.
-    pub async fn must_exist(&self, user: &BareJid) -> Result<(), Failure> {
-        let exists = self.chat.accounts_exist(self.call, std::slice::from_ref(user)).await.pop();
-        match exists {
-            Some(Ok(true)) => Ok(()),
-            Some(Err(error)) => Err(error.into()),
-            Some(Ok(false)) | None => Err(Failure { outcome: "unknown_user", ..Failure::forbidden(INACTIVE) }),
+    pub async fn must_hold(&self, token: &Token) -> Result<(), Failure> {
+        let inactive = || Failure { outcome: "unknown_user", ..Failure::forbidden(INACTIVE) };
+        if !self.chat.account_exists(self.call, &token.user).await? {
+            return Err(inactive());
+        }
+        match self.chat.account_mark(self.call, self.realm, &token.user).await {
+            Ok(mark) if token.is_for(mark.as_ref()) => Ok(()),
+            Ok(_) => Err(Failure { outcome: "old_account", ..Failure::forbidden(BAD_TOKEN) }),
+            Err(ChatError::UnknownUser(_)) => Err(inactive()),
+            Err(error) => Err(error.into()),
         }
     }
 

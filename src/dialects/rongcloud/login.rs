@@ -1,7 +1,6 @@
 //! `POST /api/auth/login/`: the XMPP name and password, for a token.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use axum::extract::Request;
 use axum::http::StatusCode;
@@ -12,34 +11,12 @@ use super::context::Context;
 use super::error::Failure;
 use super::tokens::Tokens;
 use super::wire::{Form, Reply};
+use crate::chat::account_mark::Mark;
 use crate::chat::error::Kind;
-use crate::http::limiter::Attempts;
+use crate::http::logins::Logins;
 
-/// Failed attempts for one user from one address before that pair has to wait.
-const OF_USER: u32 = 10;
-/// Failed attempts from one address, whatever the users.
-const OF_ADDRESS: u32 = 100;
-/// How long they count.
-const WINDOW: Duration = Duration::from_secs(60);
-/// Subjects whose failures are remembered.
-const REMEMBERED: usize = 100_000;
 /// Longest name, in characters.
 const NAME: usize = 1024;
-
-/// The latest failures.
-pub struct Login {
-    users: Attempts<(BareJid, IpAddr)>,
-    addresses: Attempts<IpAddr>,
-}
-
-impl Default for Login {
-    fn default() -> Self {
-        Self {
-            users: Attempts::new(OF_USER, WINDOW, REMEMBERED),
-            addresses: Attempts::new(OF_ADDRESS, WINDOW, REMEMBERED),
-        }
-    }
-}
 
 /// Answers `{"key": token}`. The name is a localpart, or a whole address of the domain.
 ///
@@ -47,7 +24,7 @@ impl Default for Login {
 /// 400 for a wrong name or password, 429 after too many.
 pub async fn log_in(
     cx: &Context<'_>,
-    login: &Login,
+    logins: &Logins,
     tokens: &Tokens,
     from: IpAddr,
     request: Request,
@@ -57,19 +34,12 @@ pub async fn log_in(
     let password = form.secret("password")?;
     let user = user(cx, &name).ok_or_else(refused)?;
 
-    let subject = (user, from);
-    // One who has to wait uses up no attempt of the others.
-    login.users.begin(&subject).map_err(Failure::throttled)?;
-    login.addresses.begin(&from).map_err(|wait| {
-        login.users.withdrawn(&subject);
-        Failure::throttled(wait)
-    })?;
-    let proven = cx.chat.check_password(cx.call, &subject.0, &password).await;
-    match proven {
+    let attempt = logins.begin(&user, from).map_err(Failure::throttled)?;
+    match cx.chat.check_password(cx.call, &user, &password).await {
         Ok(true) => {
-            login.users.succeeded(&subject);
-            login.addresses.withdrawn(&from);
-            let key = tokens.sign(&subject.0).ok_or_else(|| {
+            attempt.succeeded();
+            let mark = cx.chat.account_mark(cx.call, cx.realm, &user).await?;
+            let key = tokens.sign(&user, mark.as_ref().and_then(Mark::id)).ok_or_else(|| {
                 let text = ("没有签名密钥。", "There is no key to sign with.");
                 Failure::told(StatusCode::INTERNAL_SERVER_ERROR, "missing_right", text.0, text.1)
             })?;
@@ -80,8 +50,7 @@ pub async fn log_in(
             Kind::UnknownUser | Kind::Address | Kind::Xml => Err(refused()),
             // Nothing has been judged.
             kind => {
-                login.users.withdrawn(&subject);
-                login.addresses.withdrawn(&from);
+                attempt.withdrawn();
                 let failure = Failure::from(error);
                 Err(match kind {
                     Kind::ClientPort => {

@@ -17,7 +17,6 @@ use super::auth::{self, Users};
 use super::context::Context;
 use super::error::{Failure, refusal, speak};
 use super::joining::Guesses;
-use super::login::Login;
 use super::tokens::Tokens;
 use super::wire::Reply;
 use super::{groups, joining, login, members, realtime};
@@ -27,6 +26,7 @@ use crate::config::Config;
 use crate::http::access::{Access, Caller};
 use crate::http::call::{CallOf, REQUEST_ID};
 use crate::http::dialect::Dialect;
+use crate::http::logins::Logins;
 use crate::http::origin::origin;
 use crate::http::{Web, cors};
 
@@ -49,7 +49,7 @@ pub struct Rongcloud {
     realm: Option<Realm>,
     tokens: Arc<Tokens>,
     turns: Arc<Turns>,
-    login: Arc<Login>,
+    logins: Arc<Logins>,
     guesses: Arc<Guesses>,
 }
 
@@ -119,7 +119,7 @@ pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> Router {
         realm,
         tokens,
         turns: Arc::default(),
-        login: Arc::default(),
+        logins: Arc::new(Logins::of_users()),
         guesses: Arc::default(),
     };
     let router = dialect.finish(state).layer(from_fn(speak));
@@ -131,8 +131,8 @@ pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> Router {
 
 impl Table<'_> {
     fn on(self, name: &'static str, methods: MethodFilter, path: &str, run: Run) -> Self {
-        let call = move |state: State<Rongcloud>, call, caller, path, request| async move {
-            state.0.answer(run, call, caller, path, request).await.into_response()
+        let call = move |state: State<Rongcloud>, call, path, request| async move {
+            state.0.answer(run, call, path, request).await.into_response()
         };
         let path = format!("{}{path}", self.prefix);
         let handlers = on(methods, call);
@@ -152,17 +152,16 @@ impl Rongcloud {
         &self,
         run: Run,
         CallOf(call): CallOf,
-        caller: Caller,
         path: Result<RawPathParams, RawPathParamsRejection>,
         request: Request,
     ) -> Result<Reply, Failure> {
-        let user = caller.name.as_deref().and_then(|name| BareJid::new(name).ok());
-        let user = user.ok_or_else(Failure::denied)?;
+        // Who calls was looked at before the body came; here is what else the token says.
+        let token = auth::known(&self.tokens, request.headers())?.ok_or_else(Failure::denied)?;
         let id = first(path);
         let (request, (origin, uri)) = self.seen(request);
         let context = self.context(&call, &origin, &uri)?;
-        context.must_exist(&user).await?;
-        run(&context, Asked { user: &user, id: &id, request, guesses: &self.guesses }).await
+        context.must_hold(&token).await?;
+        run(&context, Asked { user: &token.user, id: &id, request, guesses: &self.guesses }).await
     }
 
     /// The gateway's URL as the caller sees it, and what he asks for.
@@ -205,13 +204,13 @@ async fn retrieve(
     path: Result<RawPathParams, RawPathParamsRejection>,
     request: Request,
 ) -> Result<Reply, Failure> {
-    let user = auth::known(&state.tokens, request.headers())?;
+    let token = auth::known(&state.tokens, request.headers())?;
     let (_, (origin, uri)) = state.seen(request);
     let context = state.context(&call, &origin, &uri)?;
-    if let Some(user) = &user {
-        context.must_exist(user).await?;
+    if let Some(token) = &token {
+        context.must_hold(token).await?;
     }
-    groups::retrieve(&context, user.as_ref(), &first(path)).await
+    groups::retrieve(&context, token.as_ref().map(|token| &token.user), &first(path)).await
 }
 
 async fn log_in(
@@ -222,5 +221,5 @@ async fn log_in(
 ) -> Result<Reply, Failure> {
     let (request, (origin, uri)) = state.seen(request);
     let context = state.context(&call, &origin, &uri)?;
-    login::log_in(&context, &state.login, &state.tokens, caller.addr, request).await
+    login::log_in(&context, &state.logins, &state.tokens, caller.addr, request).await
 }

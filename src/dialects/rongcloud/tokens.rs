@@ -1,19 +1,16 @@
 //! Who a user is: a JWT (RFC 7519, HS256) whose subject is his bare JID, signed by the gateway when he logs in, or by the
 //! organisation's own back end, which shares the key.
 
-use std::collections::HashSet;
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use jid::BareJid;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use serde::{Deserialize, Serialize};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 
+use crate::chat::account_mark::{Mark, is_for};
+use crate::clock;
 use crate::config::rongcloud::Rongcloud;
+use crate::http::jwt::{Issued, Reader};
 
-/// Longest token that is looked at, in bytes.
-const LONGEST: usize = 4096;
 /// By how much clocks may differ, in seconds.
-const LEEWAY: u64 = 5;
+const LEEWAY: u32 = 5;
 
 /// The keys.
 #[derive(Debug)]
@@ -23,7 +20,7 @@ pub struct Tokens {
     /// The domain of the users.
     domain: String,
     seconds: u64,
-    validation: Validation,
+    reader: Reader,
 }
 
 #[derive(Debug)]
@@ -33,14 +30,20 @@ struct Key {
     proves: DecodingKey,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Claims {
-    /// The bare JID.
-    sub: String,
-    /// Seconds since 1970.
-    exp: u64,
-    #[serde(default)]
-    iat: u64,
+/// What a token says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Token {
+    /// Whose it is.
+    pub user: BareJid,
+    account: Option<String>,
+    issued: Option<f64>,
+}
+
+impl Token {
+    /// Whether it is for the account with this mark, and not for an earlier one of the same name.
+    pub fn is_for(&self, mark: Option<&Mark>) -> bool {
+        is_for(mark, self.account.as_deref(), self.issued)
+    }
 }
 
 impl Tokens {
@@ -51,42 +54,32 @@ impl Tokens {
             signs: EncodingKey::from_secret(key.key.expose().as_bytes()),
             proves: DecodingKey::from_secret(key.key.expose().as_bytes()),
         };
-        let mut validation = Validation::new(Algorithm::HS256);
-        validation.leeway = LEEWAY;
-        validation.validate_nbf = true;
-        // A back end may name an audience for other readers of the same token.
-        validation.validate_aud = false;
-        validation.required_spec_claims = HashSet::from(["exp".to_owned(), "sub".to_owned()]);
         let keys = config.keys.iter().map(key).collect();
-        Tokens { keys, domain: domain.to_owned(), seconds: config.token_seconds, validation }
+        // A back end may name an audience for other readers of the same token.
+        let reader = Reader::new(None, LEEWAY);
+        Tokens { keys, domain: domain.to_owned(), seconds: config.token_seconds, reader }
     }
 
-    /// A token for `user`, who has proved that he is; `None` when there is no key.
-    pub fn sign(&self, user: &BareJid) -> Option<String> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map(|since| since.as_secs()).unwrap_or_default();
-        self.sign_at(user, now)
+    /// A token for `user`, who has proved to be that, and for the account with this mark; `None` when there is no key.
+    pub fn sign(&self, user: &BareJid, account: Option<&str>) -> Option<String> {
+        self.sign_at(user, account, clock::since_1970().as_secs())
     }
 
-    fn sign_at(&self, user: &BareJid, now: u64) -> Option<String> {
+    fn sign_at(&self, user: &BareJid, account: Option<&str>, now: u64) -> Option<String> {
         let key = self.keys.first()?;
         let header = Header { kid: Some(key.id.clone()), ..Header::new(Algorithm::HS256) };
-        let claims = Claims { sub: user.to_string(), exp: now.saturating_add(self.seconds), iat: now };
+        let exp = now.saturating_add(self.seconds);
+        let claims = Issued { sub: user.as_str(), aud: None, iat: now, exp, account };
         jsonwebtoken::encode(&header, &claims, &key.signs).ok()
     }
 
-    /// Whose token it is: that of a user of this domain, signed with one of the keys (the one it names, if it names one),
-    /// and not expired.
-    pub fn user(&self, token: &str) -> Option<BareJid> {
-        if token.len() > LONGEST {
-            return None;
-        }
-        let header = jsonwebtoken::decode_header(token).ok()?;
-        let named = |key: &&Key| header.kid.as_ref().is_none_or(|id| *id == key.id);
-        let claims = self.keys.iter().filter(named).find_map(|key| {
-            jsonwebtoken::decode::<Claims>(token, &key.proves, &self.validation).ok().map(|read| read.claims)
-        })?;
+    /// What a token says: that of a user of this domain, signed with one of the keys (the one it names, if it names one),
+    /// and not expired. Whether it is for the account that the user has now is not looked at.
+    pub fn read(&self, token: &str) -> Option<Token> {
+        let claims = self.reader.read(token, self.keys.iter().map(|key| (key.id.as_str(), &key.proves)))?;
         let user = BareJid::new(&claims.sub).ok()?;
-        (user.node().is_some() && user.domain().as_str() == self.domain).then_some(user)
+        let here = user.node().is_some() && user.domain().as_str() == self.domain;
+        here.then_some(Token { user, account: claims.account, issued: claims.iat })
     }
 }
 
@@ -110,7 +103,7 @@ mod tests {
     }
 
     fn now() -> u64 {
-        SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+        clock::since_1970().as_secs()
     }
 
     fn made(key: &str, header: &Header, claims: &Value) -> String {
@@ -118,14 +111,14 @@ mod tests {
     }
 
     fn name(tokens: &Tokens, token: &str) -> Option<String> {
-        tokens.user(token).map(|user| user.to_string())
+        tokens.read(token).map(|token| token.user.to_string())
     }
 
     #[test]
     fn keys_change_without_a_user_noticing() {
         let alice = BareJid::new("alice@example.org").unwrap();
         let (before, during, after) = (tokens(&[("1", OLD)]), tokens(&[("2", NEW), ("1", OLD)]), tokens(&[("2", NEW)]));
-        let (old, new) = (before.sign(&alice).unwrap(), during.sign(&alice).unwrap());
+        let (old, new) = (before.sign(&alice, None).unwrap(), during.sign(&alice, None).unwrap());
         assert_eq!(
             [name(&during, &old), name(&during, &new), name(&after, &new)],
             [const { "alice@example.org" }; 3].map(|user| Some(user.to_owned()))
@@ -146,11 +139,17 @@ mod tests {
         let header = Header::new(Algorithm::HS256);
         let good = json!({"sub": "alice@example.org", "exp": now() + 60, "aud": "others too"});
         assert!(name(&tokens, &made(OLD, &header, &good)).is_some());
+        // As `time.time()` of Python gives them.
+        let fractions = json!({"sub": "alice@example.org", "iat": now() as f64 - 0.25, "exp": now() as f64 + 60.5});
+        assert!(name(&tokens, &made(OLD, &header, &fractions)).is_some());
+        let extended = Header { crit: Some(vec!["b64".to_owned()]), ..header.clone() };
+        assert_eq!(name(&tokens, &made(OLD, &extended, &good)), None);
         for (key, wrong) in [
             ("exp", json!(now() - 60)),
             ("exp", json!("soon")),
             ("exp", Value::Null),
             ("nbf", json!(now() + 600)),
+            ("iat", json!(now() + 600)),
             ("sub", json!("alice@elsewhere.example")),
             ("sub", json!("alice@conference.example.org")),
             ("sub", json!("example.org")),
@@ -166,14 +165,14 @@ mod tests {
             }
             assert_eq!(name(&tokens, &made(OLD, &header, &claims)), None, "{key} {wrong}");
         }
-        let expired = tokens.sign_at(&BareJid::new("alice@example.org").unwrap(), now() - 8 * 24 * 3600).unwrap();
+        let expired = tokens.sign_at(&BareJid::new("alice@example.org").unwrap(), None, now() - 8 * 24 * 3600).unwrap();
         assert_eq!(name(&tokens, &expired), None);
     }
 
     #[test]
     fn nobody_makes_a_token_without_the_key() {
         let tokens = tokens(&[("1", OLD)]);
-        let good = tokens.sign(&BareJid::new("alice@example.org").unwrap()).unwrap();
+        let good = tokens.sign(&BareJid::new("alice@example.org").unwrap(), None).unwrap();
         let parts: Vec<&str> = good.split('.').collect();
         let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let claims = part(json!({"sub": "bob@example.org", "exp": now() + 60}));

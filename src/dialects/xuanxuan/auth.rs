@@ -4,9 +4,8 @@
 //! milliseconds since 1970, the MD5 of code, key and time. The original trusts a session cookie after the first call;
 //! here every call shows its token, as callers do anyway.
 
-use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -15,20 +14,22 @@ use md5::{Digest as _, Md5};
 use subtle::{Choice, ConstantTimeEq};
 
 use super::query::Query;
+use crate::clock;
 use crate::config::secret::Secret;
 use crate::config::xuanxuan::Xuanxuan;
 use crate::http::access::{OwnKeys, Refusal};
-use crate::http::client_addr::ClientAddr;
+use crate::http::client_addr::{ClientAddr, network_of};
 use crate::http::language::{Both, Language};
 use crate::http::limiter::Attempts;
 
-/// Wrong calls in the name of one application from one address before that pair has to wait.
+/// Wrong calls in the name of one application from one network before the next is answered with a wait. A right one is
+/// always let in.
 const ATTEMPTS: u32 = 60;
 
 /// How long wrong calls count.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// Pairs of address and application whose failures are remembered.
+/// Pairs of network and application whose failures are remembered.
 const REMEMBERED: usize = 100_000;
 
 /// Why a caller is refused, in the order in which it is found.
@@ -68,8 +69,8 @@ pub struct Entries {
     entries: Vec<Entry>,
     /// Greatest distance of `time` from now; `None`: any.
     fresh: Option<Duration>,
-    /// By address and application; one that is not known is none.
-    wrong: Attempts<(IpAddr, Option<usize>)>,
+    /// By network and application; one that is not known is none.
+    wrong: Attempts<(IpNet, Option<usize>)>,
 }
 
 #[derive(Debug)]
@@ -105,7 +106,7 @@ impl Entries {
         let token = query.value("token").ok_or_else(|| refuse(Denial::Token))?;
         // Codes are no secrets: they stand in URLs.
         let place = self.entries.iter().position(|entry| *entry.code == *code);
-        let subject = (from.ip, place);
+        let subject = (network_of(from.ip), place);
         match self.admitted(place, from, &query, token, clock) {
             Ok(code) => {
                 self.wrong.succeeded(&subject);
@@ -158,8 +159,7 @@ impl Entries {
 
 impl OwnKeys for Entries {
     fn check(&self, from: ClientAddr, head: &Parts, now: Instant) -> Result<Arc<str>, Refusal> {
-        let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.check_at(from, head, now, clock)
+        self.check_at(from, head, now, clock::since_1970())
     }
 }
 

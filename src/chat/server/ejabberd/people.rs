@@ -4,11 +4,11 @@
 use futures::future::try_join;
 use jid::BareJid;
 
-use crate::chat::clock::now_ms;
 use crate::chat::core::Core;
 use crate::chat::server::Product;
 use crate::chat::server::admin::{Refusal, unreadable};
 use crate::chat::{Call, ChatError};
+use crate::clock::now_ms;
 use crate::xml::Element;
 use crate::xml::element::{Build, client};
 use crate::xmpp::commands::Answer;
