@@ -14,10 +14,14 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use access::AccessLines;
 use clock::Clock;
+use json::JsonLines;
+use values::Texts;
 
 mod access;
 mod clock;
+mod json;
 mod log;
+mod values;
 
 /// Exit code of a failure at run time.
 pub const RUNTIME: u8 = 1;
@@ -98,13 +102,14 @@ pub async fn healthcheck(url: &str) -> ExitCode {
 
 fn log_to(writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static, config: &Log) {
     let filter = EnvFilter::try_new(&config.level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_timer(Clock);
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_timer(Clock).fmt_fields(Texts);
     let done = match config.format {
         Format::Text => {
             let builder = builder.with_ansi(std::io::stderr().is_terminal());
             builder.map_event_format(AccessLines::beside).try_init()
         }
-        Format::Json => builder.json().flatten_event(true).try_init(),
+        Format::Json => builder.event_format(JsonLines).try_init(),
     };
     if let Err(error) = done {
         eprintln!("stanzagate: no log: {error}");

@@ -179,6 +179,41 @@ fn a_proxy_that_is_not_trusted_and_a_name_that_is_not_its_own_are_named_once() {
 }
 
 #[test]
+fn whatever_callers_send_the_log_stays_short_and_a_line_a_line() {
+    for format in ["json", "text"] {
+        let mut command = stanzagate(&["serve", "--listen", "127.0.0.1:0"]);
+        command.env("STANZAGATE_LOG__LEVEL", "trace").env("STANZAGATE_LOG__FORMAT", format);
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let listening = lines.find_map(|line| line.ok().filter(|line| line.contains("listening"))).unwrap();
+        let addr = listening.split("127.0.0.1:").nth(1).unwrap().split(|c: char| !c.is_ascii_digit()).next().unwrap();
+        let long = "X".repeat(3000);
+        for request in [
+            format!("{long} /qtalk/muc_users HTTP/1.1\r\nHost: localhost\r\n"),
+            format!(
+                "POST /qtalk/{long}?{long} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: {long}\r\nX-Request-Id: {long}\r\n"
+            ),
+            format!("POST /qtalk/muc_users HTTP/1.1\r\nHost: {long}\r\nX-Forwarded-For: {long}\r\n"),
+            format!("POST /{long} HTTP/1.1\r\nHost: {}.example\r\n", &long[..200]),
+            "POST /a%0aforged%1b[31m HTTP/1.1\r\nHost: localhost\r\nUser-Agent: \u{9b}31m\u{e9}\r\n".to_owned(),
+        ] {
+            let mut stream = TcpStream::connect(format!("127.0.0.1:{addr}")).unwrap();
+            stream.write_all(format!("{request}Connection: close\r\nContent-Length: 0\r\n\r\n").as_bytes()).unwrap();
+            let _ = stream.read_to_end(&mut Vec::new());
+        }
+        assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+        let lines: Vec<String> = lines.map_while(Result::ok).collect();
+        child.wait().unwrap();
+        assert!(lines.len() > 3, "{lines:#?}");
+        for line in &lines {
+            assert!(!line.contains(&long[..65]) && line.len() < 1500, "{line}");
+            let whole = if format == "json" { line.starts_with("{\"timestamp\":\"2") } else { line.starts_with('2') };
+            assert!(whole && !line.chars().any(char::is_control), "{line:?}");
+        }
+    }
+}
+
+#[test]
 fn while_it_drains_it_is_not_ready_and_a_second_signal_ends_it_at_once() {
     let mut running = Running::start(stanzagate(&["serve"]).env("STANZAGATE_HTTP__DRAIN_DELAY_SECONDS", "60"));
     running.signal("INT");

@@ -1,9 +1,8 @@
 //! The access log's lines in text, as the general formatter writes them, at a fraction of its cost: there is one for
 //! each request.
 
-use std::fmt::{self, Debug, Write};
+use std::fmt;
 
-use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
@@ -11,15 +10,13 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::clock::Clock;
+use super::values::Values;
 
 /// The events that are written here.
 const TARGET: &str = "stanzagate::access";
 
 /// Bytes that most lines have room in.
 const USUAL: usize = 256;
-
-/// Below this, in hundredths, a number has no more than two places and no exponent.
-const MAX_HUNDREDTHS: f64 = 1e12;
 
 /// Writes what is not the access log's, or is to be coloured, as `general` does.
 pub struct AccessLines<F> {
@@ -48,72 +45,16 @@ where
         let mut line = String::with_capacity(USUAL);
         Clock.format_time(&mut Writer::new(&mut line))?;
         line.push_str("  INFO stanzagate::access:");
-        event.record(&mut Fields(&mut line));
+        let mut values = Values::new(&mut line, false);
+        event.record(&mut values);
+        values.result()?;
         line.push('\n');
         writer.write_str(&line)
     }
 }
 
-/// Writes each field with a blank before it. Writing to a string does not fail.
-struct Fields<'a>(&'a mut String);
-
-impl Fields<'_> {
-    fn name(&mut self, field: &Field) {
-        self.0.push(' ');
-        if field.name() != "message" {
-            self.0.push_str(field.name());
-            self.0.push('=');
-        }
-    }
-}
-
-impl Visit for Fields<'_> {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        if !value.bytes().all(stands_for_itself) {
-            return self.record_debug(field, &value);
-        }
-        self.name(field);
-        self.0.push('"');
-        self.0.push_str(value);
-        self.0.push('"');
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.name(field);
-        self.0.push_str(itoa::Buffer::new().format(value));
-    }
-
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        // With two places, as times are, or one: the digits of a whole number.
-        let hundredths = (value * 100.0).round();
-        if !value.is_sign_positive() || hundredths >= MAX_HUNDREDTHS || hundredths / 100.0 != value {
-            return self.record_debug(field, &value);
-        }
-        self.name(field);
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole, positive and bounded")]
-        let (whole, places) = (hundredths as u64 / 100, hundredths as u64 % 100);
-        self.0.push_str(itoa::Buffer::new().format(whole));
-        self.0.push('.');
-        if places < 10 && places > 0 {
-            self.0.push('0');
-        }
-        let places = if places % 10 == 0 { places / 10 } else { places };
-        self.0.push_str(itoa::Buffer::new().format(places));
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.name(field);
-        let _ = write!(self.0, "{value:?}");
-    }
-}
-
-/// True for what stands in a quoted string as it is.
-fn stands_for_itself(byte: u8) -> bool {
-    (b' '..=b'~').contains(&byte) && byte != b'"' && byte != b'\\'
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::net::{IpAddr, Ipv4Addr};
     use std::sync::{Arc, Mutex, PoisonError};
 
@@ -121,6 +62,7 @@ mod tests {
     use tracing_subscriber::fmt::MakeWriter;
     use tracing_subscriber::fmt::format::Format;
 
+    use super::super::values::Texts;
     use super::*;
 
     #[derive(Clone, Default)]
@@ -146,25 +88,46 @@ mod tests {
     }
 
     /// What is written of `say`, without its time.
-    fn written<F>(format: F, say: &dyn Fn()) -> String
+    pub fn written<F>(format: F, say: &dyn Fn()) -> String
     where
-        F: FormatEvent<tracing_subscriber::Registry, tracing_subscriber::fmt::format::DefaultFields>
-            + Send
-            + Sync
-            + 'static,
+        F: FormatEvent<tracing_subscriber::Registry, Texts> + Send + Sync + 'static,
     {
         let to = Written::default();
         let subscriber =
-            tracing_subscriber::fmt().with_ansi(false).with_writer(to.clone()).event_format(format).finish();
-        tracing::subscriber::with_default(subscriber, say);
-        let lines = String::from_utf8(to.0.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap();
-        lines.split_inclusive('\n').map(|line| line.split_at(line.find(' ').unwrap()).1).collect()
+            tracing_subscriber::fmt().with_ansi(false).with_writer(to.clone()).fmt_fields(Texts).event_format(format);
+        tracing::subscriber::with_default(subscriber.finish(), say);
+        String::from_utf8(to.0.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap()
     }
 
     fn same(say: &dyn Fn()) {
-        let general = written(Format::default(), say);
-        assert_eq!(written(AccessLines::beside(Format::default()), say), general);
+        let timeless = |lines: String| -> String {
+            lines.split_inclusive('\n').map(|line| line.split_at(line.find(' ').unwrap()).1).collect()
+        };
+        let general = timeless(written(Format::default(), say));
+        assert_eq!(timeless(written(AccessLines::beside(Format::default()), say)), general);
         assert!(!general.is_empty());
+    }
+
+    #[test]
+    fn a_line_is_a_line_whatever_stands_in_it() {
+        let name = "x".repeat(3000);
+        let said = written(AccessLines::beside(Format::default()), &|| {
+            let hostile = "r\n2026-01-01T00:00:00.000000Z  INFO stanzagate::access: forged";
+            tracing::info!(target: "stanzagate::access", text = hostile, method = %hostile, user = %name, "request");
+            tracing::warn!(target: "stanzagate::chat", text = hostile, error = %hostile, user = name, "{hostile}");
+        });
+        assert_eq!(said.lines().count(), 2, "{said}");
+        assert!(!said.contains(&name[..65]) && said.contains(&name[..64]), "{said}");
+    }
+
+    #[test]
+    fn the_general_formatter_writes_as_it_would_by_itself() {
+        let say = || tracing::warn!(target: "t", text = "a\"b", %TARGET, n = 7_u64, yes = true, ms = 1.25, minus = -1_i64, "said");
+        let to = Written::default();
+        let usual = tracing_subscriber::fmt().with_ansi(false).with_writer(to.clone()).without_time().finish();
+        tracing::subscriber::with_default(usual, say);
+        let usual = String::from_utf8(to.0.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap();
+        assert_eq!(written(Format::default().without_time(), &say), usual);
     }
 
     proptest! {

@@ -46,6 +46,15 @@ async fn the_log_holds_ids_and_no_secrets(server: Server) {
         post("send_thirdmessage", "req-wrong", "wrong-key-0123456789", letter("bob@example.org")).await["errcode"],
         17
     );
+    // Names as long as they may be are not written out, in whatever line they come to stand.
+    let long = format!("{}@example.org", "x".repeat(1000));
+    let xml = "<message type='chat'><body>long</body></message>";
+    for (from, to) in [(long.as_str(), "bob@example.org"), ("alice@example.org", long.as_str())] {
+        let letter = json!({"from": from, "to": to, "message": xml});
+        assert_eq!(post("send_thirdmessage", "req-long", KEY, letter).await["errcode"], 2);
+    }
+    let room = json!({"muc_id": "x".repeat(1000), "muc_owner": "alice", "muc_domain": rig.rooms(), "muc_name": "long"});
+    post("create_muc", "req-long", KEY, room).await;
     let room = json!({"muc_id": "logroom", "muc_owner": "alice", "muc_domain": rig.rooms(), "muc_name": text});
     assert_eq!(post("create_muc", "req-room", KEY, room).await["ret"], true);
     let wrong = fresh("wrongpassword");
@@ -68,6 +77,9 @@ async fn the_log_holds_ids_and_no_secrets(server: Server) {
         let line = log.lines().find(|line| line.contains(secret));
         assert!(line.is_none(), "{secret:?} is in the log: {line:?}");
     }
+    let line = log.lines().find(|line| line.contains(&"x".repeat(65)));
+    assert!(line.is_none(), "{line:?}");
+    assert!(!log.lines().filter(|line| line.contains("req-long")).collect::<Vec<_>>().is_empty());
     let about = |id: &str| log.lines().filter(|line| line.contains(id)).collect::<Vec<_>>();
     assert!(about("req-sent").iter().any(|line| line.contains("\"status\":200")), "{log}");
     assert!(
