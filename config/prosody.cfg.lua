@@ -1,4 +1,4 @@
--- Prosody behind Stanzagate. One file for Prosody 0.12 (Debian 12) and 13.0 (Debian 13).
+-- Prosody behind Stanzagate. One file for Prosody 0.12 (Debian 12), 13.0.1 (Debian 13) and 13.0.6 (its backports).
 --
 -- It is a whole configuration, ready for a new server. For a server that already runs, copy the lines marked [gateway]
 -- into its prosody.cfg.lua; everything else here is what any chat server has. Replace example.org throughout.

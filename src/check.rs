@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::chat::check::{Finding, Right};
+use crate::chat::check::{Finding, Report, Right};
 use crate::chat::{Chat, LinkState, Product};
 use crate::config::Config;
 use crate::config::component::Component;
@@ -20,7 +20,8 @@ const HEALTH: Duration = Duration::from_secs(2);
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// Connects as `serve` would, tries every right, prints the table on stdout. Success when every enabled endpoint can
-/// work, though it may do less, and nobody else writes or reads the gateway's records. `user` is the localpart or JID of an account whose session is opened as a trial.
+/// work, though it may do less, nobody else writes or reads the gateway's records, and nobody can have it
+/// shut out. `user` is the localpart or JID of an account whose session is opened as a trial.
 ///
 /// Refuses to run beside a gateway on this machine, which would lose calls to it, unless that is wanted `anyway`.
 pub async fn run(config: Config, user: Option<&str>, anyway: bool) -> ExitCode {
@@ -87,7 +88,7 @@ async fn trial(chat: &Chat, config: &Config, user: Option<&str>) -> Result<bool,
     eprintln!("trying each right ...");
     let endpoints = dialects::needs(config);
     let rights = endpoints.iter().flat_map(|(_, needed, wanted)| needed.iter().chain(*wanted)).copied();
-    let (product, findings) = chat.check(user.as_ref(), rights).await;
+    let Report { product, findings, notes } = chat.check(user.as_ref(), rights).await;
     print!("{}", table(&findings));
     if chat.rivals().answers() > 0 {
         println!(
@@ -101,10 +102,13 @@ async fn trial(chat: &Chat, config: &Config, user: Option<&str>) -> Result<bool,
     let verdicts: HashMap<Right, bool> =
         findings.iter().map(|finding| (finding.right, finding.verdict.is_ok())).collect();
     let granted = |right: &Right| verdicts.get(right).copied().unwrap_or(false);
-    // No endpoint needs it to work, and all would do what a forger wants.
-    let alone = [Right::RecordsAlone, Right::RecordsClosed];
-    let mut all = alone.iter().all(|right| verdicts.get(right).copied().unwrap_or(true));
+    // No endpoint needs them to work: all would do what a forger wants, and work until somebody has guessed often enough.
+    let kept = [Right::RecordsAlone, Right::RecordsClosed, Right::NotBanned];
+    let mut all = kept.iter().all(|right| verdicts.get(right).copied().unwrap_or(true));
     println!();
+    for note in notes {
+        println!("note: {note}\n");
+    }
     for (endpoint, needed, wanted) in endpoints {
         let names = |rights: &[Right]| {
             rights.iter().filter(|right| !granted(right)).map(|right| right.name()).collect::<Vec<_>>().join(", ")
@@ -151,10 +155,10 @@ fn advice(missing: &[&Finding], product: Option<Product>, component: &Component,
     let component = component.name.as_str();
     let mut said = Vec::new();
     for finding in missing {
-        let lines = finding.right.lines(product);
+        let lines = finding.cure.lines(product);
         if !said.contains(&lines) {
             said.push(lines);
-            text.push_str(&format!("\n{}\n", finding.right.lines_for(product, component, domain)));
+            text.push_str(&format!("\n{}\n", finding.cure.lines_for(product, component, domain)));
         }
     }
     text

@@ -77,7 +77,7 @@ impl Config {
         self.qtalk.validate(&self.server, &self.http, &mut problems);
         self.maxleap.validate(&mut problems);
         self.xuanxuan.validate(&mut problems);
-        self.rongcloud.validate(&self.sessions, self.http.body_bytes, &mut problems);
+        self.rongcloud.validate(self.server.kind, &self.sessions, self.http.body_bytes, &mut problems);
         problems.into_result(place_of)
     }
 }

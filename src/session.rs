@@ -10,8 +10,9 @@
 //!
 //! Limits to know: a server that bounds the sessions of a user (ejabberd's `max_user_sessions`) may close the user's
 //! oldest one for ours; and a server that bans addresses after wrong passwords (mod_fail2ban) sees the gateway's address
-//! in every password check, so that address belongs on its list of exceptions.
+//! in every password check, so that address belongs on its list of exceptions ([`ban`]).
 
+mod ban;
 mod breaker;
 mod error;
 mod gate;
@@ -63,6 +64,9 @@ pub enum SessionError {
     /// The c2s port or the token endpoint cannot be reached.
     #[error("no session could be opened: {0}")]
     Connect(String),
+    /// The server lets nobody in from the gateway's address, because of wrong passwords that others tried.
+    #[error("no session could be opened: {0}")]
+    Banned(String),
     /// The session was open, and what was asked in it has no answer.
     #[error(transparent)]
     Link(#[from] LinkError),

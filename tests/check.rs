@@ -26,13 +26,24 @@ async fn the_shipped_configuration_grants_everything(server: Server) {
         .into_iter()
         .flat_map(|(_, needed, wanted)| [needed, wanted].concat())
         .collect();
-    let (product, findings) = chat.check(Some(&jid), rights.clone()).await;
-    assert!(product.is_some());
+    let report = chat.check(Some(&jid), rights.clone()).await;
+    assert!(report.product.is_some());
     // Tried wherever there are records.
     rights.extend([Right::RecordsAlone, Right::RecordsClosed]);
-    assert_eq!(findings.len(), rights.len());
-    for finding in findings {
+    if server.is_ejabberd() {
+        rights.insert(Right::NotBanned);
+    }
+    assert_eq!(report.findings.len(), rights.len());
+    for finding in &report.findings {
         assert!(finding.verdict.is_ok(), "{}: {:?}", finding.right.name(), finding.verdict);
     }
+    let seen = |right| report.findings.iter().find(|finding| finding.right == right).map(|finding| &finding.verdict);
+    if !server.is_ejabberd() {
+        let asked = seen(Right::Bookmarks).and_then(|verdict| verdict.as_ref().ok());
+        assert!(asked.is_some_and(|seen| seen.contains(jid.as_str())), "a privileged IQ was refused as it should be");
+    }
+    // None is told of a version that the tests run on.
+    assert!(!report.notes.iter().any(|note| note.contains("not tested with")), "{:?}", report.notes);
+    assert_eq!(report.notes.iter().any(|note| note.contains("X-OAUTH2 let a token in")), server.is_ejabberd());
     chat.drain(Duration::from_secs(5)).await;
 }

@@ -104,6 +104,30 @@ fn errors_name_the_variable_or_flag() {
 }
 
 #[test]
+fn tokens_that_make_their_holder_anybody_must_be_accepted_by_name() {
+    let file = |server: &str, grant: &str, accepted: &str| {
+        format!(
+            "[server]\ndomain = \"example.org\"\n{server}[component]\nname = \"gw.example.org\"\nsecret = \"s\"\n[qtalk]\n\
+             enabled = false\n[sessions]\n{grant}[rongcloud]\nenabled = true\n{accepted}[[rongcloud.keys]]\nid = \"k\"\n\
+             key = \"0123456789abcdef0123456789abcdef\"\n"
+        )
+    };
+    let oauth = "grant = \"oauth\"\noauth_url = \"http://127.0.0.1:5280/api\"\n";
+    let jwt = "grant = \"jwt\"\njwt_key = \"fedcba9876543210fedcba9876543210\"\n";
+    let accepted = "accept_oauth_impersonation = true\n";
+    for server in ["", "kind = \"ejabberd\"\n"] {
+        let why = refusal(&file(server, oauth, ""), &[]);
+        assert!(why.contains("rongcloud.accept_oauth_impersonation: is not set"), "{why}");
+        assert!(why.contains("log in as any other user") && why.contains("\"jwt\""), "{why}");
+        loaded(&file(server, oauth, accepted), &[]);
+        loaded(&file(server, jwt, ""), &[]);
+        loaded(&file(server, "", ""), &[]);
+    }
+    loaded(&file("kind = \"prosody\"\n", oauth, ""), &[]);
+    loaded(&file("", oauth, "").replace("[rongcloud]\nenabled = true", "[rongcloud]\nenabled = false"), &[]);
+}
+
+#[test]
 fn what_cannot_work_is_refused_with_its_key() {
     let cases = [
         ("", "server.domain: missing"),

@@ -298,7 +298,7 @@ async fn a_users_messages_keep_their_order(server: Server) {
 
 async fn finding(rig: &Rig) -> Finding {
     let chat = start(with_extra(rig), &Metrics::new()).await;
-    let (_, findings) = chat.check(None, [Right::SendAs]).await;
+    let findings = chat.check(None, [Right::SendAs]).await.findings;
     chat.drain(PATIENCE).await;
     findings.into_iter().find(|finding| finding.right == Right::ExtraLinks).expect("a finding")
 }

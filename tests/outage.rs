@@ -3,13 +3,17 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use stanzagate::chat::check::Right;
+use stanzagate::chat::{Chat, LinkState};
 use stanzagate::config::qtalk::Replies;
 use stanzagate::config::sessions::Grant;
 use stanzagate::dev::Rig;
+use stanzagate::metrics::Metrics;
 use support::breaker::Breaker;
 use support::element::{body, says};
 use support::room::{condition, is_out};
@@ -283,5 +287,54 @@ async fn ready(gateway: &Gateway) {
     while gateway.get("/health/ready").await.status != 200 {
         assert!(begun.elapsed() < Duration::from_secs(20), "the gateway did not connect again");
         tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Wrong passwords of others, tried at the gateway, count against its address where nobody has exempted it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ban_of_the_gateway_is_told_with_its_cure() {
+    for server in Server::EJABBERD {
+        let rig = server.start_changed(&[("    access: trusted_network\n", "    c2s_max_auth_failures: 3\n")]);
+        let gateway = Gateway::start(&rig, |_| {}).await;
+        let alice = user(&rig, "alice");
+        let right = format!("/qtalk/auth_uk?u=alice&k={}", alice.password);
+        gateway.get(&right).await.expect_success();
+        for _ in 0..2 {
+            gateway.get(&format!("/qtalk/auth_uk?u={}&k=wrong", fresh("nobody"))).await.expect_failure(16);
+        }
+        // The server says it in place of the third refusal, and from then on to whoever comes.
+        for path in ["/qtalk/auth_uk?u=carol&k=wrong", &right] {
+            let reply = gateway.get(path).await;
+            assert_eq!((reply.status.as_u16(), reply.errcode()), (503, 14), "{path}: {}", reply.text);
+            assert!(reply.errmsg().contains("banned by mod_fail2ban?"), "{path}: {}", reply.text);
+        }
+        let login = json!({"username": "alice", "password": alice.password});
+        let reply = gateway.request(|http, url| http.post(format!("{url}/api/auth/login/")).json(&login)).await;
+        assert!(reply.status == 503 && reply.text.contains("banned by mod_fail2ban?"), "{}", reply.text);
+        let reply = gateway.maxleap(reqwest::Method::GET, "/ctx/alice/friends", &Value::Null).await;
+        assert!(reply.expect_error(502, 5002).text.contains("banned by mod_fail2ban?"));
+        // Messages need no log-in, only their sender's own copy does.
+        let message = json!({"from": "alice@example.org", "to": "bob@example.org",
+            "message": "<message type='chat'><body id='m1'>in spite of it</body></message>"});
+        gateway.post("/qtalk/send_thirdmessage", &message).await.expect_success();
+        gateway.shutdown().await;
+
+        let chat = Chat::start(Arc::new(rig.gateway_config()), Metrics::new()).expect("the verbs");
+        let mut state = chat.link_state();
+        let up = tokio::time::timeout(Duration::from_secs(20), state.wait_for(|state| *state == LinkState::Up)).await;
+        assert!(up.is_ok_and(|up| up.is_ok()), "no link");
+        let user = chat.addresses().user_at("alice", "example.org").expect("an address");
+        let wanted = [Right::Passwords, Right::SenderCopy, Right::Rooms];
+        let report = chat.check(Some(&user), wanted).await;
+        for finding in report.findings {
+            match &finding.verdict {
+                Ok(seen) => assert!([Right::Answers, Right::Rooms].contains(&finding.right), "{finding:?}: {seen}"),
+                Err(why) => {
+                    assert_eq!(finding.cure, Right::NotBanned, "{finding:?}");
+                    assert!(why.contains("banned by mod_fail2ban?"), "{finding:?}");
+                }
+            }
+        }
+        chat.drain(Duration::from_secs(5)).await;
     }
 }

@@ -1,7 +1,10 @@
 //! Trying each right that the gateway needs of the server, without leaving anything behind.
 
+mod findings;
 mod lines;
 mod links;
+mod right;
+mod server;
 mod services;
 
 use std::collections::HashSet;
@@ -9,6 +12,9 @@ use std::time::{Duration, Instant};
 
 use jid::BareJid;
 
+use self::findings::Findings;
+pub use self::findings::{Finding, Report};
+pub use self::right::Right;
 use super::core::Core;
 use super::links::try_as_user;
 use super::room::NewRoom;
@@ -17,154 +23,68 @@ use super::{Call, Chat, ChatError};
 use crate::xml::element::{Build, client};
 use crate::xmpp::{iq, muc, muc_admin, mucsub};
 
-/// One thing the server must let the gateway do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Right {
-    /// To be answered at all.
-    Answers,
-    /// To send in the name of users.
-    SendAs,
-    /// To do so over each further link.
-    ExtraLinks,
-    /// To learn whether an account exists.
-    Accounts,
-    /// To create, configure, read and destroy rooms.
-    Rooms,
-    /// To list all rooms, hidden ones too.
-    RoomList,
-    /// To have rooms archived.
-    Archive,
-    /// To see what a room makes of a message: MUC/Sub on ejabberd, the firewall rule on Prosody.
-    Reflection,
-    /// To give a sender his own copy.
-    SenderCopy,
-    /// To put a room on a member's list of bookmarks.
-    Bookmarks,
-    /// To check a password by logging in.
-    Passwords,
-    /// To keep records of its own.
-    Records,
-    /// To be alone in keeping them: no user makes any.
-    RecordsAlone,
-    /// To be alone in reading them: none is open.
-    RecordsClosed,
-    /// To make and delete accounts.
-    MakeAccounts,
-    /// To list all accounts.
-    AccountList,
-    /// To see who is online.
-    Presence,
-    /// To read and change users' contact lists.
-    Rosters,
-    /// To read users' archives.
-    Histories,
-    /// To send to everybody who is online.
-    Broadcast,
-    /// To store files.
-    Uploads,
-    /// To hand out what users' clients log in with.
-    LoginTokens,
-}
-
-impl Right {
-    /// The right in words.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Answers => "be answered",
-            Self::SendAs => "send as users",
-            Self::ExtraLinks => "extra links",
-            Self::Accounts => "find accounts",
-            Self::Rooms => "manage rooms",
-            Self::RoomList => "list all rooms",
-            Self::Archive => "archived rooms",
-            Self::Reflection => "speak in rooms",
-            Self::SenderCopy => "sender's own copy",
-            Self::Bookmarks => "members' bookmarks",
-            Self::Passwords => "check passwords",
-            Self::Records => "own records",
-            Self::RecordsAlone => "records not forged",
-            Self::RecordsClosed => "records closed",
-            Self::MakeAccounts => "make accounts",
-            Self::AccountList => "list accounts",
-            Self::Presence => "see who is online",
-            Self::Rosters => "contact lists",
-            Self::Histories => "users' archives",
-            Self::Broadcast => "send to everybody",
-            Self::Uploads => "store files",
-            Self::LoginTokens => "log-in tokens",
-        }
-    }
-}
-
-/// What trying a right showed.
-#[derive(Debug, Clone)]
-pub struct Finding {
-    /// The right.
-    pub right: Right,
-    /// What was seen working, or why it does not.
-    pub verdict: Result<String, String>,
-}
+/// Longest wait for the answer to one question.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The same where silence is an answer.
+const QUICK: Duration = Duration::from_secs(5);
 
 impl Chat {
-    /// Tries the rights that are wanted. The link must be up. With `user`, an account that exists, a session of his is
+    /// Tries the rights that are wanted. The link must be up. With `user`, an account that exists, a session of theirs is
     /// opened too.
-    pub async fn check(
-        &self,
-        user: Option<&BareJid>,
-        wanted: impl IntoIterator<Item = Right>,
-    ) -> (Option<Product>, Vec<Finding>) {
+    pub async fn check(&self, user: Option<&BareJid>, wanted: impl IntoIterator<Item = Right>) -> Report {
         let wanted: HashSet<Right> = wanted.into_iter().collect();
-        let (product, mut findings) = self.core.check(user).await;
+        let mut found = Findings::default();
+        let product = self.core.check_server(&mut found).await;
         if let Some(product) = product {
-            self.check_services(product, user, &wanted, &mut findings).await;
-            if findings.iter().any(|finding| finding.right == Right::Records && finding.verdict.is_ok()) {
-                findings.push(Finding { right: Right::RecordsClosed, verdict: self.check_records_closed().await });
+            self.core.find_silence(product, &wanted, &mut found).await;
+            self.core.check(product, user, &wanted, &mut found).await;
+            self.check_services(product, user, &wanted, &mut found).await;
+            if found.has(Right::Records) {
+                found.add(Right::RecordsClosed, self.check_records_closed().await);
             }
+            self.core.check_impersonation(product, user, &wanted, &mut found).await;
             // Last: a server that forbids it closes the connection.
-            findings.push(Finding { right: Right::SendAs, verdict: self.core.check_send_as().await });
-            findings.extend(self.core.check_extra_links().await);
+            found.add(Right::SendAs, self.core.check_send_as().await);
+            if let Some(verdict) = self.core.check_extra_links().await {
+                found.add(Right::ExtraLinks, verdict);
+            }
         }
-        let has = |right| findings.iter().any(|finding| finding.right == right && finding.verdict.is_ok());
         // In the name of a user; and where the gateway has no records, it is not told whose a node is.
-        if has(Right::SendAs) && has(Right::Records) {
-            findings.push(Finding { right: Right::RecordsAlone, verdict: self.check_records_alone().await });
+        if found.has(Right::SendAs) && found.has(Right::Records) {
+            found.add(Right::RecordsAlone, self.check_records_alone().await);
         }
-        let always = [Right::Answers, Right::RecordsAlone, Right::RecordsClosed, Right::ExtraLinks];
-        findings.retain(|finding| always.contains(&finding.right) || wanted.contains(&finding.right));
-        (product, findings)
+        found.report(product, |right| right.is_tried_always() || wanted.contains(&right))
     }
 }
 
 impl Core {
-    async fn check(&self, user: Option<&BareJid>) -> (Option<Product>, Vec<Finding>) {
-        let mut findings = Vec::new();
-        let mut note = |right, verdict: Result<String, String>| findings.push(Finding { right, verdict });
-        let version = match self.product(&call()).await {
-            Ok(product) => self.server_version(&call()).await.map(|version| (product, version)),
-            Err(error) => Err(error),
-        };
-        let product = match version {
-            Ok((product, version)) => {
-                let (name, version) = version.unwrap_or_else(|| (format!("{product:?}"), "of unknown version".into()));
-                note(Right::Answers, Ok(format!("{name} {version}")));
-                product
+    async fn check(&self, product: Product, user: Option<&BareJid>, wanted: &HashSet<Right>, found: &mut Findings) {
+        // First: who is shut out cannot open sessions either.
+        let passwords = self.check_passwords(product, wanted, found).await;
+        found.add(Right::Accounts, self.check_accounts().await);
+        found.trial(Right::RoomList, self.check_room_list()).await;
+        if found.is_blocked(Right::Rooms) {
+            for right in [Right::Rooms, Right::Archive, Right::Reflection] {
+                found.add(right, Ok(String::new()));
             }
-            Err(error) => {
-                note(Right::Answers, Err(error.to_string()));
-                return (None, findings);
-            }
+        } else {
+            let (rooms, archive, reflection) = self.check_room(product).await;
+            found.add(Right::Rooms, rooms);
+            found.add(Right::Archive, archive);
+            found.add(Right::Reflection, reflection);
+        }
+        let copy = match product {
+            Product::Ejabberd if found.is_blocked(Right::SenderCopy) => Ok(String::new()),
+            Product::Ejabberd => self.check_own_session(user).await,
+            Product::Prosody => self.check_privilege("message", &["outgoing"]),
         };
-        note(Right::Accounts, self.check_accounts().await);
-        note(Right::RoomList, self.check_room_list().await);
-        let (rooms, archive, reflection) = self.check_room(product).await;
-        note(Right::Rooms, rooms);
-        note(Right::Archive, archive);
-        note(Right::Reflection, reflection);
-        let (copy, bookmarks) = self.check_grant(product, user).await;
-        note(Right::SenderCopy, copy);
-        note(Right::Bookmarks, bookmarks);
-        note(Right::Passwords, self.check_passwords().await);
-        (Some(product), findings)
+        let bookmarks = match product {
+            Product::Ejabberd => copy.clone(),
+            Product::Prosody => self.check_privileged_iq(user).await,
+        };
+        found.add(Right::SenderCopy, copy);
+        found.add(Right::Bookmarks, bookmarks);
+        found.add(Right::Passwords, passwords);
     }
 
     /// An address that nobody has.
@@ -291,24 +211,30 @@ impl Core {
         }
     }
 
-    async fn check_grant(
-        &self,
-        product: Product,
-        user: Option<&BareJid>,
-    ) -> (Result<String, String>, Result<String, String>) {
-        if product == Product::Prosody {
-            let message = self.check_privilege("message", &["outgoing"]);
-            return (message, self.check_privilege("iq http://jabber.org/protocol/pubsub", &["both", "set"]));
-        }
-        let verdict = self.check_own_session(user).await;
-        (verdict.clone(), verdict)
-    }
-
     /// What Prosody said that it grants (XEP-0356).
     fn check_privilege(&self, access: &str, kinds: &[&str]) -> Result<String, String> {
         let granted = self.incoming.granted.read();
         let found = granted.iter().find(|(name, kind)| name == access && kinds.contains(&kind.as_str()));
         found.map(|(name, kind)| format!("granted: {name} {kind}")).ok_or_else(|| format!("not granted: {access}"))
+    }
+
+    /// The grant says nothing of what answers it: a bookmark node that is not there is asked for, of `user` or of whoever
+    /// has an account, and the answer must be that it is not there.
+    async fn check_privileged_iq(&self, user: Option<&BareJid>) -> Result<String, String> {
+        let granted = self.check_privilege("iq http://jabber.org/protocol/pubsub", &["both", "set"])?;
+        let listed = match user {
+            Some(_) => None,
+            None => {
+                self.all_accounts(&call(), self.addresses.domain()).await.ok().and_then(|all| all.into_iter().next())
+            }
+        };
+        let Some(user) = user.or(listed.as_ref()) else {
+            return Ok(format!("{granted}; `check --user NAME` tries it"));
+        };
+        match self.asks_privately(&call(), user).await {
+            Ok(()) => Ok(format!("{granted}, and {user} was asked so")),
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     /// The session grant (ejabberd).
@@ -327,16 +253,12 @@ impl Core {
         self.sessions.iq(&call(), user, question).await.map_err(|error| error.to_string())?;
         Ok(format!("a session of {user} was opened"))
     }
-
-    async fn check_passwords(&self) -> Result<String, String> {
-        match self.sessions.check_password(&call(), &self.nobody()?, "no password").await {
-            Ok(false) => Ok("a wrong password was refused".into()),
-            Ok(true) => Err("the server takes any password".into()),
-            Err(error) => Err(error.to_string()),
-        }
-    }
 }
 
 fn call() -> Call {
-    Call { request: "check".into(), deadline: Instant::now() + Duration::from_secs(10) }
+    call_of(PATIENCE)
+}
+
+fn call_of(patience: Duration) -> Call {
+    Call { request: "check".into(), deadline: Instant::now() + patience }
 }

@@ -99,7 +99,7 @@ pub enum Kind {
     Partial,
     /// It may or may not have taken effect.
     OutcomeUnknown,
-    /// The server's client port, or the one that grants sessions, cannot be reached.
+    /// The server's client port, or the one that grants sessions, cannot be reached, or is closed to the gateway.
     ClientPort,
     /// The server does not grant the gateway something, or the configuration lacks it.
     MissingRight,
@@ -146,7 +146,7 @@ impl ChatError {
                 LinkError::Encode(EncodeError::Invalid(_)) => Kind::Xml,
                 _ => Kind::OutcomeUnknown,
             },
-            Self::Session(SessionError::Connect(_)) => Kind::ClientPort,
+            Self::Session(SessionError::Connect(_) | SessionError::Banned(_)) => Kind::ClientPort,
             Self::Right(_) | Self::Config(_) | Self::Session(_) => Kind::MissingRight,
         }
     }

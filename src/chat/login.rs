@@ -13,8 +13,9 @@ impl Chat {
     /// and good for any number of log-ins; a session opened with it outlasts it. Prosody's helper module keeps 20 of a
     /// user: a further one ends the oldest.
     ///
-    /// On ejabberd it outlives its account, to the end of its life. And ejabberd before 26.07 lets whoever logs in, by a
-    /// password or by a token for X-OAUTH2, name another user as the authorisation identity and be him; not so by a JWT.
+    /// On ejabberd it outlives its account, to the end of its life. And ejabberd lets whoever logs in name another user as the
+    /// authorisation identity and be them: by a token for X-OAUTH2 in every version up to 26.07, by a password before 26.07;
+    /// by a JWT in none. So `rongcloud.accept_oauth_impersonation` must be set where such tokens are handed out.
     ///
     /// # Errors
     /// [`ChatError::UnknownUser`]; [`ChatError::Right`] when the server makes none for the gateway, with the lines to add;

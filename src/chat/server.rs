@@ -184,6 +184,11 @@ impl Core {
         Ok(rooms)
     }
 
+    /// Asks for a node that a user does not have, by a privileged IQ (Prosody): the refusal must arrive as what it is.
+    pub(super) async fn asks_privately(&self, call: &Call, user: &BareJid) -> Result<(), ChatError> {
+        prosody::ask_for_nothing(self, call, user).await
+    }
+
     /// All rooms of a MUC service, hidden ones too.
     pub(super) async fn rooms(&self, call: &Call, service: &str) -> Result<Vec<BareJid>, ChatError> {
         match self.product(call).await? {

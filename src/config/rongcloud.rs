@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use super::error::Problems;
 use super::secret::Secret;
-use super::server::Hosts;
-use super::sessions::Sessions;
+use super::server::{Hosts, Kind};
+use super::sessions::{Grant, Sessions};
 
 /// `[rongcloud]`.
 #[derive(Debug, Clone, Deserialize)]
@@ -33,6 +33,8 @@ pub struct Rongcloud {
     pub token_seconds: u64,
     /// Life of what `/api/im/token/` hands out, in seconds.
     pub realtime_seconds: u64,
+    /// Whether `/api/im/token/` may hand out tokens with which their holders can be any user (grant `oauth`).
+    pub accept_oauth_impersonation: bool,
     /// Host and port to which clients are sent. Default: none, clients find the server by the domain.
     pub client_address: Option<String>,
     /// The WebSocket URL to which clients are sent. Default: none.
@@ -80,6 +82,7 @@ impl Default for Rongcloud {
             cors_origins: vec!["*".to_owned()],
             token_seconds: 7 * 24 * 3600,
             realtime_seconds: 24 * 3600,
+            accept_oauth_impersonation: false,
             client_address: None,
             websocket_url: None,
             group_members: 3000,
@@ -109,7 +112,7 @@ impl Rongcloud {
         }
     }
 
-    pub(super) fn validate(&self, sessions: &Sessions, body_bytes: usize, problems: &mut Problems) {
+    pub(super) fn validate(&self, server: Kind, sessions: &Sessions, body_bytes: usize, problems: &mut Problems) {
         if !self.enabled {
             return;
         }
@@ -133,6 +136,16 @@ impl Rongcloud {
             if !url.is_empty() {
                 super::http::web_url(key, url, problems);
             }
+        }
+        // Prosody's tokens come from its helper module, whatever the grant.
+        if sessions.grant == Grant::Oauth && server != Kind::Prosody && !self.accept_oauth_impersonation {
+            problems.add(
+                "rongcloud.accept_oauth_impersonation",
+                "is not set: with sessions.grant = \"oauth\", /api/im/token/ hands out tokens for X-OAUTH2, and ejabberd lets \
+                 whoever holds one log in as any other user (authzid; every version up to 26.07). Take sessions.grant = \
+                 \"jwt\", whose tokens are not open to that; or set this to true to accept it (on Prosody leave \
+                 sessions.grant out)",
+            );
         }
         self.validate_keys(sessions, problems);
     }

@@ -64,6 +64,8 @@ impl Rig {
         }];
         config.rongcloud.enabled = true;
         config.rongcloud.keys = vec![Key { id: RONGCLOUD_KID.to_owned(), key: secret(&self.settings.rongcloud_key) }];
+        // A rig's users are whoever runs it.
+        config.rongcloud.accept_oauth_impersonation = true;
         config.rongcloud.client_address = Some(self.settings.client.to_string());
         config.rongcloud.websocket_url = Some(self.websocket());
         config

@@ -4,18 +4,20 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use super::error::OpenError;
+
 /// How long attempts fail fast after a failure.
 pub(super) const PAUSE: Duration = Duration::from_secs(1);
 
 /// One peer's breaker.
 #[derive(Debug, Default)]
 pub(super) struct Breaker {
-    open: Mutex<Option<(Instant, String)>>,
+    open: Mutex<Option<(Instant, OpenError)>>,
 }
 
 impl Breaker {
     /// The cause of the last failure while the pause after it lasts.
-    pub fn cause(&self) -> Option<String> {
+    pub fn cause(&self) -> Option<OpenError> {
         let mut open = self.open.lock();
         match &*open {
             Some((until, cause)) if Instant::now() < *until => Some(cause.clone()),
@@ -28,8 +30,8 @@ impl Breaker {
     }
 
     /// Notes a failure.
-    pub fn trip(&self, cause: &str) {
-        *self.open.lock() = Some((Instant::now() + PAUSE, cause.to_owned()));
+    pub fn trip(&self, cause: OpenError) {
+        *self.open.lock() = Some((Instant::now() + PAUSE, cause));
     }
 
     /// Notes a success.
@@ -45,13 +47,13 @@ mod tests {
     #[test]
     fn fails_fast_after_a_failure_until_a_success_or_the_pause_has_passed() {
         let breaker = Breaker::default();
-        assert_eq!(breaker.cause(), None);
-        breaker.trip("connection refused");
-        assert_eq!(breaker.cause().as_deref(), Some("connection refused"));
+        assert!(breaker.cause().is_none());
+        breaker.trip(OpenError::Banned("too many".into()));
+        assert!(matches!(breaker.cause(), Some(OpenError::Banned(cause)) if cause == "too many"));
         breaker.reset();
-        assert_eq!(breaker.cause(), None);
-        breaker.trip("again");
+        assert!(breaker.cause().is_none());
+        breaker.trip(OpenError::Unreachable("again".into()));
         std::thread::sleep(PAUSE + Duration::from_millis(20));
-        assert_eq!(breaker.cause(), None);
+        assert!(breaker.cause().is_none());
     }
 }

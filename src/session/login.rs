@@ -46,4 +46,15 @@ impl Sessions {
         };
         self.try_log_in(call, user, &credentials).await
     }
+
+    /// Whether the server lets whoever holds a token of `user` be `other` (ejabberd's X-OAUTH2, with the localpart of `other`
+    /// as the authorisation identity). Nothing is bound, and neither needs an account.
+    ///
+    /// # Errors
+    /// As [`Sessions::login_token`].
+    pub async fn impersonates(&self, call: &Call, user: &BareJid, other: &BareJid) -> Result<bool, SessionError> {
+        let token = self.login_token(call, user, Duration::from_secs(30)).await?;
+        let localpart = other.node().map(|node| node.as_str().to_owned()).unwrap_or_default();
+        self.try_log_in(call, user, &Credentials::Foreign(token.key, localpart)).await
+    }
 }

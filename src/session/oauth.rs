@@ -69,12 +69,12 @@ impl OAuth {
     /// A new token of `user` that is good for at most `ttl` seconds, and for how many. It is not kept.
     pub async fn fresh(&self, user: &BareJid, ttl: u64, deadline: Instant) -> Result<(SecretString, u64), OpenError> {
         if let Some(cause) = self.breaker.cause() {
-            return Err(OpenError::Unreachable(cause));
+            return Err(cause);
         }
         let issued = self.issue(user, ttl, deadline).await;
         match &issued {
             Ok(_) => self.breaker.reset(),
-            Err(OpenError::Unreachable(cause)) => self.breaker.trip(cause),
+            Err(error @ OpenError::Unreachable(_)) => self.breaker.trip(error.clone()),
             Err(_) => {}
         }
         issued

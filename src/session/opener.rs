@@ -48,7 +48,7 @@ impl Opener {
         let _place = self.gate.sessions.acquire().await.map_err(|e| SessionError::Connect(e.to_string()))?;
         // Those who queued behind a failing log-in need not repeat it.
         if let Some(cause) = self.gate.blocked() {
-            return Err(SessionError::Connect(cause));
+            return Err(cause.into());
         }
         let deadline = Instant::now() + NEGOTIATION;
         let conn = match self.log_in(grant, user, deadline).await {

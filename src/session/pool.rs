@@ -128,7 +128,7 @@ impl Pool {
             Lease::Absent => {}
         }
         if let Some(cause) = self.opener.gate.blocked() {
-            return Err(SessionError::Connect(cause));
+            return Err(cause.into());
         }
         let (tell, waiter) = watch::channel(None);
         let (ticket, evicted) = slots.reserve(user, waiter.clone()).ok_or(SessionError::Link(LinkError::Busy))?;

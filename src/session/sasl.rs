@@ -1,7 +1,9 @@
-//! SASL: which mechanism, and what is said in it. The authorisation identity is always empty.
+//! SASL: which mechanism, and what is said in it. The authorisation identity is always empty, but where `check` tries what
+//! the server makes of another one.
 //!
-//! ejabberd before 26.07 lets the holder of one account's password name another account as PLAIN's authorisation
-//! identity, so nothing here can set it, and NUL, which separates PLAIN's three fields, is refused in user and password.
+//! ejabberd lets whoever logs in name another account as the authorisation identity and be them: in PLAIN before 26.07, in
+//! X-OAUTH2 up to 26.07. So nothing that comes from a caller can set it, and NUL, which separates the three fields, is
+//! refused in all of them.
 //!
 //! Preparation of passwords: for SCRAM, SASLprep as RFC 5802 section 5.1 demands, and the password as it is where
 //! SASLprep forbids a character in it (the server hashed it unprepared, or never had it). For PLAIN and X-OAUTH2 the
@@ -33,6 +35,8 @@ pub(super) enum Credentials {
     Token(SecretString),
     /// A token of Prosody's: OAUTHBEARER (RFC 7628).
     Bearer(SecretString),
+    /// As [`Credentials::Token`], with the localpart of another account as the authorisation identity.
+    Foreign(SecretString, String),
 }
 
 /// False for what must not be sent: it is empty, too long, or holds the separator of PLAIN.
@@ -41,8 +45,11 @@ pub(super) fn sendable(user: &str, secret: &str) -> bool {
     fine(user) && fine(secret) && secret.len() <= MAX_SECRET
 }
 
-/// `NUL user NUL token`, as ejabberd's X-OAUTH2 wants it: PLAIN's form under another name.
-struct XOauth2(Plain);
+/// `authzid NUL user NUL token`, as ejabberd's X-OAUTH2 wants it: PLAIN's form under another name.
+struct XOauth2 {
+    authzid: String,
+    plain: Plain,
+}
 
 impl Mechanism for XOauth2 {
     fn name(&self) -> &str {
@@ -50,11 +57,11 @@ impl Mechanism for XOauth2 {
     }
 
     fn from_credentials(credentials: sasl::common::Credentials) -> Result<Self, MechanismError> {
-        Plain::from_credentials(credentials).map(XOauth2)
+        Plain::from_credentials(credentials).map(|plain| XOauth2 { authzid: String::new(), plain })
     }
 
     fn initial(&mut self) -> Vec<u8> {
-        self.0.initial()
+        [self.authzid.as_bytes(), &self.plain.initial()].concat()
     }
 }
 
@@ -96,11 +103,12 @@ impl Exchange {
         let (wanted, secret): (&[&str], _) = match credentials {
             Credentials::Password(secret) => (&["SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN"], secret),
             Credentials::Jwt(secret) => (&["PLAIN"], secret),
-            Credentials::Token(secret) => (&["X-OAUTH2"], secret),
+            Credentials::Token(secret) | Credentials::Foreign(secret, _) => (&["X-OAUTH2"], secret),
             Credentials::Bearer(secret) => (&[BEARER], secret),
         };
         let secret = secret.expose_secret();
-        if !sendable(user, secret) {
+        let authzid = if let Credentials::Foreign(_, other) = credentials { other.as_str() } else { "" };
+        if !sendable(user, secret) || authzid.contains('\0') {
             return Err(OpenError::Refused("the user name or the secret is empty, too long, or holds NUL".into()));
         }
         let chosen = wanted.iter().find(|name| offered.iter().any(|o| o == *name)).ok_or_else(|| {
@@ -115,7 +123,7 @@ impl Exchange {
             "SCRAM-SHA-1" => Box::new(
                 Scram::<Sha1>::new(saslname(user), prepared(secret), ChannelBinding::None).map_err(scram_failed)?,
             ),
-            "X-OAUTH2" => Box::new(XOauth2(Plain::new(user, secret))),
+            "X-OAUTH2" => Box::new(XOauth2 { authzid: authzid.to_owned(), plain: Plain::new(user, secret) }),
             BEARER => Box::new(Bearer(secret.to_owned())),
             _ => Box::new(Plain::new(user, secret)),
         };
@@ -226,6 +234,8 @@ mod tests {
         let token = Credentials::Token("t0ken".to_owned().into());
         let mut oauth = Exchange::choose(&all, "alice", &token).ok().unwrap();
         assert_eq!((oauth.name().to_owned(), oauth.initial()), ("X-OAUTH2".to_owned(), b"\0alice\0t0ken".to_vec()));
+        let foreign = Credentials::Foreign("t0ken".to_owned().into(), "bob".into());
+        assert_eq!(Exchange::choose(&all, "alice", &foreign).ok().unwrap().initial(), b"bob\0alice\0t0ken");
     }
 
     #[test]
@@ -244,6 +254,8 @@ mod tests {
         for (user, secret) in [("alice\0carol", "pw"), ("alice", "carol\0pw"), ("", "pw"), ("alice", "")] {
             assert!(Exchange::choose(&offered(&["PLAIN"]), user, &password(secret)).is_err(), "{user:?} {secret:?}");
         }
+        let foreign = Credentials::Foreign("t".to_owned().into(), "bob\0carol".into());
+        assert!(Exchange::choose(&offered(&["X-OAUTH2"]), "alice", &foreign).is_err());
     }
 
     #[tokio::test]

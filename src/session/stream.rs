@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use tokio::io::{AsyncWriteExt as _, BufReader, ReadHalf, WriteHalf};
 
+use super::ban;
 use super::error::OpenError;
 use super::nonza::{Features, NS_STREAM_ERROR, condition};
 use super::tls::BoxIo;
@@ -121,6 +122,8 @@ impl Stream {
         let (name, described) = condition(error, NS_STREAM_ERROR);
         let cause = format!("stream error {described}");
         match name.as_str() {
+            // Before stanzas flow ejabberd has two reasons for it, and tells no other in words that are always English.
+            "policy-violation" if !described.contains("STARTTLS") => ban::told(&self.attempt.address, &described),
             "connection-timeout"
             | "internal-server-error"
             | "remote-connection-failed"

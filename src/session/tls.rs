@@ -1,6 +1,6 @@
 //! How the gateway reaches the c2s listener: TCP, and TLS with the authorities it trusts.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use rustls::ClientConfig;
@@ -8,7 +8,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
 use rustls_platform_verifier::Verifier;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 
@@ -35,6 +35,8 @@ pub(super) struct Endpoint {
     pub tls: Tls,
     /// Places of those who wait for the first word of the server.
     pub arrivals: Semaphore,
+    /// The addresses from which and to which to connect, where they are not as usual.
+    fixed: Option<(Ipv4Addr, SocketAddr)>,
     /// The error is kept until TLS is wanted: a gateway that opens no client stream needs no authority.
     connector: Result<TlsConnector, String>,
 }
@@ -59,13 +61,34 @@ impl Endpoint {
             Tls::None => Err("TLS is switched off (c2s.tls = \"none\")".to_owned()),
             Tls::Starttls | Tls::Direct => connector(extra),
         };
-        Ok(Endpoint { address: config.address.clone(), tls: config.tls, arrivals: Semaphore::new(ARRIVALS), connector })
+        let (address, arrivals) = (config.address.clone(), Semaphore::new(ARRIVALS));
+        Ok(Endpoint { address, tls: config.tls, arrivals, fixed: None, connector })
+    }
+
+    /// The same listener as it is reached from `source`, a loopback address; `None` where that is no way to it.
+    pub async fn from(&self, source: Ipv4Addr) -> Option<Endpoint> {
+        let found = lookup_host(&self.address).await.ok()?.find(|found| found.is_ipv4() && found.ip().is_loopback())?;
+        let (address, arrivals) = (self.address.clone(), Semaphore::new(ARRIVALS));
+        let endpoint = Endpoint {
+            address,
+            tls: self.tls,
+            arrivals,
+            fixed: Some((source, found)),
+            connector: self.connector.clone(),
+        };
+        endpoint.connect().await.ok().map(|_| endpoint)
     }
 
     /// Opens the TCP connection. Without TLS it must be to a loopback address, which is seen before a byte is sent.
     pub async fn connect(&self) -> Result<TcpStream, OpenError> {
         let unreachable = |e: std::io::Error| OpenError::Unreachable(format!("c2s {}: {e}", self.address));
-        let tcp = TcpStream::connect(&self.address).await.map_err(unreachable)?;
+        let connecting = async {
+            let Some((source, to)) = self.fixed else { return TcpStream::connect(&self.address).await };
+            let socket = TcpSocket::new_v4()?;
+            socket.bind(SocketAddr::from((source, 0)))?;
+            socket.connect(to).await
+        };
+        let tcp = connecting.await.map_err(unreachable)?;
         tcp.set_nodelay(true).map_err(unreachable)?;
         if !permitted(self.tls, tcp.peer_addr().map_err(unreachable)?.ip()) {
             return Err(OpenError::Refused(format!(

@@ -52,6 +52,16 @@ impl Server {
         }
     }
 
+    /// A server of the caller's own with changes of its configuration.
+    pub fn start_changed(self, changes: &[(&str, &str)]) -> Rig {
+        let changes = changes.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned())).collect();
+        let (server, root, grant) = (self.product(), self.root(), Grant::Oauth);
+        match Rig::start(RigOptions { server, root, grant, changes, ..RigOptions::default() }) {
+            Ok(rig) => rig,
+            Err(error) => panic!("{self:?}: {error}"),
+        }
+    }
+
     pub fn product(self) -> Product {
         match self {
             Server::Ejabberd23 | Server::Ejabberd24 | Server::Ejabberd26 => Product::Ejabberd,

@@ -16,7 +16,8 @@ impl Right {
         use Product::{Ejabberd, Prosody};
         match (self, product) {
             (Self::Answers, Ejabberd) => {
-                "# ejabberd.yml: remove mod_privilege (24.10 to 24.12 drop every component's IQs while it is loaded)"
+                "# ejabberd.yml: remove mod_privilege for this component. While it is loaded, 24.10 to 26.07 drop what a component\n\
+                 # asks: all of it; with some grants, all but what the host itself is asked"
             }
             (Self::Answers, Prosody) => "-- prosody.cfg.lua: modules_enabled = { \"ping\"; \"disco\"; \"version\" }",
             (Self::SendAs, Ejabberd) => "# ejabberd.yml, in the ejabberd_service listener:\n    check_from: false",
@@ -122,6 +123,11 @@ impl Right {
             (Self::Uploads, Prosody) => {
                 "-- prosody.cfg.lua:\nComponent \"upload.DOMAIN\" \"http_file_share\"\n    \
                  http_file_share_access = { \"COMPONENT\"; \"DOMAIN\" }"
+            }
+            (Self::NotBanned, _) => {
+                "# ejabberd.yml, with the gateway's address in place of loopback's when it is on another machine:\nacl:\n  \
+                 gateway_address:\n    ip: [127.0.0.0/8, \"::1/128\"]\naccess_rules:\n  trusted_network:\n    \
+                 allow: gateway_address\nmodules:\n  mod_fail2ban:\n    access: trusted_network"
             }
             (Self::Passwords, _) => "# the gateway's own configuration: c2s.address, c2s.tls, c2s.ca_file",
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::time::timeout;
 
-use super::{Finding, Right, call};
+use super::call;
 use crate::chat::core::Core;
 use crate::chat::links::try_as_user;
 use crate::link::{Link, LinkState};
@@ -15,19 +15,18 @@ const CONNECT: Duration = Duration::from_secs(5);
 
 impl Core {
     /// What trying them showed; nothing when there are none.
-    pub(super) async fn check_extra_links(&self) -> Option<Finding> {
+    pub(super) async fn check_extra_links(&self) -> Option<Result<String, String>> {
         let tried =
             join_all(self.links.extra().map(|(name, link)| async move {
                 self.check_link(link).await.map_err(|why| format!("{name}: {why}"))
             }))
             .await;
         let count = tried.len();
-        let verdict = match tried.into_iter().find_map(Result::err) {
-            Some(why) => Err(why),
-            None if count == 0 => return None,
-            None => Ok(format!("{count} beside the first, for messages to users")),
-        };
-        Some(Finding { right: Right::ExtraLinks, verdict })
+        match tried.into_iter().find_map(Result::err) {
+            Some(why) => Some(Err(why)),
+            None if count == 0 => None,
+            None => Some(Ok(format!("{count} beside the first, for messages to users"))),
+        }
     }
 
     async fn check_link(&self, link: &Link) -> Result<(), String> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jid::BareJid;
 use serde_json::json;
 
-use super::{Finding, Right, call};
+use super::{Findings, Right, call};
 use crate::chat::record::Subject;
 use crate::chat::{Chat, ChatError, Product, Realm};
 use crate::xmpp::{commands, iq, upload};
@@ -23,7 +23,7 @@ impl Chat {
         product: Product,
         user: Option<&BareJid>,
         wanted: &HashSet<Right>,
-        findings: &mut Vec<Finding>,
+        found: &mut Findings,
     ) {
         const TRIED: [Right; 9] = [
             Right::Records,
@@ -37,14 +37,17 @@ impl Chat {
             Right::LoginTokens,
         ];
         for right in TRIED.into_iter().filter(|right| wanted.contains(right)) {
-            let mut verdict = Ok(String::new());
-            // Apps may have hosts of their own: each right must be there on all of them.
-            for realm in self.addresses().realms() {
-                if verdict.is_ok() {
-                    verdict = self.check_service(right, product, user, realm).await;
+            let everywhere = async {
+                let mut verdict = Ok(String::new());
+                // Apps may have hosts of their own: each right must be there on all of them.
+                for realm in self.addresses().realms() {
+                    if verdict.is_ok() {
+                        verdict = self.check_service(right, product, user, realm).await;
+                    }
                 }
-            }
-            findings.push(Finding { right, verdict });
+                verdict
+            };
+            found.trial(right, everywhere).await;
         }
     }
 

@@ -88,7 +88,12 @@ async fn deliver_from_session(
     own.attrs_mut().remove(&Namespace::NONE, "from");
     match core.sessions.send_routed(call, from, own).await {
         Ok(bounce) => return Ok(bounce),
-        Err(error @ (SessionError::Refused(_) | SessionError::Connect(_) | SessionError::Link(LinkError::Down(_)))) => {
+        Err(
+            error @ (SessionError::Refused(_)
+            | SessionError::Connect(_)
+            | SessionError::Banned(_)
+            | SessionError::Link(LinkError::Down(_))),
+        ) => {
             tracing::warn!(request = %call.request, %error, "sent without the sender's own copy");
         }
         Err(error) => return Err(error.into()),

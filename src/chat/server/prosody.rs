@@ -21,7 +21,7 @@ use crate::xml::Element;
 use crate::xml::element::Build;
 use crate::xmpp::bookmarks::Options;
 use crate::xmpp::stanza_error::StanzaError;
-use crate::xmpp::{bookmarks, commands, data_form, helper, iq, muc, muc_admin, privilege};
+use crate::xmpp::{bookmarks, commands, data_form, helper, iq, muc, muc_admin, privilege, pubsub};
 
 /// Only the first item of an affiliation IQ is applied, and each rewrites the whole room: few at a time, so that the
 /// server's other users are not kept waiting.
@@ -329,6 +329,17 @@ pub(super) async fn shown_rooms(core: &Core, call: &Call, user: &BareJid) -> Res
         Some(Err(ChatError::Right(_))) => Ok(Vec::new()),
         Some(Err(error)) => Err(error),
         None => Ok(Vec::new()),
+    }
+}
+
+/// Fails unless the user's own account says that a node is not there which nobody has.
+pub(super) async fn ask_for_nothing(core: &Core, call: &Call, user: &BareJid) -> Result<(), ChatError> {
+    let query = pubsub::items("urn:stanzagate:nothing", []);
+    let request = privilege::iq(&core.component, user.as_str(), "get", &core.link.new_id(call), query);
+    match privileged_replies(core, call, vec![request]).await.pop() {
+        Some(Err(ChatError::Refused { condition, .. })) if condition == "item-not-found" => Ok(()),
+        Some(Err(error)) => Err(error),
+        Some(Ok(_)) | None => Err(super::admin::unreadable("a privileged IQ")),
     }
 }
 

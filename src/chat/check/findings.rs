@@ -1,0 +1,71 @@
+//! What the trials showed.
+
+use std::collections::HashMap;
+
+use super::{Product, Right};
+
+/// What trying a right showed.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// The right.
+    pub right: Right,
+    /// What was seen working, or why it does not.
+    pub verdict: Result<String, String>,
+    /// The right whose lines help: it is the right itself, unless something else stands in its way.
+    pub cure: Right,
+}
+
+/// What all trials showed.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// What the server is.
+    pub product: Option<Product>,
+    /// Each right that was tried.
+    pub findings: Vec<Finding>,
+    /// What else the operator should know. None of it keeps an endpoint from working.
+    pub notes: Vec<String>,
+}
+
+/// What they showed so far.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    all: Vec<Finding>,
+    /// Rights of which no trial can tell anything, with the reason and the right whose lines help.
+    blocked: HashMap<Right, (String, Right)>,
+    pub(super) notes: Vec<String>,
+}
+
+impl Findings {
+    /// Notes what a trial showed, or in its place what blocks the right.
+    pub(super) fn add(&mut self, right: Right, verdict: Result<String, String>) {
+        self.all.push(match self.blocked.get(&right) {
+            Some((why, cure)) => Finding { right, verdict: Err(why.clone()), cure: *cure },
+            None => Finding { right, verdict, cure: right },
+        });
+    }
+
+    /// Tries a right, unless it is blocked.
+    pub(super) async fn trial(&mut self, right: Right, trial: impl Future<Output = Result<String, String>>) {
+        let verdict = if self.is_blocked(right) { Ok(String::new()) } else { trial.await };
+        self.add(right, verdict);
+    }
+
+    /// Says why no trial of `rights` can tell anything, and the lines of which right help.
+    pub(super) fn block(&mut self, rights: &[Right], why: &str, cure: Right) {
+        self.blocked.extend(rights.iter().map(|right| (*right, (why.to_owned(), cure))));
+    }
+
+    pub(super) fn is_blocked(&self, right: Right) -> bool {
+        self.blocked.contains_key(&right)
+    }
+
+    /// True when the right was tried and is there.
+    pub(super) fn has(&self, right: Right) -> bool {
+        self.all.iter().any(|finding| finding.right == right && finding.verdict.is_ok())
+    }
+
+    pub(super) fn report(self, product: Option<Product>, told: impl Fn(Right) -> bool) -> Report {
+        let findings = self.all.into_iter().filter(|finding| told(finding.right)).collect();
+        Report { product, findings, notes: self.notes }
+    }
+}
