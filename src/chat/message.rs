@@ -123,7 +123,7 @@ pub enum FragmentError {
 
 impl Fragment {
     /// Parses a caller's XML. Its from and to are ignored; what it carries beyond standard attributes is put into a
-    /// child `child` as well. Control characters are left out of its texts.
+    /// child `child` as well. Control characters are left out of what it says.
     ///
     /// # Errors
     /// [`FragmentError`] names the rule that is broken.

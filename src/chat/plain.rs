@@ -31,20 +31,37 @@ pub fn plain(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// As [`plain`], of what stands between the tags of XML, control characters written as references included; halves of a
-/// surrogate pair written so become U+FFFD. `None` where there is nothing to leave out.
+/// As [`plain`], of what is said in the XML of a message: the texts in its bodies and subjects, control characters written
+/// as references included; halves of a surrogate pair written so become U+FFFD. `None` where there is nothing to leave out.
 pub fn plain_markup(xml: &str) -> Option<String> {
     let mut out = String::with_capacity(xml.len());
-    let mut rest = xml;
+    let (mut rest, mut open) = (xml, 0_usize);
     while let Some(at) = rest.find('<') {
         let (text, tag) = rest.split_at(at);
-        out.push_str(&plain(&without_references(text)));
+        match open {
+            0 => out.push_str(text),
+            _ => out.push_str(&plain(&without_references(text))),
+        }
         let (tag, behind) = tag.split_at(tag_length(tag));
+        match says(tag) {
+            Some(true) => open += 1,
+            Some(false) => open = open.saturating_sub(1),
+            None => {}
+        }
         out.push_str(tag);
         rest = behind;
     }
-    out.push_str(&plain(&without_references(rest)));
+    out.push_str(rest);
     (out != xml).then_some(out)
+}
+
+/// True for the start tag of a body or a subject, false for its end tag.
+fn says(tag: &str) -> Option<bool> {
+    let inner = tag.strip_prefix('<')?.strip_suffix('>')?;
+    let (inner, begins) = inner.strip_prefix('/').map_or((inner, true), |inner| (inner, false));
+    let name = inner.split(|c: char| c.is_ascii_whitespace() || c == '/').next()?;
+    let local = name.rsplit(':').next()?;
+    (matches!(local, "body" | "subject") && !inner.ends_with('/')).then_some(begins)
 }
 
 /// Whether XML can carry it (XML 1.0 section 2.2).
@@ -179,15 +196,20 @@ mod tests {
     }
 
     #[test]
-    fn of_xml_only_the_texts_are_changed() {
+    fn of_xml_only_what_is_said_is_changed() {
         for (given, expected) in [
             ("<m><body>\u{1b}[31mA &amp; B\u{1b}[0m</body></m>", Some("<m><body>A &amp; B</body></m>")),
             ("<m><body>&#27;[31mA&#x1B;[0m&#10;&#0;</body></m>", Some("<m><body>A&#10;</body></m>")),
             ("<m><body>&#xD83D;&#xDE00;</body></m>", Some("<m><body>\u{fffd}\u{fffd}</body></m>")),
-            ("<m a='>\u{1b}[0m'>\u{1}</m>", Some("<m a='>\u{1b}[0m'></m>")),
-            ("<m a=\"'&#1;\"/>", None),
-            ("<m>&#12345678901234;&#;&#x;&#</m>", None),
-            ("<m><![CDATA[<\u{1}]]>\u{1}</m>", Some("<m><![CDATA[<\u{1}]]></m>")),
+            ("<body a='>\u{1b}[0m'>\u{1}</body>", Some("<body a='>\u{1b}[0m'></body>")),
+            (
+                "<c:subject\n a='/'>\u{1}<b>\u{1}</b></c:subject><id>\u{1}</id>",
+                Some("<c:subject\n a='/'><b></b></c:subject><id>\u{1}</id>"),
+            ),
+            ("<body/><a>\u{1}</a><thread>&#1;</thread>", None),
+            ("<body a=\"'&#1;\"></body>", None),
+            ("<body>&#12345678901234;&#;&#x;&#</body>", None),
+            ("<body><![CDATA[<\u{1}]]>\u{1}</body>", Some("<body><![CDATA[<\u{1}]]></body>")),
             ("no xml", None),
             ("<open", None),
         ] {

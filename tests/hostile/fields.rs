@@ -112,12 +112,14 @@ fn is_meant(endpoint: &str, field: &str, body: &Map<String, Value>) -> bool {
     match (endpoint, field) {
         (_, "system") => true,
         // The API takes any JSON here.
-        ("send_notify", "data") => printable,
+        ("send_notify", "data") => true,
         ("create_muc", "muc_id") => scalar && !absent,
         ("send_notify", "category") => scalar && !absent,
         ("create_muc", "muc_name" | "muc_desc") => scalar || absent,
-        ("send_message", "Body") => scalar && !value.is_null(),
-        ("send_message", "Extend_Info" | "Msg_Type") => scalar || absent,
+        // Of a text, what XML cannot carry is left out.
+        ("send_message", "Body") => scalar || value.is_string(),
+        ("send_message", "Extend_Info") => scalar || absent || value.is_string(),
+        ("send_message", "Msg_Type") => scalar || absent,
         ("send_message", "Type") => scalar || absent,
         // Not looked at unless the message is for a room.
         ("send_message", "Domain") => true,
