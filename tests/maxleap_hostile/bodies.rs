@@ -34,9 +34,6 @@ fn broken() -> Vec<Vec<u8>> {
         "{'x':1}",
         "{x:1}",
         "{\"x\":1}{}",
-        "{\"x\":\"\\ud800\"}",
-        "{\"x\":\"\\udc00\\ud800\"}",
-        "{\"\\ud800\":1}",
         "{\"x\":\"\n\"}",
         "{\"x\":\"\0\"}",
         "{\"x\":\"\\x00\"}",
@@ -49,7 +46,6 @@ fn broken() -> Vec<Vec<u8>> {
     bodies.extend([deep("[", "]"), deep("{\"x\":", "}").replace("}}", "0}}")].map(String::into_bytes));
     bodies.push(b"{\"x\":\"\xff\"}".to_vec());
     bodies.push(b"{\"\xc0\x80\":1}".to_vec());
-    bodies.push(b"{\"x\":\"\xed\xa0\x80\"}".to_vec());
     bodies.push("{\"x\":1}".encode_utf16().flat_map(u16::to_le_bytes).collect());
     bodies.push([b"{\"members\":".to_vec(), vec![b'['; 1 << 20]].concat());
     bodies
