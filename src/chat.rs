@@ -25,6 +25,7 @@ pub mod message;
 mod number;
 pub mod plain;
 pub mod profile;
+mod proof;
 mod reading;
 mod recall;
 pub mod record;
@@ -226,7 +227,7 @@ impl Chat {
             Box::pin(async move {
                 let chat = Chat { core: core.upgrade()? };
                 let user = chat.addresses().user(user.as_str()).ok()?;
-                let call = Call { request: Arc::from("key"), deadline: Instant::now() + KEY_TIME };
+                let call = Call::new(Arc::from("key"), Instant::now() + KEY_TIME);
                 let mark = chat.mark_of(&call, &user).await.ok()?;
                 answer(&user, mark.as_ref().and_then(Mark::id))
             })

@@ -33,6 +33,7 @@ pub use self::id::is_own;
 pub use self::rivals::Rivals;
 pub use self::stanza::Prepared;
 use self::supervisor::Supervisor;
+use crate::config::server::Wait;
 use crate::metrics::LinkMetrics;
 use crate::xml::encode::EncodeError;
 use crate::xml::read::Bounds;
@@ -51,6 +52,15 @@ pub struct Call {
     pub request: Arc<str>,
     /// When the caller stops waiting.
     pub deadline: Instant,
+    /// What the caller wants to be known of messages to users before they are called sent; else the configuration says it.
+    pub wait: Option<Wait>,
+}
+
+impl Call {
+    /// A call that waits for what the configuration says.
+    pub fn new(request: Arc<str>, deadline: Instant) -> Call {
+        Call { request, deadline, wait: None }
+    }
 }
 
 /// Handles a stanza that no waiting caller claimed. Runs on the reading task: it must neither block nor await.
@@ -336,6 +346,22 @@ impl Link {
                 // Never written: once more, on the next connection.
                 (Err(LinkError::Down(_)), Ok(stanza)) => self.routed(call, stanza, patience).await,
                 (outcome, _) => outcome,
+            });
+        }
+        outcomes
+    }
+
+    /// As [`Link::send_prepared`] for many stanzas, one after the other.
+    pub async fn write_all_prepared(
+        &self,
+        call: &Call,
+        prepared: &[Result<Prepared, EncodeError>],
+    ) -> Vec<Result<Option<Element>, LinkError>> {
+        let mut outcomes = Vec::with_capacity(prepared.len());
+        for prepared in prepared {
+            outcomes.push(match prepared {
+                Ok(stanza) => self.send_prepared(call, stanza).await.map(|()| None),
+                Err(error) => Err(error.clone().into()),
             });
         }
         outcomes

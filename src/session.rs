@@ -126,6 +126,16 @@ impl Sessions {
         self.pool.run(call, user, |_| async { Ok(()) }).await
     }
 
+    /// Sends a stanza in the session of `user`; it is written then.
+    ///
+    /// # Errors
+    /// [`SessionError`] when it was not, or may not have been, written.
+    pub async fn send(&self, call: &Call, user: &BareJid, stanza: Element) -> Result<(), SessionError> {
+        self.may_open()?;
+        let stanza = &stanza;
+        self.pool.run(call, user, |conn| async move { conn.send(call, stanza).await }).await
+    }
+
     /// Sends a stanza in the session of `user` and waits until the server has processed it; `Some` is its bounce.
     ///
     /// # Errors

@@ -55,7 +55,7 @@ async fn linked(config: Config) -> Chat {
 }
 
 fn call() -> Call {
-    Call { request: "test".into(), deadline: Instant::now() + Duration::from_secs(20) }
+    Call::new("test".into(), Instant::now() + Duration::from_secs(20))
 }
 
 fn small(name: &str, content_type: &str, bytes: &'static [u8]) -> NewFile {

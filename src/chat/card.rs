@@ -1,10 +1,13 @@
 //! Messages of the service itself: a plain body that any client shows, and a child with JSON for apps that know it.
 
+use futures::{StreamExt as _, stream};
 use jid::BareJid;
 use serde_json::Value;
 
 use super::message::{Content, Message, Receipt, Target};
 use super::{Call, Chat, ChatError, Realm};
+use crate::config::server::Wait;
+use crate::link::Prepared;
 use crate::xml::Element;
 use crate::xml::element::Build as _;
 use crate::xmpp::card;
@@ -12,6 +15,8 @@ use crate::xmpp::card;
 /// Messages in one write, and about how many bytes: well below what the link lets wait.
 const CHUNK: usize = 1000;
 const CHUNK_BYTES: usize = 2 << 20;
+/// Recipients whose archives are looked at side by side.
+const PROVEN: usize = 8;
 /// What a message weighs beside its body and JSON.
 const FRAME: usize = 512;
 /// The resource of a domain at which both products take announcements to those who are online.
@@ -81,8 +86,8 @@ impl Card {
 }
 
 impl Chat {
-    /// Sends a card to each of `users`, from the realm's domain or whom the card names; one outcome each. Sent when the
-    /// server has processed it.
+    /// Sends a card to each of `users`, from the realm's domain or whom the card names; one outcome each. Sent when what
+    /// the call waits for is known.
     ///
     /// # Errors
     /// [`ChatError::UnknownUser`] for whoever has no account. On Prosody a recipient's refusal is seen too; on ejabberd
@@ -93,32 +98,57 @@ impl Chat {
         realm: &Realm,
         users: &[BareJid],
         card: &Card,
-    ) -> Vec<Result<(), ChatError>> {
+    ) -> Vec<Result<Receipt, ChatError>> {
         let json = card.json.to_string();
         let from = card.extras.from.as_ref().map_or(realm.domain.as_str(), |user| user.as_str());
-        let mut outcomes: Vec<Result<(), ChatError>> = Vec::with_capacity(users.len());
-        for (user, exists) in users.iter().zip(self.core.exist(call, users).await) {
+        let wait = match call.wait.unwrap_or(self.core.config.server.wait) {
+            Wait::Archived if !card.store && call.wait.is_some() => {
+                return users.iter().map(|_| Err(ChatError::NotKept)).collect();
+            }
+            Wait::Archived if !card.store => Wait::Routed,
+            wait => wait,
+        };
+        let core = &self.core;
+        let mut outcomes: Vec<Result<Receipt, ChatError>> = Vec::with_capacity(users.len());
+        for (user, exists) in users.iter().zip(core.exist(call, users).await) {
             outcomes.push(match exists {
-                Ok(true) => Ok(()),
+                Ok(true) => Ok(Receipt { id: core.link.new_id(call), archive_id: None }),
                 Ok(false) => Err(ChatError::UnknownUser(user.clone())),
                 Err(error) => Err(error),
             });
         }
-        let mut places: Vec<_> = users.iter().zip(&mut outcomes).filter(|(_, outcome)| outcome.is_ok()).collect();
+        if wait == Wait::Archived {
+            let ready = users.iter().cloned().zip(outcomes).map(|(user, outcome)| core.ready(call, user, outcome));
+            outcomes = stream::iter(ready).buffered(PROVEN).collect().await;
+        }
+        let receipts = outcomes.clone();
+        let mut places: Vec<_> = users
+            .iter()
+            .zip(&mut outcomes)
+            .filter_map(|(user, outcome)| Some((user, outcome.as_mut().ok()?.id.clone(), outcome)))
+            .collect();
         let size = card.body.len() + json.len() + FRAME;
         for chunk in places.chunks_mut((CHUNK_BYTES / size).clamp(1, CHUNK)) {
-            let message = |user: &BareJid| {
-                card.message(from, user.as_str(), &json, card.store).with("id", self.core.link.new_id(call))
+            let message = |(user, id, _): &(&BareJid, String, &mut Result<Receipt, ChatError>)| {
+                Prepared::element(&card.message(from, user.as_str(), &json, card.store).with("id", id))
             };
-            let messages: Vec<Element> = chunk.iter().map(|(user, _)| message(user)).collect();
-            let sent = self.core.link.send_all_routed(call, &messages).await;
-            for ((user, outcome), sent) in chunk.iter_mut().zip(sent) {
+            let messages: Vec<_> = chunk.iter().map(message).collect();
+            let sent = match wait {
+                Wait::Written => core.link.write_all_prepared(call, &messages).await,
+                Wait::Routed | Wait::Archived => core.link.send_all_prepared(call, &messages).await,
+            };
+            for ((user, _, outcome), sent) in chunk.iter_mut().zip(sent) {
                 match sent {
                     Ok(None) => {}
-                    Ok(Some(bounce)) => **outcome = Err(self.core.bounced(call, user, &bounce).await),
+                    Ok(Some(bounce)) => **outcome = Err(core.bounced(call, user, &bounce).await),
                     Err(error) => **outcome = Err(error.into()),
                 }
             }
+        }
+        if wait == Wait::Archived {
+            let sent = users.iter().cloned().zip(receipts).zip(outcomes);
+            let proven = sent.map(|((user, receipt), outcome)| core.proven(call, user, receipt, outcome));
+            outcomes = stream::iter(proven).buffered(PROVEN).collect().await;
         }
         outcomes
     }

@@ -260,5 +260,5 @@ fn call() -> Call {
 }
 
 fn call_of(patience: Duration) -> Call {
-    Call { request: "check".into(), deadline: Instant::now() + patience }
+    Call::new("check".into(), Instant::now() + patience)
 }

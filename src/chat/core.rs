@@ -17,6 +17,7 @@ use super::file::Storage;
 use super::group::Owners;
 use super::links::Links;
 use super::number::Known;
+use super::proof::Newest;
 use super::seats::Seats;
 use super::server::{BOOKMARKS, Product};
 use super::surveys::Surveys;
@@ -78,6 +79,10 @@ pub(super) struct Core {
     /// after the other.
     pub(super) named: Turns,
     pub(super) surveys: Surveys,
+    /// Looks at the archives of users that are being made.
+    pub(super) newest: Surveys<Newest>,
+    /// Set when an archive of a user was read.
+    pub(super) archives_read: OnceCell<()>,
     pub(super) storage: Storage,
     pub(super) numbers: Known,
 }
@@ -137,6 +142,8 @@ impl Core {
             seats: Seats::new(life),
             named: Turns::default(),
             surveys: Surveys::default(),
+            newest: Surveys::default(),
+            archives_read: OnceCell::new(),
             storage: Storage::default(),
             numbers: Known::default(),
             product: OnceCell::new(),

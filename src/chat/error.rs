@@ -46,6 +46,23 @@ pub enum ChatError {
         /// The error's text.
         text: Option<String>,
     },
+    /// The message is in the recipient's archive, under this id, and does not wait for them: their queue is full.
+    #[error(
+        "{user} is offline and no more messages wait for them: this one is in their archive ({archive_id}), where clients \
+         that read it find it. Do not send it again"
+    )]
+    NotQueued {
+        /// Who.
+        user: BareJid,
+        /// The id in the archive.
+        archive_id: String,
+    },
+    /// What is to be found in an archive is kept in none.
+    #[error(
+        "nothing was sent: no archive keeps this (a headline, a notice, a message without a body or with the hint \
+         no-store, a room without an archive), so that \"archived\" cannot be waited for"
+    )]
+    NotKept,
     /// The upload service takes no file of this size; in bytes, where it says so.
     #[error("the upload service takes no file of this size{}", .0.map(|most| format!(": at most {most} bytes")).unwrap_or_default())]
     FileTooLarge(Option<u64>),
@@ -93,6 +110,10 @@ pub enum Kind {
     NotMember,
     /// The server, the room or the recipient refused.
     Refused,
+    /// The message is in the recipient's archive, and does not wait for them.
+    NotQueued,
+    /// What is to be found in an archive is kept in none: nothing was sent.
+    NotKept,
     /// The upload service has not taken a file.
     Storage,
     /// Several parts failed, in different ways.
@@ -137,6 +158,8 @@ impl ChatError {
             Self::RoomExists(_) => Kind::RoomExists,
             Self::NotMember { .. } => Kind::NotMember,
             Self::Refused { .. } => Kind::Refused,
+            Self::NotQueued { .. } => Kind::NotQueued,
+            Self::NotKept => Kind::NotKept,
             Self::FileTooLarge(_) => Kind::TooLarge,
             Self::Storage(_) => Kind::Storage,
             Self::Partial(_) => Kind::Partial,

@@ -172,7 +172,7 @@ impl Way {
             if !settled.is_ok_and(|state| *state == LinkState::Up) {
                 return;
             }
-            let call = Call { request: "link".into(), deadline: Instant::now() + TRIAL };
+            let call = Call::new("link".into(), Instant::now() + TRIAL);
             match try_as_user(&self.link, &addresses, &call).await {
                 Ok(()) => {
                     info!(component = name, "messages to users may take this link too");

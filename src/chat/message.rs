@@ -223,28 +223,29 @@ impl Message {
     }
 
     /// The stanza for a server: addressed, with its marks, and with the id that its caller gave it, by which others refer to
-    /// it; else with `id`, which a message to a room carries in any case.
-    pub(super) fn stanza(&self, id: &str, server: Product) -> Element {
-        match self.said(self.from.as_str(), id, itoa::Buffer::new().format(now_ms()), server) {
+    /// it; else with `id`, which one that will be `sought` carries in any case: what is said in a room, and what is to be
+    /// found in an archive.
+    pub(super) fn stanza(&self, id: &str, server: Product, sought: bool) -> Element {
+        match self.said(self.from.as_str(), (id, sought), itoa::Buffer::new().format(now_ms()), server) {
             Said::Draft(draft) => draft.element(),
             Said::Element(element) => element,
         }
     }
 
     /// As [`Message::stanza`], ready to be sent.
-    pub(super) fn prepared(&self, id: &str, server: Product) -> Result<Prepared, EncodeError> {
-        self.prepared_from(self.from.as_str(), id, server)
+    pub(super) fn prepared(&self, id: &str, server: Product, sought: bool) -> Result<Prepared, EncodeError> {
+        self.prepared_from(self.from.as_str(), (id, sought), server)
     }
 
     /// As [`Message::prepared`], coming `from` an address of the sender's.
-    pub(super) fn prepared_from(&self, from: &str, id: &str, server: Product) -> Result<Prepared, EncodeError> {
+    pub(super) fn prepared_from(&self, from: &str, id: (&str, bool), server: Product) -> Result<Prepared, EncodeError> {
         match self.said(from, id, itoa::Buffer::new().format(now_ms()), server) {
             Said::Draft(draft) => Prepared::draft(&draft),
             Said::Element(element) => Prepared::element(&element),
         }
     }
 
-    fn said<'a>(&'a self, from: &'a str, id: &'a str, sent_at: &'a str, server: Product) -> Said<'a> {
+    fn said<'a>(&'a self, from: &'a str, (id, sought): (&'a str, bool), sent_at: &'a str, server: Product) -> Said<'a> {
         let (to, room) = match &self.to {
             Target::User(user) => (user.as_str(), false),
             Target::Room(room) => (room.as_str(), true),
@@ -269,9 +270,9 @@ impl Message {
         if room {
             draft.put("realfrom", self.from.as_str());
             draft.put("sendjid", self.from.as_str());
-            if own_id.is_some() {
-                draft = message::name(draft, id);
-            }
+        }
+        if sought && own_id.is_some() {
+            draft = message::name(draft, id);
         }
         let marks = Marks { ns: child.ns, name: child.name };
         let addressed = message::address(draft, from, to, own_id.unwrap_or(id), kind, marks);
@@ -293,6 +294,7 @@ enum Said<'a> {
 pub struct Receipt {
     /// The gateway's own id for it: the stanza's, where the caller gave none.
     pub id: String,
-    /// The id in the room's archive, when the room has one.
+    /// The id in the room's archive, when the room has one; of a message to a user, that in his archive, when it was waited
+    /// for.
     pub archive_id: Option<String>,
 }

@@ -15,6 +15,7 @@ use super::seats::Seat;
 use super::server::archive::Archive;
 use super::waiters::Waiting;
 use super::{Call, ChatError};
+use crate::config::server::Wait;
 use crate::link::LinkError;
 use crate::link::conn::Conn;
 use crate::xmpp::mam::Page;
@@ -96,6 +97,12 @@ impl Said<'_> {
 }
 
 impl Core {
+    /// Fails where the caller asks for a message to be archived and the room does not do that.
+    pub(super) fn can_keep(&self, call: &Call, message: &Message, seat: &Seat) -> Result<(), ChatError> {
+        let asked = call.wait == Some(Wait::Archived);
+        if asked && !(seat.archived && message.is_kept()) { Err(ChatError::NotKept) } else { Ok(()) }
+    }
+
     /// Looks for what was said in the room's archive, waiting for the link where it has fallen, within the call's time.
     pub(super) async fn recall(&self, call: &Call, said: &Said<'_>) -> Found {
         if !said.seat.archived || !said.message.is_kept() {

@@ -69,7 +69,7 @@ impl Core {
         let nick = format!("{}-{n}", crate::link::id::instance());
         let leave = muc::leave(&own, &new.room, &nick);
         // The caller's time may be what has run out.
-        let last = || Call { request: call.request.clone(), deadline: Instant::now() + UNDO };
+        let last = || Call::new(call.request.clone(), Instant::now() + UNDO);
         let created = match self.enter(call, &new.room, &own, &nick).await {
             Ok(created) => created,
             Err(error) => {
@@ -198,7 +198,7 @@ impl Core {
     pub(super) async fn unless_gone(&self, call: &Call, room: &BareJid, error: &ChatError) -> Result<(), ChatError> {
         match error {
             ChatError::Link(LinkError::Timeout) | ChatError::Refused { .. } => {
-                let last = Call { request: call.request.clone(), deadline: Instant::now() + UNDO };
+                let last = Call::new(call.request.clone(), Instant::now() + UNDO);
                 self.room_info(&last, room).await.map(drop)
             }
             _ => Ok(()),

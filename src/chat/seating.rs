@@ -61,7 +61,7 @@ impl Core {
     pub(super) async fn vacate(&self, left: impl IntoIterator<Item = Left>) {
         for Left { room, user, seat } in left {
             if let Some(resource) = &seat.resource {
-                let call = Call { request: "seats".into(), deadline: Instant::now() + Duration::from_secs(2) };
+                let call = Call::new("seats".into(), Instant::now() + Duration::from_secs(2));
                 let leave = muc::leave(&format!("{user}/{resource}"), &room, &seat.nick);
                 if let Err(error) = self.link.send(&call, &leave).await {
                     tracing::debug!(%room, %error, "an occupant did not leave");

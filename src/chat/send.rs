@@ -6,6 +6,7 @@ use super::core::Core;
 use super::message::{Content, Message, Receipt, Target};
 use super::server::Product;
 use super::{Call, ChatError};
+use crate::config::server::Wait;
 use crate::link::LinkError;
 use crate::xml::Element;
 use crate::xmpp::stanza_error::StanzaError;
@@ -16,12 +17,32 @@ struct Mode {
     server: Product,
     /// The sender can have copies.
     gives_copies: bool,
+    wait: Wait,
+    /// The call itself says what is waited for.
+    asked: bool,
+}
+
+/// How one of them goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Way {
+    /// The sender gets a copy.
+    copies: bool,
+    /// What is waited for; `None` where that cannot come.
+    wait: Option<Wait>,
 }
 
 impl Mode {
     /// True when the sender gets a copy of `message`.
     fn copies(self, message: &Message) -> bool {
         self.gives_copies && message.sender_copy && !matches!(message.content, Content::Notice { .. })
+    }
+
+    fn way(self, message: &Message) -> Way {
+        let wait = match self.wait {
+            Wait::Archived if !message.is_kept() => (!self.asked).then_some(Wait::Routed),
+            wait => Some(wait),
+        };
+        Way { copies: self.copies(message), wait }
     }
 }
 
@@ -56,12 +77,12 @@ impl Core {
 
     async fn send_to_user(&self, call: &Call, user: &BareJid, message: &Message) -> Result<Receipt, ChatError> {
         let mode = self.mode(call, message, user).await?;
-        if mode.copies(message) {
+        if mode.copies(message) || mode.wait != Wait::Routed {
             let mut outcomes = Box::pin(self.send_all_by(mode, call, user, std::slice::from_ref(message))).await;
             return outcomes.pop().unwrap_or(Err(LinkError::Unknown.into()));
         }
         let id = self.link.new_id(call);
-        let prepared = message.prepared(&id, mode.server).map_err(LinkError::from)?;
+        let prepared = message.prepared(&id, mode.server, false).map_err(LinkError::from)?;
         sending(call, user, prepared.id());
         let bounce = self.links.send_to(call, user, &prepared).await.map_err(ChatError::from);
         self.received(call, user, id, bounce).await
@@ -89,23 +110,42 @@ impl Core {
     ) -> Vec<Result<Receipt, ChatError>> {
         let mut outcomes = Vec::with_capacity(messages.len());
         // Those that go the same way go together.
-        for messages in messages.chunk_by(|one, next| mode.copies(one) == mode.copies(next)) {
+        for messages in messages.chunk_by(|one, next| mode.way(one) == mode.way(next)) {
             let Some(first) = messages.first() else { continue };
+            let way = mode.way(first);
+            let ready = match way.wait {
+                Some(Wait::Archived) => self.can_prove(call, mode.server, user).await,
+                Some(Wait::Written | Wait::Routed) => Ok(()),
+                None => Err(ChatError::NotKept),
+            };
+            if let Err(error) = ready {
+                outcomes.extend(messages.iter().map(|_| Err(error.clone())));
+                continue;
+            }
             let ids: Vec<String> = messages.iter().map(|_| self.link.new_id(call)).collect();
             let named = messages.iter().zip(&ids);
-            let bounces = if mode.copies(first) {
-                let stanzas: Vec<_> = named.map(|(message, id)| message.stanza(id, mode.server)).collect();
+            let (written, proven) = (way.wait == Some(Wait::Written), way.wait == Some(Wait::Archived));
+            let bounces = if way.copies {
+                let stanzas: Vec<_> = named.map(|(message, id)| message.stanza(id, mode.server, proven)).collect();
                 stanzas.iter().for_each(|stanza| sending(call, user, stanza.attr("id").unwrap_or_default()));
-                Box::pin(self.deliver_with_copy(call, &first.from, stanzas)).await
+                Box::pin(self.deliver_with_copy(call, &first.from, stanzas, written)).await
             } else {
-                let prepared: Vec<_> = named.map(|(message, id)| message.prepared(id, mode.server)).collect();
+                let prepared: Vec<_> = named.map(|(message, id)| message.prepared(id, mode.server, proven)).collect();
                 prepared.iter().flatten().for_each(|prepared| sending(call, user, prepared.id()));
-                let bounces = self.links.send_all_to(call, user, &prepared).await;
+                let bounces = match written {
+                    true => self.link.write_all_prepared(call, &prepared).await,
+                    false => self.links.send_all_to(call, user, &prepared).await,
+                };
                 bounces.into_iter().map(|bounce| bounce.map_err(ChatError::from)).collect()
             };
-            for (id, bounce) in ids.into_iter().zip(bounces) {
-                outcomes.push(self.received(call, user, id, bounce).await);
+            let mut received = Vec::with_capacity(ids.len());
+            for (id, bounce) in ids.iter().zip(bounces) {
+                received.push(self.received(call, user, id.clone(), bounce).await);
             }
+            if proven {
+                self.prove(call, user, &ids, &mut received).await;
+            }
+            outcomes.extend(received);
         }
         outcomes
     }
@@ -114,7 +154,12 @@ impl Core {
     async fn mode(&self, call: &Call, message: &Message, to: &BareJid) -> Result<Mode, ChatError> {
         let sender_known = self.require_both(call, message, to).await?;
         let server = self.product(call).await?;
-        Ok(Mode { server, gives_copies: sender_known && self.gives_copies(server) })
+        Ok(Mode {
+            server,
+            gives_copies: sender_known && self.gives_copies(server),
+            wait: call.wait.unwrap_or(self.config.server.wait),
+            asked: call.wait.is_some(),
+        })
     }
 
     async fn received(
@@ -145,7 +190,8 @@ impl Core {
     }
 
     /// What a message's coming back says. Servers answer for an account that is gone as they do for one that blocks the
-    /// sender, so the account is looked for once more.
+    /// sender, so the account is looked for once more. A message that came back because it cannot wait for a recipient who
+    /// is offline was archived before: ejabberd calls it discarded all the same.
     pub(super) async fn bounced(&self, call: &Call, user: &BareJid, bounce: &Element) -> ChatError {
         let error = StanzaError::read(bounce);
         if error.is("service-unavailable") || error.is("item-not-found") {
@@ -153,6 +199,11 @@ impl Core {
             if let Err(gone @ ChatError::UnknownUser(_)) = self.require_users(call, &[user]).await {
                 return gone;
             }
+        }
+        if (error.is("resource-constraint") || error.is("service-unavailable"))
+            && let Some(archive_id) = self.kept(call, user, bounce).await
+        {
+            return ChatError::NotQueued { user: user.clone(), archive_id };
         }
         ChatError::refused(error)
     }

@@ -79,16 +79,17 @@ impl Core {
     }
 
     /// Sends addressed messages of one account, in their order, so that the sender's archive and devices get them too.
-    /// `Some` is the error that one came back with.
+    /// `Some` is the error that one came back with, unless they are only to be `written`.
     pub(super) async fn deliver_with_copy(
         &self,
         call: &Call,
         from: &BareJid,
         stanzas: Vec<Element>,
+        written: bool,
     ) -> Vec<Result<Option<Element>, ChatError>> {
         match self.product(call).await {
-            Ok(Product::Ejabberd) => ejabberd::deliver_with_copy(self, call, from, stanzas).await,
-            Ok(Product::Prosody) => prosody::deliver_with_copy(self, call, from, stanzas).await,
+            Ok(Product::Ejabberd) => ejabberd::deliver_with_copy(self, call, from, stanzas, written).await,
+            Ok(Product::Prosody) => prosody::deliver_with_copy(self, call, from, stanzas, written).await,
             Err(error) => stanzas.iter().map(|_| Err(error.clone())).collect(),
         }
     }

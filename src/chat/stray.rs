@@ -33,7 +33,7 @@ async fn pass_on(mut waiting: mpsc::Receiver<(BareJid, Element)>, link: Link) {
     while let Some((user, mut message)) = waiting.recv().await {
         set(&mut message, "to", user.to_string());
         let message = message.child(el("no-permanent-store", HINTS));
-        let call = Call { request: "stray".into(), deadline: Instant::now() + Duration::from_secs(30) };
+        let call = Call::new("stray".into(), Instant::now() + Duration::from_secs(30));
         if let Err(error) = link.send(&call, &message).await {
             tracing::warn!(%user, %error, "a message to a session of the gateway was lost");
         }

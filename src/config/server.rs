@@ -16,6 +16,31 @@ pub enum Kind {
     Prosody,
 }
 
+/// What is known of a message to a user before it is called sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum Wait {
+    /// It is written to the connection.
+    Written,
+    /// The server has processed it. On ejabberd the recipient's own process has it then, which archives it.
+    #[default]
+    Routed,
+    /// It was found in the recipient's archive.
+    Archived,
+}
+
+impl Wait {
+    /// The level of this name.
+    pub fn named(name: &str) -> Option<Wait> {
+        match name {
+            "written" => Some(Wait::Written),
+            "routed" => Some(Wait::Routed),
+            "archived" => Some(Wait::Archived),
+            _ => None,
+        }
+    }
+}
+
 /// `[server]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -38,6 +63,8 @@ pub struct Server {
     pub cache_seconds: u64,
     /// Messages from senders that have no account are refused unless this is true.
     pub unknown_senders: bool,
+    /// What is waited for before a message to a user is called sent, where the call itself does not say it.
+    pub wait: Wait,
 }
 
 /// The hosts of one tenant of a server; each one left out is the configured one, or derived from the domain.
@@ -65,6 +92,7 @@ impl Default for Server {
             upload_origin: None,
             cache_seconds: 60,
             unknown_senders: false,
+            wait: Wait::Routed,
         }
     }
 }

@@ -8,9 +8,19 @@ use axum::extract::FromRequestParts;
 use axum::http::{HeaderMap, HeaderName, request::Parts};
 
 use crate::chat::Call;
+use crate::config::server::Wait;
 
 /// The header in which a caller may give a request's id, and in which the answer says it.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The header in which a caller may say what is to be known of messages to users before they are called sent.
+pub const WAIT: HeaderName = HeaderName::from_static("x-stanzagate-wait");
+
+/// The header in which the answer to a call that waited for the archive of one recipient says the message's id there.
+pub const ARCHIVE_ID: HeaderName = HeaderName::from_static("x-stanzagate-archive-id");
+
+/// What is said of another value of [`WAIT`].
+pub const BAD_WAIT: &str = "X-Stanzagate-Wait must be written, routed or archived";
 
 /// Longest id that is taken from a caller.
 const MAX_LEN: usize = 64;
@@ -25,8 +35,7 @@ impl<S: Sync> FromRequestParts<S> for CallOf {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
         // Absent only on a route that was registered past `Web::dialect`: such a call gets a deadline of its own.
         let found = parts.extensions.get::<CallOf>().cloned();
-        Ok(found
-            .unwrap_or_else(|| CallOf(Call { request: new_id(), deadline: Instant::now() + Duration::from_secs(30) })))
+        Ok(found.unwrap_or_else(|| CallOf(Call::new(new_id(), Instant::now() + Duration::from_secs(30)))))
     }
 }
 
@@ -36,6 +45,15 @@ pub fn request_id(headers: &HeaderMap) -> Arc<str> {
         Some(id) if is_acceptable(id) => Arc::from(id),
         _ => new_id(),
     }
+}
+
+/// What the caller wants to wait for, where they say it.
+///
+/// # Errors
+/// [`BAD_WAIT`].
+pub fn wait(headers: &HeaderMap) -> Result<Option<Wait>, &'static str> {
+    let Some(value) = headers.get(WAIT) else { return Ok(None) };
+    value.to_str().ok().and_then(Wait::named).map(Some).ok_or(BAD_WAIT)
 }
 
 fn is_acceptable(id: &str) -> bool {

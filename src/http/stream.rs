@@ -61,7 +61,7 @@ impl Arrival {
     /// request, however long the body took.
     pub fn call(&self, call: &Call) -> Call {
         let deadline = call.deadline.min(Instant::now().into_std() + self.state.request_time);
-        Call { request: Arc::clone(&call.request), deadline }
+        Call { deadline, ..call.clone() }
     }
 }
 

@@ -15,10 +15,10 @@ use axum::response::Response;
 use super::Outcome;
 use super::access::Caller;
 use super::body;
-use super::call::{REQUEST_ID, request_id};
+use super::call::{REQUEST_ID, request_id, wait};
 use super::client_addr::{Peer, client_addr};
 use super::dialect::Route;
-use super::refusal::{overloaded, refuse};
+use super::refusal::{overloaded, refuse, shaped};
 use super::serve::{Asked, Serve};
 use crate::chat::Call;
 
@@ -51,8 +51,17 @@ pub(super) fn surround<T: Serve>(
     let asked = match caller {
         Ok((caller, place)) => {
             log.key.clone_from(&caller.name);
-            let call = Call { request: Arc::clone(&log.request), deadline: started + endpoint.request_time };
-            Ok((Box::new(Asked { call, caller, head, body: Bytes::new() }), place))
+            let deadline = started + endpoint.request_time;
+            match wait(&head.headers) {
+                Ok(wait) => {
+                    let call = Call { request: Arc::clone(&log.request), deadline, wait };
+                    Ok((Box::new(Asked { call, caller, head, body: Bytes::new() }), place))
+                }
+                Err(text) => {
+                    let refused = shaped(endpoint, StatusCode::BAD_REQUEST, "bad_request", text);
+                    Err((refused, body::waits(&head.headers), Some(place)))
+                }
+            }
         }
         Err((refused, place)) => Err((refused, body::waits(&head.headers), place)),
     };

@@ -41,7 +41,8 @@ const DENIED: &[&str] = &[
 /// Ids of stanzas (XEP-0359): the sender's `origin-id` anybody may give, `stanza-id` is what an archive says.
 pub const STANZA_ID: &str = "urn:xmpp:sid:0";
 
-/// The child by which the gateway knows its message to a room again when that shows it, where the id is the caller's own.
+/// The child by which the gateway knows its message again, when a room shows it or in an archive, where the id is the
+/// caller's own.
 const SENT: &str = "urn:stanzagate:sent:0";
 /// Longest id of a caller's that a message keeps, in bytes.
 const LONGEST_ID: usize = 256;
@@ -158,7 +159,7 @@ pub fn name<'a>(mut message: Draft<'a>, id: &'a str) -> Draft<'a> {
     message.child(Draft::new("sent", SENT).with("id", id))
 }
 
-/// The gateway's own id of a message that a room shows: the one in its child, else the stanza's.
+/// The gateway's own id of a message that a room shows or an archive keeps: the one in its child, else the stanza's.
 pub fn sent_id(message: &Element) -> Option<&str> {
     message.get_child("sent", SENT).and_then(|sent| sent.attr("id")).or_else(|| message.attr("id"))
 }

@@ -50,7 +50,7 @@ async fn start(config: Config) -> Chat {
 }
 
 fn call() -> Call {
-    Call { request: "test".into(), deadline: Instant::now() + Duration::from_secs(30) }
+    Call::new("test".into(), Instant::now() + Duration::from_secs(30))
 }
 
 fn jid(jid: &str) -> BareJid {

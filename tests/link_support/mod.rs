@@ -69,7 +69,7 @@ pub fn call() -> Call {
 }
 
 pub fn call_for(time: Duration) -> Call {
-    Call { request: "r1".into(), deadline: Instant::now() + time }
+    Call::new("r1".into(), Instant::now() + time)
 }
 
 pub fn stanza(text: &str) -> Element {

@@ -6,6 +6,7 @@ mod support;
 
 mod batch;
 mod copies;
+mod crash;
 mod failures;
 mod notify;
 mod offline;
@@ -16,6 +17,7 @@ mod room;
 mod room_crowd;
 mod room_removed;
 mod text;
+mod wait;
 
 use serde_json::{Value, json};
 use stanzagate::config::Config;

@@ -156,7 +156,7 @@ impl Gateways {
 pub fn call() -> Call {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let request = format!("call{}", NEXT.fetch_add(1, Ordering::Relaxed));
-    Call { request: request.into(), deadline: Instant::now() + CALL }
+    Call::new(request.into(), Instant::now() + CALL)
 }
 
 /// Waits for a link.

@@ -40,7 +40,7 @@ pub fn jid(user: &str) -> BareJid {
 }
 
 pub fn call_within(limit: Duration) -> Call {
-    Call { request: "test".into(), deadline: Instant::now() + limit }
+    Call::new("test".into(), Instant::now() + limit)
 }
 
 pub fn call() -> Call {

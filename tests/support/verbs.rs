@@ -68,7 +68,7 @@ impl Verbs {
 
 /// A call of a test.
 pub fn call() -> Call {
-    Call { request: "test".into(), deadline: Instant::now() + CALL }
+    Call::new("test".into(), Instant::now() + CALL)
 }
 
 fn background() -> &'static Runtime {

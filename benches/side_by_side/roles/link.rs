@@ -170,7 +170,7 @@ impl Callers {
     }
 
     async fn send(&self, from: &BareJid, to: &BareJid, text: String) -> Fallible {
-        let call = Call { request: "bench".into(), deadline: Instant::now() + Duration::from_secs(30) };
+        let call = Call::new("bench".into(), Instant::now() + Duration::from_secs(30));
         match &self.way {
             Way::Link(link) => {
                 let stanza = client("message").with("type", "chat").with("from", from.as_str()).with("to", to.as_str());

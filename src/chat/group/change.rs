@@ -32,7 +32,7 @@ impl Core {
         self.make_room(call, &room).await?;
         let Err(error) = self.furnish_group(call, realm, new).await else { return Ok(()) };
         // The caller's time may be what has run out.
-        let last = Call { request: call.request.clone(), deadline: Instant::now() + UNDO };
+        let last = Call::new(call.request.clone(), Instant::now() + UNDO);
         match self.destroy_group(&last, realm, &new.room).await {
             Ok(()) => Err(error),
             Err(left) => Err(ChatError::Partial(format!("{error}; what was made of {} is left: {left}", new.room))),

@@ -63,5 +63,5 @@ impl Core {
 }
 
 fn step() -> Call {
-    Call { request: "check".into(), deadline: Instant::now() + STEP }
+    Call::new("check".into(), Instant::now() + STEP)
 }

@@ -249,7 +249,7 @@ pub(in super::super) fn listed(nodes: &[String]) -> String {
 }
 
 fn step() -> Call {
-    Call { request: "tend".into(), deadline: Instant::now() + STEP }
+    Call::new("tend".into(), Instant::now() + STEP)
 }
 
 #[cfg(test)]

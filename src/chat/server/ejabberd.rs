@@ -70,10 +70,11 @@ pub(super) async fn deliver_with_copy(
     call: &Call,
     from: &BareJid,
     stanzas: Vec<Element>,
+    written: bool,
 ) -> Vec<Result<Option<Element>, ChatError>> {
     let mut bounces = Vec::with_capacity(stanzas.len());
     for stanza in stanzas {
-        bounces.push(deliver_from_session(core, call, from, stanza).await);
+        bounces.push(deliver_from_session(core, call, from, stanza, written).await);
     }
     bounces
 }
@@ -83,11 +84,17 @@ async fn deliver_from_session(
     call: &Call,
     from: &BareJid,
     stanza: Element,
+    written: bool,
 ) -> Result<Option<Element>, ChatError> {
     let mut own = stanza.clone();
     own.attrs_mut().remove(&Namespace::NONE, "from");
-    match core.sessions.send_routed(call, from, own).await {
+    let sent = match written {
+        true => core.sessions.send(call, from, own).await.map(|()| None),
+        false => core.sessions.send_routed(call, from, own).await,
+    };
+    match sent {
         Ok(bounce) => return Ok(bounce),
+        // Of each of these nothing was written.
         Err(
             error @ (SessionError::Refused(_)
             | SessionError::Connect(_)
@@ -98,6 +105,10 @@ async fn deliver_from_session(
         }
         Err(error) => return Err(error.into()),
     }
+    if written {
+        core.link.send(call, &stanza).await?;
+        return Ok(None);
+    }
     Ok(core.link.send_routed(call, &stanza).await?)
 }
 
@@ -105,9 +116,10 @@ async fn deliver_from_session(
 pub(super) async fn speak(core: &Core, call: &Call, room: &BareJid, message: &Message) -> Result<Receipt, ChatError> {
     let user = &message.from;
     let seat = core.seat(room, user, || take_seat(core, call, room, message)).await?;
+    core.can_keep(call, message, &seat)?;
     let id = core.link.new_id(call);
     let mut reflection = core.incoming.reflections.register((room.clone(), id.clone()));
-    let stanza = message.prepared(&id, Product::Ejabberd).map_err(LinkError::from)?;
+    let stanza = message.prepared(&id, Product::Ejabberd, true).map_err(LinkError::from)?;
     let said = Said { room, message, id: &id, seat: &seat, stream: core.link.stream(), ms: now_ms() };
     let mut seen = None;
     match core.link.send_prepared(call, &stanza).await {

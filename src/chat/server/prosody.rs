@@ -16,7 +16,7 @@ use super::super::seats::Seat;
 use super::super::{Call, ChatError};
 use super::Product;
 use crate::clock::now_ms;
-use crate::link::{LinkError, is_own};
+use crate::link::{LinkError, Prepared, is_own};
 use crate::xml::Element;
 use crate::xml::element::Build;
 use crate::xmpp::bookmarks::Options;
@@ -69,10 +69,16 @@ pub(super) async fn deliver_with_copy(
     call: &Call,
     from: &BareJid,
     stanzas: Vec<Element>,
+    written: bool,
 ) -> Vec<Result<Option<Element>, ChatError>> {
     let privileged =
         |stanza| privilege::message(&core.component, from.domain().as_str(), stanza).with("id", core.link.new_id(call));
     let outer: Vec<Element> = stanzas.into_iter().map(privileged).collect();
+    if written {
+        let prepared: Vec<_> = outer.iter().map(Prepared::element).collect();
+        let sent = core.link.write_all_prepared(call, &prepared).await;
+        return sent.into_iter().map(|sent| sent.map_err(ChatError::from)).collect();
+    }
     let bounces = core.link.send_all_routed(call, &outer).await;
     let outcome = |bounce: Result<Option<Element>, LinkError>| match bounce? {
         None => Ok(None),
@@ -111,10 +117,11 @@ async fn speak_from(
     seat: &Arc<Seat>,
 ) -> Result<Receipt, ChatError> {
     let user = &message.from;
+    core.can_keep(call, message, seat)?;
     let id = core.link.new_id(call);
     let occupant = seat.resource.as_ref().map(|resource| format!("{user}/{resource}"));
     let from = occupant.as_deref().unwrap_or(user.as_str());
-    let stanza = message.prepared_from(from, &id, Product::Prosody).map_err(LinkError::from)?;
+    let stanza = message.prepared_from(from, (&id, true), Product::Prosody).map_err(LinkError::from)?;
     let mut reflection = core.incoming.reflections.register((room.clone(), id.clone()));
     // A refusal has nothing but the stanza's id. Where that is the caller's, another one with the same waits its turn.
     let (mut refusal, _turn) = if is_own(stanza.id()) {

@@ -133,5 +133,5 @@ async fn delete(chat: &Chat, realm: &Realm, user: &BareJid, before_ms: u64) -> R
 }
 
 fn call() -> Call {
-    Call { request: Arc::from("idle-passengers"), deadline: Instant::now() + BATCH_TIME }
+    Call::new(Arc::from("idle-passengers"), Instant::now() + BATCH_TIME)
 }

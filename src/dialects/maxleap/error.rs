@@ -11,7 +11,7 @@
 //! | 5005 | it exists already, or parameters contradict each other | 409 |
 //! | 5006 | the upload service | 502 |
 //! | 5007 | the image cannot be read | 422 |
-//! | 5008 | the group or room is full | 403 |
+//! | 5008 | the group or room is full; so is a user's queue, and the message is in their archive only | 403 |
 //! | 5009 | the operation is not supported here; nor is the method on this path | 400, 405 |
 //! | 5010 | too long or too many; the request as a whole is too large | 400, 413 |
 //! | 5011 | the file is too large | 413 |
@@ -179,6 +179,9 @@ impl From<ChatError> for Failure {
             Kind::NotMember => (Code::Unauthorized, StatusCode::FORBIDDEN, "not_member"),
             Kind::Storage => (Code::Storage, StatusCode::BAD_GATEWAY, "storage"),
             Kind::Refused => (Code::Server, StatusCode::BAD_GATEWAY, "refused"),
+            // No failure of the gateway's or the server's: what is tried again then would be there twice.
+            Kind::NotQueued => (Code::Full, StatusCode::FORBIDDEN, "not_queued"),
+            Kind::NotKept => (Code::Parameter, StatusCode::BAD_REQUEST, "not_kept"),
             Kind::Partial => (Code::Server, StatusCode::BAD_GATEWAY, "partial"),
             Kind::OutcomeUnknown => (Code::Server, StatusCode::GATEWAY_TIMEOUT, "outcome_unknown"),
             Kind::ClientPort | Kind::MissingRight => (Code::Server, StatusCode::BAD_GATEWAY, "missing_right"),

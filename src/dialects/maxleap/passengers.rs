@@ -141,7 +141,7 @@ async fn equip(cx: &Context<'_>, subject: &Subject, given: &Map<String, Value>) 
 async fn undo(cx: &Context<'_>, user: &BareJid, subject: &Subject, failure: Failure) -> Failure {
     // The caller's time may be what has run out.
     let deadline = cx.call.deadline.max(Instant::now() + UNDO);
-    let call = Call { request: Arc::clone(&cx.call.request), deadline };
+    let call = Call::new(Arc::clone(&cx.call.request), deadline);
     let (account, record) =
         tokio::join!(cx.chat.delete_account(&call, user), cx.chat.forget(&call, &cx.app.realm, subject));
     match account.and(record) {

@@ -24,13 +24,14 @@ use crate::chat::{Call, Chat};
 use crate::config::Config;
 use crate::http::Web;
 use crate::http::access::{Access, Caller};
-use crate::http::call::{CallOf, REQUEST_ID};
+use crate::http::call::{ARCHIVE_ID, CallOf, REQUEST_ID};
 use crate::http::cors;
 use crate::http::dialect::Dialect;
 
 /// The headers that scripts in a browser may read, beside those that they always may.
-const EXPOSED: [HeaderName; 4] = [
+const EXPOSED: [HeaderName; 5] = [
     REQUEST_ID,
+    ARCHIVE_ID,
     HeaderName::from_static("retry-after"),
     HeaderName::from_static("x-xmpp-jid"),
     HeaderName::from_static("x-xmpp-password"),

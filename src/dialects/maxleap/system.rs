@@ -9,10 +9,12 @@ use super::context::Context;
 use super::error::Failure;
 use super::members::{all_done, must_exist};
 use super::wire::{Reply, Request, kind};
+use crate::chat::ChatError;
 use crate::chat::card::{Card, Extras};
 use crate::chat::group::GroupKind;
 use crate::chat::plain::plain;
 use crate::chat::room::MemberOutcome;
+use crate::config::server::Wait;
 
 /// POST `/system`.
 pub async fn everybody(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Failure> {
@@ -21,6 +23,9 @@ pub async fn everybody(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply,
         return Err(Failure::parameter("the id of the group or room is missing"));
     }
     let card = Card { store: false, ..card(&request.object()?)? };
+    if cx.call.wait == Some(Wait::Archived) {
+        return Err(ChatError::NotKept.into());
+    }
     cx.chat.broadcast(cx.call, &cx.app.realm, &card).await?;
     Ok(Reply::Empty(StatusCode::ACCEPTED))
 }
@@ -42,9 +47,17 @@ pub async fn target(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Fa
         }
     };
     if !to.is_empty() {
-        let results = cx.chat.notify(cx.call, &cx.app.realm, &to, &card).await;
-        let outcomes = to.into_iter().zip(results).map(|(user, result)| MemberOutcome { user, result });
+        let mut results = cx.chat.notify(cx.call, &cx.app.realm, &to, &card).await;
+        let archive_id = match results.as_mut_slice() {
+            [Ok(receipt)] if cx.call.wait == Some(Wait::Archived) => receipt.archive_id.take(),
+            _ => None,
+        };
+        let outcomes =
+            to.into_iter().zip(results).map(|(user, result)| MemberOutcome { user, result: result.map(drop) });
         all_done(cx, &outcomes.collect::<Vec<_>>(), "sent to")?;
+        if let Some(id) = archive_id {
+            return Ok(Reply::Archived(StatusCode::ACCEPTED, id));
+        }
     }
     Ok(Reply::Empty(StatusCode::ACCEPTED))
 }

@@ -31,6 +31,8 @@ pub struct Query(pub Vec<(String, Option<String>)>);
 pub enum Reply {
     /// A status without a body.
     Empty(StatusCode),
+    /// A status without a body, and the id of the message in the recipient's archive.
+    Archived(StatusCode, String),
     /// A body.
     Json(StatusCode, Value),
     /// A body, and headers: none but those that [`crate::dialects::maxleap::routes`] lets scripts in a browser read.
@@ -142,6 +144,7 @@ impl IntoResponse for Reply {
     fn into_response(self) -> Response {
         let (status, body, headers) = match self {
             Reply::Empty(status) => (status, None, Vec::new()),
+            Reply::Archived(status, id) => (status, None, vec![("x-stanzagate-archive-id", id)]),
             Reply::Json(status, body) => (status, Some(body.to_string()), Vec::new()),
             Reply::With(status, body, headers) => (status, Some(body.to_string()), headers),
         };

@@ -4,9 +4,12 @@
 use jid::BareJid;
 
 use super::error::{Code, Failure};
+use super::replies::{Data, Done};
 use crate::chat::address::Addresses;
+use crate::chat::message::Receipt;
 use crate::chat::{Call, Chat};
 use crate::config::Config;
+use crate::config::server::Wait;
 use crate::http::access::Caller;
 
 /// What a call may name, and within which bounds: all that reading it needs.
@@ -29,6 +32,14 @@ pub struct Context<'a> {
     pub chat: &'a Chat,
     /// The request's id and deadline.
     pub call: &'a Call,
+}
+
+impl Context<'_> {
+    /// What a call is told that sent messages: where they are, when it asked for that.
+    pub fn archived(&self, receipts: impl IntoIterator<Item = Receipt>) -> Done {
+        let asked = self.call.wait == Some(Wait::Archived);
+        asked.then(|| Data::Archived { archive_ids: receipts.into_iter().map(|receipt| receipt.archive_id).collect() })
+    }
 }
 
 impl Scope<'_> {

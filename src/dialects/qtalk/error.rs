@@ -26,6 +26,7 @@
 //! | 20 | the gateway failed (a bug; the log has the request's id) | 500 |
 //! | 21 | the body is too large | 413 |
 //! | 22 | time was up before the request was there, or was done: the outcome is unknown | 408, 504 |
+//! | 23 | the recipient is offline and their queue is full: the message is in their archive, and does not wait for them | 200 |
 //!
 //! A call that names several (a batch, recipients, members) tries them all. When some fail, `errcode` is theirs if it is
 //! the same for all of them and 13 otherwise, and `data` is
@@ -65,6 +66,7 @@ pub enum Code {
     Internal = 20,
     BodyTooLarge = 21,
     Timeout = 22,
+    NotQueued = 23,
 }
 
 impl Code {
@@ -121,6 +123,7 @@ impl Code {
             Self::Internal => "internal",
             Self::BodyTooLarge => "body_too_large",
             Self::Timeout => "timeout",
+            Self::NotQueued => "not_queued",
         }
     }
 }
@@ -223,6 +226,8 @@ impl From<ChatError> for Failure {
             Kind::RoomExists => Code::RoomExists,
             Kind::NotMember => Code::NotMember,
             Kind::Refused | Kind::Storage => Code::Refused,
+            Kind::NotQueued => Code::NotQueued,
+            Kind::NotKept => Code::BadRequest,
             Kind::Partial => Code::Partial,
             Kind::OutcomeUnknown => Code::OutcomeUnknown,
             Kind::ClientPort | Kind::MissingRight => Code::MissingRight,

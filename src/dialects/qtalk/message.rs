@@ -18,7 +18,7 @@ use super::wire::{Fields, within};
 use super::{CONCURRENT, MARKS};
 use crate::chat::ChatError;
 use crate::chat::address::Addresses;
-use crate::chat::message::{Bounds, Content, Fragment, Message, Target};
+use crate::chat::message::{Bounds, Content, Fragment, Message, Receipt, Target};
 
 /// One entry of the batch, its sender checked; the XML is still text.
 #[derive(Clone)]
@@ -34,15 +34,16 @@ pub fn send_thirdmessage<'a>(context: &'a Context<'a>, body: &'a Json<'a>) -> Bo
     match body {
         Json::Object(_) => match letter(context, body) {
             Ok(message) => Box::pin(async move {
-                context.chat.send(context.call, &message).await?;
-                Ok(None)
+                let receipt = context.chat.send(context.call, &message).await?;
+                Ok(context.archived([receipt]))
             }),
             Err(failure) => Box::pin(ready(Err(failure))),
         },
-        Json::List(entries) => Box::pin(async move {
-            batch(context, within(entries, "the batch", context.scope.config.limits.list)?).await?;
-            Ok(None)
-        }),
+        Json::List(entries) => {
+            Box::pin(
+                async move { batch(context, within(entries, "the batch", context.scope.config.limits.list)?).await },
+            )
+        }
         _ => Box::pin(ready(Err(Failure::unreadable("the body must be an object or a list of objects")))),
     }
 }
@@ -54,7 +55,7 @@ fn letter(context: &Context<'_>, body: &Json<'_>) -> Result<Message, Failure> {
     letter.into_message(context.scope)
 }
 
-async fn batch(context: &Context<'_>, entries: &[Json<'_>]) -> Result<(), Failure> {
+async fn batch(context: &Context<'_>, entries: &[Json<'_>]) -> Result<Done, Failure> {
     let mut failed = Vec::new();
     let mut conversations: HashMap<(BareJid, String), Vec<(usize, Letter<'_>)>> = HashMap::new();
     for (index, entry) in entries.iter().enumerate() {
@@ -69,14 +70,25 @@ async fn batch(context: &Context<'_>, entries: &[Json<'_>]) -> Result<(), Failur
     // As many at once as if each went by itself: what is parsed is several times as large as its text.
     let together = (CONCURRENT / conversations.len().max(1)).max(1);
     let conversations: Vec<_> = conversations.into_iter().collect();
-    let undelivered: Vec<Vec<Part>> = stream::iter(0..conversations.len())
+    let outcomes: Vec<Vec<Outcome>> = stream::iter(0..conversations.len())
         .map(|index| in_order(context, &conversations, index, together))
         .buffer_unordered(CONCURRENT)
         .collect()
         .await;
-    failed.extend(undelivered.into_iter().flatten());
-    Failure::parts(entries.len(), failed)
+    let mut sent = Vec::with_capacity(entries.len());
+    for outcome in outcomes.into_iter().flatten() {
+        match outcome {
+            Ok(receipt) => sent.push(receipt),
+            Err(part) => failed.push(part),
+        }
+    }
+    Failure::parts(entries.len(), failed)?;
+    sent.sort_unstable_by_key(|(index, _)| *index);
+    Ok(context.archived(sent.into_iter().map(|(_, receipt)| receipt)))
 }
+
+/// What became of one letter, with its place in the batch.
+type Outcome = Result<(usize, Receipt), Part>;
 
 /// The letters of one sender to one recipient, with their places in the batch.
 type Conversation<'a> = ((BareJid, String), Vec<(usize, Letter<'a>)>);
@@ -87,9 +99,9 @@ async fn in_order(
     conversations: &[Conversation<'_>],
     index: usize,
     together: usize,
-) -> Vec<Part> {
-    let mut failed = Vec::new();
-    let Some(((_, to), letters)) = conversations.get(index) else { return failed };
+) -> Vec<Outcome> {
+    let mut done = Vec::new();
+    let Some(((_, to), letters)) = conversations.get(index) else { return done };
     // A room shows one after the other, and time may be up in between.
     let together = if context.scope.addresses.room(to).is_ok() { 1 } else { together };
     for some in letters.chunks(together) {
@@ -100,14 +112,17 @@ async fn in_order(
                     places.push(*index);
                     messages.push(message);
                 }
-                Err(failure) => failed.push(failure.at(*index)),
+                Err(failure) => done.push(Err(failure.at(*index))),
             }
         }
         let outcomes = context.chat.send_all(context.call, messages).await;
-        let outcomes = places.into_iter().zip(outcomes);
-        failed.extend(outcomes.filter_map(|(index, outcome)| Some(Failure::from(outcome.err()?).at(index))));
+        let outcome = |(index, outcome): (usize, Result<Receipt, ChatError>)| match outcome {
+            Ok(receipt) => Ok((index, receipt)),
+            Err(error) => Err(Failure::from(error).at(index)),
+        };
+        done.extend(places.into_iter().zip(outcomes).map(outcome));
     }
-    failed
+    done
 }
 
 fn in_time(context: &Context<'_>) -> Result<(), Failure> {

@@ -98,6 +98,21 @@ pub enum Data {
     Value(Value),
     /// Members of a room.
     Members(Listed),
+    /// The ids of messages in archives, in the order in which the call names them.
+    Archived {
+        /// The ids; none for a message to a room whose archive says none.
+        archive_ids: Vec<Option<String>>,
+    },
+}
+
+impl Data {
+    /// The id of the only message.
+    pub fn archive_id(&self) -> Option<&str> {
+        match self {
+            Data::Archived { archive_ids } if archive_ids.len() == 1 => archive_ids.first()?.as_deref(),
+            _ => None,
+        }
+    }
 }
 
 impl From<Value> for Data {
@@ -148,8 +163,9 @@ fn documented(endpoint: Endpoint, done: Done) -> Body<'static> {
     use Endpoint::*;
     let (errmsg, data) = match endpoint {
         GetUserNick | MucUsers | ClearStaff => ("", done.or_else(empty)),
-        SendMessage | AuthUk => ("success", None),
-        _ => ("success", empty()),
+        SendMessage => ("success", done),
+        AuthUk => ("success", None),
+        _ => ("success", done.or_else(empty)),
     };
     Body { ret: true, errcode: Errcode::Number(0), errmsg, data }
 }
@@ -233,7 +249,7 @@ fn gateways_own(endpoint: Endpoint, code: Code) -> bool {
         Unavailable | MissingRight | Domain | TooLarge | BodyTooLarge => true,
         Unauthenticated | Forbidden | TooMany | Internal | Timeout => true,
         BadRequest | UnknownUser | RoomExists | UnknownRoom | NotMember | NotOwner | Refused => false,
-        Address | Xml | Partial | AuthFail => false,
+        Address | Xml | Partial | AuthFail | NotQueued => false,
     }
 }
 

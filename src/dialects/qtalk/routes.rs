@@ -19,6 +19,7 @@ use crate::chat::{Call, Chat};
 use crate::config::Config;
 use crate::config::qtalk::Replies;
 use crate::http::access::{Access, Caller};
+use crate::http::call::ARCHIVE_ID;
 use crate::http::origin::origin;
 use crate::http::serve::Asked;
 use crate::http::{Outcome, Web, retry_after};
@@ -73,7 +74,11 @@ async fn serve(endpoint: Endpoint, qtalk: Qtalk, asked: Box<Asked>) -> Response 
         return qtalk.reply(Endpoint::Unknown, Err(failure));
     }
     let result = qtalk.answer(endpoint, &asked).await;
-    qtalk.reply(endpoint, result)
+    match call.wait {
+        None => qtalk.reply(endpoint, result),
+        // Whoever asks for more than the original knew is told it, too.
+        Some(_) => reply(Replies::Documented, endpoint, result),
+    }
 }
 
 impl Qtalk {
@@ -138,7 +143,11 @@ fn read(body: &[u8], list: usize) -> Result<json::Json<'_>, Failure> {
 pub fn reply(style: Replies, endpoint: Endpoint, result: Result<Done, Failure>) -> Response {
     let code = result.as_ref().err().map(|failure| failure.code);
     let (status, outcome) = code.map_or((StatusCode::OK, "ok"), |code| (code.status(), code.outcome()));
-    let response = json_response(status, outcome, replies::body(style, endpoint, result));
+    let archive_id = result.as_ref().ok().and_then(|done| HeaderValue::try_from(done.as_ref()?.archive_id()?).ok());
+    let mut response = json_response(status, outcome, replies::body(style, endpoint, result));
+    if let Some(id) = archive_id {
+        response.headers_mut().insert(ARCHIVE_ID, id);
+    }
     match code {
         Some(Code::Unavailable) => retry_after(response, UNAVAILABLE_WAIT),
         _ => response,

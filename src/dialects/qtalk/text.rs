@@ -45,7 +45,7 @@ pub fn send_message<'a>(context: &'a Context<'a>, body: &'a Json<'a>) -> BoxFutu
         Ok(Request::Users(text, [entry], host)) => match to_user(scope, &text, entry, &host) {
             Ok(message) => Box::pin(async move {
                 let sent = context.chat.send(context.call, &message).await;
-                sent.map_or_else(|error| failed_alone(error.into()), |_| Ok(None))
+                sent.map_or_else(|error| failed_alone(error.into()), |receipt| Ok(context.archived([receipt])))
             }),
             Err(failure) => Box::pin(ready(failed_alone(failure))),
         },
@@ -54,7 +54,8 @@ pub fn send_message<'a>(context: &'a Context<'a>, body: &'a Json<'a>) -> BoxFutu
             let message = text.message(scope, Target::Room(room));
             Box::pin(async move {
                 let sent = context.chat.send(context.call, &message).await;
-                sent.map(|_| None).map_err(|error| undelivered(scope, body, error.into()))
+                let sent = sent.map(|receipt| context.archived([receipt]));
+                sent.map_err(|error| undelivered(scope, body, error.into()))
             })
         }
         Err(failure) => Box::pin(ready(Err(failure))),
@@ -72,17 +73,23 @@ async fn send_to_users(
     entries: &[Json<'_>],
     host: Cow<'_, str>,
 ) -> Result<Done, Failure> {
-    let send = async |index| {
-        let message = to_user(context.scope, &text, entries.get(index)?, &host);
-        let sent = match &message {
+    let send = async |(index, entry): (usize, &Json<'_>)| {
+        let sent = match &to_user(context.scope, &text, entry, &host) {
             Ok(message) => context.chat.send(context.call, message).await.map_err(Failure::from),
             Err(failure) => Err(failure.clone()),
         };
-        sent.err().map(|failure| failure.at(index))
+        sent.map_err(|failure| failure.at(index))
     };
-    let sends = stream::iter(0..entries.len()).map(send).buffer_unordered(CONCURRENT);
-    Failure::parts(entries.len(), sends.filter_map(ready).collect().await)?;
-    Ok(None)
+    let sends = stream::iter(entries.iter().enumerate()).map(send).buffered(CONCURRENT);
+    let (mut receipts, mut failed) = (Vec::new(), Vec::new());
+    for sent in sends.collect::<Vec<_>>().await {
+        match sent {
+            Ok(receipt) => receipts.push(receipt),
+            Err(part) => failed.push(part),
+        }
+    }
+    Failure::parts(entries.len(), failed)?;
+    Ok(context.archived(receipts))
 }
 
 /// The message for one entry of `To`.

@@ -114,6 +114,8 @@ impl From<ChatError> for Failure {
             Kind::OutcomeUnknown => {
                 told(StatusCode::GATEWAY_TIMEOUT, "outcome_unknown", &format!("操作结果未知：{text}"))
             }
+            Kind::NotQueued => told(StatusCode::FORBIDDEN, "not_queued", &format!("对方的离线消息已满：{text}")),
+            Kind::NotKept => told(StatusCode::BAD_REQUEST, "not_kept", &format!("消息不会被存档：{text}")),
             Kind::Partial => told(StatusCode::BAD_GATEWAY, "partial", &format!("操作只完成了一部分：{text}")),
             Kind::Storage => told(StatusCode::BAD_GATEWAY, "storage", &format!("文件未能保存：{text}")),
             Kind::Refused => told(StatusCode::BAD_GATEWAY, "refused", &format!("聊天服务器拒绝了该操作：{text}")),

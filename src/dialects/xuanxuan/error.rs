@@ -74,6 +74,8 @@ impl From<ChatError> for Failure {
             Kind::RoomExists => (StatusCode::OK, "room_exists"),
             Kind::NotMember => (StatusCode::OK, "not_member"),
             Kind::Partial => (StatusCode::OK, "partial"),
+            Kind::NotQueued => (StatusCode::OK, "not_queued"),
+            Kind::NotKept => (StatusCode::OK, "not_kept"),
             Kind::Storage => (StatusCode::BAD_GATEWAY, "storage"),
             Kind::Refused => (StatusCode::BAD_GATEWAY, "refused"),
             Kind::OutcomeUnknown => (StatusCode::GATEWAY_TIMEOUT, "outcome_unknown"),

@@ -12,6 +12,7 @@ use super::wire::Reply;
 use crate::chat::ChatError;
 use crate::chat::card::{Card, Extras};
 use crate::clock;
+use crate::config::server::Wait;
 
 /// Accounts that are asked after side by side.
 const WINDOW: usize = 64;
@@ -27,17 +28,18 @@ pub async fn notify(cx: &Context<'_>, data: Option<String>) -> Result<Reply, Fai
     }
     let notification = Notification::read(data.as_deref(), cx.config.limits.list)?;
     let card = card(&notification);
-    match &notification.receiver {
+    let archive_id = match &notification.receiver {
         Receiver::Users(ids) => to_users(cx, ids, card).await?,
         Receiver::Group(gid) => {
             let room = cx.room(gid)?;
             match cx.chat.notify_room(cx.call, &room, &cx.config.xuanxuan.name, &card).await {
                 Err(ChatError::UnknownRoom(_)) => return Err(Failure::unknown_group(gid)),
-                sent => drop(sent?),
+                sent => sent?.archive_id,
             }
         }
-    }
-    Ok(Reply::Done)
+    };
+    let asked = cx.call.wait == Some(Wait::Archived);
+    Ok(archive_id.filter(|_| asked).map_or(Reply::Done, Reply::Archived))
 }
 
 fn card(notification: &Notification) -> Card {
@@ -57,8 +59,8 @@ fn card(notification: &Notification) -> Card {
     }
 }
 
-/// To all of them or, when one is unknown, to none.
-async fn to_users(cx: &Context<'_>, ids: &[String], mut card: Card) -> Result<(), Failure> {
+/// To all of them or, when one is unknown, to none. The id in the archive of the only one, when it was waited for.
+async fn to_users(cx: &Context<'_>, ids: &[String], mut card: Card) -> Result<Option<String>, Failure> {
     let addresses: Vec<_> = ids.iter().map(|id| (id, cx.chat.addresses().user_at(id, &cx.realm.domain).ok())).collect();
     let asked: Vec<BareJid> = addresses.iter().filter_map(|(_, user)| user.clone()).collect();
     let questions: Vec<_> = asked.iter().map(|user| cx.chat.account_exists(cx.call, user)).collect();
@@ -78,17 +80,20 @@ async fn to_users(cx: &Context<'_>, ids: &[String], mut card: Card) -> Result<()
     }
     cx.sender.ensure(cx.chat, cx.call).await?;
     card.extras.from = Some(cx.sender.jid.clone());
-    let (mut failed, mut errors) = (Vec::new(), Vec::new());
+    let (mut failed, mut errors, mut archive_ids) = (Vec::new(), Vec::new(), Vec::new());
     for (user, outcome) in asked.iter().zip(cx.chat.notify(cx.call, cx.realm, &asked, &card).await) {
-        if let Err(error) = outcome {
-            failed.push(format!("{} ({error})", user.node().map(|node| node.to_string()).unwrap_or_default()));
-            errors.push(error);
+        match outcome {
+            Ok(receipt) => archive_ids.push(receipt.archive_id),
+            Err(error) => {
+                failed.push(format!("{} ({error})", user.node().map(|node| node.to_string()).unwrap_or_default()));
+                errors.push(error);
+            }
         }
     }
     let sent = asked.len() - failed.len();
     let alike = errors.iter().all(|error| errors.first().is_some_and(|first| first.kind() == error.kind()));
     match errors.into_iter().next() {
-        None => Ok(()),
+        None => Ok(archive_ids.pop().filter(|_| archive_ids.is_empty()).flatten()),
         // What is said of the first must be true of all.
         Some(error) if sent == 0 && alike => Err(error.into()),
         Some(_) => {

@@ -55,7 +55,7 @@ impl Sender {
                 Ok(LinkState::Up) => {}
                 _ => return,
             }
-            let call = Call { request: Arc::from("sender"), deadline: Instant::now() + TIME };
+            let call = Call::new(Arc::from("sender"), Instant::now() + TIME);
             match self.ensure(&chat, &call).await {
                 Ok(()) => return,
                 Err(failure) => {

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::error::Failure;
 use crate::http::Outcome;
+use crate::http::call::ARCHIVE_ID;
 use crate::http::form::decoded;
 use crate::http::{mend, multipart};
 
@@ -19,18 +20,27 @@ pub const JSON: HeaderValue = HeaderValue::from_static("application/json; charse
 pub enum Reply {
     /// That it was done.
     Done,
+    /// That it was done, and the id of the message in the archive.
+    Archived(String),
     /// What was asked for: names by ids.
     Names(Map<String, Value>),
 }
 
 impl IntoResponse for Reply {
     fn into_response(self) -> Response {
+        let mut archive_id = None;
         let body = match self {
+            Reply::Archived(id) => {
+                archive_id = HeaderValue::try_from(id).ok();
+                json!({ "result": "success" })
+            }
             Reply::Done => json!({ "result": "success" }),
             Reply::Names(names) => json!({ "result": "success", "data": names }),
         };
         let headers = [(header::CONTENT_TYPE, JSON), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
-        (Outcome("ok"), headers, body.to_string()).into_response()
+        let mut response = (Outcome("ok"), headers, body.to_string()).into_response();
+        response.headers_mut().extend(archive_id.map(|id| (ARCHIVE_ID, id)));
+        response
     }
 }
 
