@@ -125,8 +125,8 @@ impl Chat {
         &self.core.addresses
     }
 
-    /// Sends one message, one-to-one or to a room, and returns when the server has processed it (one-to-one) or the
-    /// room has reflected it (rooms).
+    /// Sends one message, one-to-one or to a room, and returns when what the call waits for is known (one-to-one: by default
+    /// that the server has processed it) or the room has reflected it (rooms).
     ///
     /// # Errors
     /// Unknown recipient, sender or room, a sender who is not a member, a refusal by the room, a link that is busy,

@@ -12,6 +12,7 @@ use axum::Router;
 use crate::chat::Chat;
 use crate::chat::check::Right;
 use crate::config::Config;
+use crate::config::server::Wait;
 use crate::http::Web;
 
 /// The routes of every API that the configuration enables.
@@ -42,9 +43,14 @@ pub fn needs(config: &Config) -> Vec<(String, &'static [Right], &'static [Right]
         (config.rongcloud.enabled, "rongcloud", rongcloud::needs::needs(&config.rongcloud)),
     ];
     let enabled = apis.into_iter().filter(|(enabled, _, _)| *enabled);
+    let archived: &[(String, &[Right], &[Right])] = match config.server.wait {
+        Wait::Archived => &[("server.wait = \"archived\"".to_owned(), &[Right::Accounts, Right::Histories], &[])],
+        Wait::Written | Wait::Routed => &[],
+    };
     enabled
         .flat_map(|(_, api, needs)| {
             needs.iter().map(move |(endpoint, needed, wanted)| (format!("{api}/{endpoint}"), *needed, *wanted))
         })
+        .chain(archived.iter().cloned())
         .collect()
 }

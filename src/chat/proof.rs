@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use jid::{BareJid, Jid};
 
-use crate::clock::now_ms;
 use super::core::Core;
 use super::message::Receipt;
 use super::server::Product;
 use super::server::archive::Archive;
 use super::{Call, ChatError};
 use crate::chat::error::Kind;
+use crate::clock::now_ms;
 use crate::xml::Element;
 use crate::xmpp::mam::Page;
 use crate::xmpp::message::sent_id;

@@ -63,7 +63,7 @@ pub struct LinkMetrics {
     pub pending_iqs: Gauge,
     /// Stanzas whose processing one ping confirmed.
     pub barrier_stanzas: Histogram,
-    /// Seconds from a write to the reply to its ping.
+    /// Seconds from a write to the reply to its ping: what was written is routed then.
     pub acknowledgement: Histogram,
 }
 
@@ -123,7 +123,8 @@ impl LinkMetrics {
         );
         registry.register_with_unit(
             "acknowledgement",
-            "Time from a write to the reply to its ping",
+            "Time from a write to the reply to its ping: the server has processed what was written then, which on ejabberd is \
+             before recipients' archives have it",
             Unit::Seconds,
             self.acknowledgement.clone(),
         );
