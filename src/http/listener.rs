@@ -42,7 +42,11 @@ const SEND_BYTES: usize = 128 << 10;
 const REFUSED: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 58\r\n\
     Retry-After: 1\r\nConnection: close\r\n\r\n{\"error\":\"this address has too many connections at once\"}\n";
 
-/// Connections that get this answer at once; more are closed without a word.
+/// The answer while the machine's clock is not set.
+const NO_TIME: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 58\r\n\
+    Retry-After: 5\r\nConnection: close\r\n\r\n{\"error\":\"the clock of the gateway's machine is not set\"}\n";
+
+/// Connections that get such an answer at once; more are closed without a word.
 const REFUSED_AT_ONCE: usize = 64;
 
 /// How long each of them may take to send its request and read that.
@@ -57,6 +61,8 @@ pub struct Listener {
     addr: SocketAddr,
     web: Web,
     failures: Seldom,
+    /// Whether the machine's clock is set.
+    in_time: fn() -> bool,
 }
 
 impl Listener {
@@ -69,7 +75,7 @@ impl Listener {
         // Connections inherit it.
         SockRef::from(&socket).set_send_buffer_size(SEND_BYTES)?;
         let addr = socket.local_addr()?;
-        Ok(Self { socket, addr, web: web.clone(), failures: Seldom::new(ACCEPT_SAID) })
+        Ok(Self { socket, addr, web: web.clone(), failures: Seldom::new(ACCEPT_SAID), in_time: clock::is_set })
     }
 
     /// The address that was bound, its port known even when it was asked for as 0.
@@ -83,6 +89,9 @@ impl Listener {
         let refused = Arc::new(Semaphore::new(REFUSED_AT_ONCE));
         let graceful = GracefulShutdown::new();
         let mut tasks = JoinSet::new();
+        if !(self.in_time)() {
+            tracing::error!("the machine's clock stands before 1970: calls are answered when it is set");
+        }
         let limit = loop {
             let accepted = tokio::select! {
                 limit = &mut stop => break limit.unwrap_or_default(),
@@ -91,11 +100,18 @@ impl Listener {
                 Some(_) = tasks.join_next() => continue,
             };
             let Some((stream, addr, permit)) = accepted else { continue };
+            // hyper panics at a date that it cannot write.
+            if !(self.in_time)() {
+                if let Ok(place) = Arc::clone(&refused).try_acquire_owned() {
+                    tasks.spawn(refuse(stream, place, NO_TIME));
+                }
+                continue;
+            }
             let peer = self.peer(addr);
             let taken = peer.part.as_ref().map(|part| part.take(Thing::Connections, 1).ok_or(())).transpose();
             let Ok(taken) = taken else {
                 if let Ok(place) = Arc::clone(&refused).try_acquire_owned() {
-                    tasks.spawn(refuse(stream, place));
+                    tasks.spawn(refuse(stream, place, REFUSED));
                 }
                 continue;
             };
@@ -162,19 +178,46 @@ impl Listener {
             .half_close(true)
             // To copy a small answer behind its head costs less than to write two pieces.
             .writev(false)
-            // A date before 1970 cannot be written, and hyper panics at it.
-            .auto_date_header(clock::is_set())
             .serve_connection(TokioIo::new(stream), service)
     }
 }
 
-/// Says that there are too many already, to whoever sends a request and listens.
-async fn refuse(mut stream: TcpStream, _place: OwnedSemaphorePermit) {
+/// Says why a connection is not served, to whoever sends a request and listens.
+async fn refuse(mut stream: TcpStream, _place: OwnedSemaphorePermit, why: &'static [u8]) {
     let said = async {
-        stream.write_all(REFUSED).await?;
+        stream.write_all(why).await?;
         stream.shutdown().await?;
         // Closed before the request is here, the answer would be lost.
         stream.read(&mut [0; 4096]).await
     };
     let _ = tokio::time::timeout(REFUSED_TIME, said).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Metrics;
+
+    #[tokio::test]
+    async fn without_a_clock_nothing_is_served_and_nothing_panics() {
+        let config = crate::config::http::Http { listen: ([127, 0, 0, 1], 0).into(), ..Default::default() };
+        let listener = Listener::bind(&Web::new(config, Metrics::new())).await.unwrap();
+        let (addr, listener) = (listener.addr(), Listener { in_time: || false, ..listener });
+        let (stop, stopped) = oneshot::channel();
+        let served = tokio::spawn(listener.serve(Router::new(), stopped));
+        for _ in 0..3 {
+            let mut stream = TcpStream::connect(addr).await.unwrap();
+            stream.write_all(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+            assert!(
+                head.starts_with("HTTP/1.1 503 ") && head.contains(&format!("Content-Length: {}\r\n", body.len())),
+                "{answer}"
+            );
+            assert!(body.contains("clock"), "{answer}");
+        }
+        stop.send(Duration::ZERO).unwrap();
+        served.await.unwrap();
+    }
 }
