@@ -36,6 +36,7 @@ mod rooms;
 mod rooms_of;
 mod seating;
 mod seats;
+mod secret;
 mod send;
 pub mod serial;
 mod server;
@@ -175,7 +176,12 @@ impl Chat {
         self.core.remove_members(call, room, users).await
     }
 
-    /// Owners, admins and members of a room with their nicks, the gateway itself never among them.
+    /// Owners, admins and members of a room, the gateway itself never among them, with the nicks that the room knows.
+    pub async fn roll(&self, call: &Call, room: &BareJid) -> Result<Vec<Member>, ChatError> {
+        self.core.roll(call, room).await
+    }
+
+    /// As [`Chat::roll`], each as he calls himself: see [`Chat::profile`].
     pub async fn members(&self, call: &Call, room: &BareJid) -> Result<Vec<Member>, ChatError> {
         self.core.members(call, room).await
     }

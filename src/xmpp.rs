@@ -15,6 +15,7 @@ pub mod helper;
 pub mod invite;
 pub mod iq;
 pub mod jid_escape;
+pub mod listed_bookmarks;
 pub mod mam;
 pub mod message;
 pub mod muc;

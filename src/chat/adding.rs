@@ -11,6 +11,7 @@ use super::{Call, ChatError};
 use crate::link::LinkError;
 use crate::xml::Element;
 use crate::xml::element::Build;
+use crate::xmpp::bookmarks::Shown;
 use crate::xmpp::invite;
 
 /// Members who are enrolled and then invited at a time.
@@ -33,7 +34,9 @@ impl Core {
         inviter: Option<&BareJid>,
         users: &[BareJid],
     ) -> Result<Vec<MemberOutcome>, ChatError> {
-        let name = self.room_info(call, room).await?.name;
+        let info = self.room_info(call, room).await?;
+        let secret = self.secret_of(call, room, &info).await?;
+        let shown = Shown { room, name: &info.name, password: secret.as_deref() };
         let (mut outcomes, present) = self.sort_out(call, users).await;
         let mut lists = self.lists(call, room).await?;
         let nicks = self.nicks(call, &present).await;
@@ -75,15 +78,19 @@ impl Core {
                 Err(error) => outcomes.fail(&entry.0, error),
             }
         }
-        self.invite(call, room, inviter, &enrolled, (&mut uninvited, &mut outcomes)).await;
+        let mut bookmarked = HashSet::new();
+        self.invite(call, &shown, inviter, (&enrolled, &bookmarked), (&mut uninvited, &mut outcomes)).await;
         uninvited.extend(joined.iter().map(|(user, _)| user.clone()));
         joined.extend(old);
         let (mut whole, mut partly) = (enrolled, Vec::new());
         // Some after some: when time runs out, few have one step behind them and not the next.
         for some in joined.chunks(ENROLLED) {
-            for ((user, _), outcome) in some.iter().zip(self.enrol(call, room, &name, (some, &lists)).await?) {
+            for ((user, _), outcome) in some.iter().zip(self.enrol(call, &shown, (some, &lists)).await?) {
                 match outcome {
-                    Ok(()) => whole.push(user.clone()),
+                    Ok(shows) => {
+                        whole.push(user.clone());
+                        bookmarked.extend(shows.then(|| user.clone()));
+                    }
                     Err(error) => {
                         partly.push(user.clone());
                         outcomes.fail(user, error.after("he is a member"));
@@ -91,7 +98,7 @@ impl Core {
                 }
             }
             let some = some.iter().map(|(user, _)| user);
-            self.invite(call, room, inviter, some, (&mut uninvited, &mut outcomes)).await;
+            self.invite(call, &shown, inviter, (some, &bookmarked), (&mut uninvited, &mut outcomes)).await;
         }
         // Only a call that ran out of time is gone on with: any other says what has to be looked at first.
         if self.in_time(call).is_err() && outcomes.list.iter().any(|outcome| outcome.result.is_err()) {
@@ -125,13 +132,15 @@ impl Core {
         (enrolled, uninvited)
     }
 
-    /// Invites those of `users` who are `uninvited`, and takes whoever was sent it out of these.
+    /// Invites those of `users` who are `uninvited`, and takes whoever was sent it out of these. To those who are
+    /// `bookmarked` an invitation is for now: what is found on the next log-in may lead to a room that is gone by then, and
+    /// a client that enters it makes it anew.
     async fn invite<'a>(
         &self,
         call: &Call,
-        room: &BareJid,
+        shown: &Shown<'_>,
         inviter: Option<&BareJid>,
-        users: impl IntoIterator<Item = &'a BareJid>,
+        (users, bookmarked): (impl IntoIterator<Item = &'a BareJid>, &HashSet<BareJid>),
         (uninvited, outcomes): (&mut HashSet<BareJid>, &mut Outcomes),
     ) {
         let users: Vec<&BareJid> = users.into_iter().filter(|user| uninvited.contains(*user)).collect();
@@ -139,9 +148,22 @@ impl Core {
         if let Err(error) = self.in_time(call) {
             return users.into_iter().for_each(|user| outcomes.fail(user, not(error.clone())));
         }
+        let (brief, mut users): (Vec<&BareJid>, Vec<&BareJid>) =
+            users.into_iter().partition(|user| bookmarked.contains(*user));
+        let asked: Vec<BareJid> = brief.iter().copied().cloned().collect();
+        for (user, may) in brief.into_iter().zip(self.may_be_told(call, &asked).await) {
+            if may {
+                users.push(user);
+            } else {
+                uninvited.remove(user);
+            }
+        }
         let from = inviter.map_or(self.component.as_str(), |inviter| inviter.as_str());
-        let invitations: Vec<Element> =
-            users.iter().map(|user| invite::direct(from, user, room).with("id", self.link.new_id(call))).collect();
+        let invitation = |user: &&BareJid| {
+            let kept = !bookmarked.contains(*user);
+            invite::direct(from, user, shown.room, shown.password, kept).with("id", self.link.new_id(call))
+        };
+        let invitations: Vec<Element> = users.iter().map(invitation).collect();
         for (user, outcome) in users.into_iter().zip(self.link.send_all_routed(call, &invitations).await) {
             match outcome {
                 Ok(None) => drop(uninvited.remove(user)),

@@ -73,6 +73,10 @@ pub(super) struct Core {
     pub(super) bookmarking: Semaphore,
     /// Domains whose server takes bookmarks without options only.
     pub(super) plain_bookmarks: Cache<String, ()>,
+    /// Domains, and whether the server keeps the older list of a user's bookmarks itself.
+    pub(super) kept_lists: Cache<String, bool>,
+    /// Whose older list of bookmarks is being changed.
+    pub(super) listing: Turns,
     pub(super) owners: Owners,
     pub(super) seats: Seats,
     /// Messages with ids of their callers' own that are on their way to a room: of those that nothing tells apart, one
@@ -138,6 +142,8 @@ impl Core {
             begun: Cache::new(life, BEGUN),
             bookmarking: Semaphore::new(BOOKMARKS),
             plain_bookmarks: Cache::new(life, DOMAINS),
+            kept_lists: Cache::new(life, DOMAINS),
+            listing: Turns::default(),
             owners: Owners::new(life),
             seats: Seats::new(life),
             named: Turns::default(),

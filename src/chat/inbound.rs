@@ -70,7 +70,7 @@ impl Incoming {
             match (event.node, event.message) {
                 // The room itself speaks from its bare address; what an occupant sends privately may hold anything.
                 _ if occupant => {}
-                (mucsub::MESSAGES, Some(inner)) => {
+                (mucsub::MESSAGES | mucsub::SUBJECT, Some(inner)) => {
                     if let Some(id) = sent_id(inner) {
                         self.reflections.resolve(&(from, id.to_owned()), Ok(event.item.map(str::to_owned)));
                     }

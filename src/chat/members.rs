@@ -57,21 +57,30 @@ impl Core {
         Ok(outcomes.list)
     }
 
-    pub(super) async fn members(&self, call: &Call, room: &BareJid) -> Result<Vec<Member>, ChatError> {
+    /// Owners, admins and members of a room, in this order, each with the nick that the room knows.
+    pub(super) async fn roll(&self, call: &Call, room: &BareJid) -> Result<Vec<Member>, ChatError> {
         let listed = self.lists(call, room).await?.into_members();
         let mut members: Vec<Member> =
             listed.filter(|member| !self.is_own(&member.jid) && member.jid.node().is_some()).collect();
-        let nameless = members.iter().filter(|member| member.nick.is_empty());
-        let nameless: Vec<BareJid> = nameless.map(|member| member.jid.clone()).collect();
-        let mut nicks = self.nicks(call, &nameless).await.into_iter();
-        for member in members.iter_mut().filter(|member| member.nick.is_empty()) {
-            if let Some(nick) = nicks.next() {
-                member.nick = nick?;
-            }
-        }
         members.sort_unstable_by(|a, b| {
             b.affiliation.cmp(&a.affiliation).then_with(|| a.jid.as_str().cmp(b.jid.as_str()))
         });
+        Ok(members)
+    }
+
+    /// As [`Core::roll`], each as he calls himself: the room's nick may be one that nobody else has there.
+    pub(super) async fn members(&self, call: &Call, room: &BareJid) -> Result<Vec<Member>, ChatError> {
+        let mut members = self.roll(call, room).await?;
+        // Other servers may be slow to say, or never do.
+        let is_asked =
+            |member: &&mut Member| self.addresses.domains().any(|domain| domain == member.jid.domain().as_str());
+        let asked: Vec<BareJid> = members.iter_mut().filter(is_asked).map(|member| member.jid.clone()).collect();
+        for (member, nick) in members.iter_mut().filter(is_asked).zip(self.nicks(call, &asked).await) {
+            member.nick = nick?;
+        }
+        for member in members.iter_mut().filter(|member| member.nick.is_empty()) {
+            member.nick = super::profile::nick(&member.jid, None);
+        }
         Ok(members)
     }
 

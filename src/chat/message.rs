@@ -92,6 +92,7 @@ pub struct MarksChild {
 pub struct Fragment {
     given: Given,
     child: MarksChild,
+    topic: bool,
 }
 
 /// As its own text where that can be passed on, else as a tree.
@@ -136,19 +137,16 @@ impl Fragment {
 
     fn parse_as_it_is(xml: &str, bounds: Bounds, child: MarksChild) -> Result<Fragment, FragmentError> {
         let mut check = message::Check::default();
-        let given = match Verbatim::read(xml, bounds, |level, tag| check.tag(level, tag)) {
-            Some(text) => {
-                check.outcome()?;
-                Given::Verbatim(text)
-            }
+        let (given, topic) = match Verbatim::read(xml, bounds, |level, tag| check.tag(level, tag)) {
+            Some(text) => (Given::Verbatim(text), check.outcome()?),
             None => {
                 let mut tree = read_one(xml, CLIENT, bounds)?;
-                message::accept(&tree)?;
+                let topic = message::accept(&tree)?;
                 message::strip(&mut tree);
-                Given::Tree(tree)
+                (Given::Tree(tree), topic)
             }
         };
-        Ok(Fragment { given, child })
+        Ok(Fragment { given, child, topic })
     }
 
     /// The `type` attribute as given; `normal` when absent.
@@ -209,6 +207,11 @@ impl Message {
             Content::Card { nick, .. } => Some(nick),
             _ => None,
         }
+    }
+
+    /// Whether all it does in a room is to set the topic.
+    pub(super) fn is_topic(&self) -> bool {
+        matches!(&self.content, Content::Fragment(fragment) if fragment.topic)
     }
 
     /// Whether archives keep it: not what goes to online devices only, what says nothing to a reader, or asks not to be.

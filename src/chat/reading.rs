@@ -83,7 +83,7 @@ impl<'a> Reader<'a> {
                 self.before = None;
                 return Ok(());
             }
-            Err(error) if error.is("item-not-found") => return Err(self.unknown()),
+            Err(error) if error.is_absent() => return Err(self.unknown()),
             Err(error) if error.is("internal-server-error") && self.failures < AGAIN.0 => {
                 self.failures += 1;
                 tokio::time::sleep(AGAIN.1).await;

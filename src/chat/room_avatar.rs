@@ -46,7 +46,7 @@ impl Core {
         let before = match self.ask(call, iq::get(&self.component, room.as_str(), vcard::query())).await? {
             Ok(reply) => Some(reply),
             // No vCard, or no room.
-            Err(error) if error.is("item-not-found") => None,
+            Err(error) if error.is_absent() => None,
             Err(error) if is_missing(&error.condition) => return Ok(false),
             Err(error) => return Err(ChatError::refused(error)),
         };
@@ -54,7 +54,7 @@ impl Core {
         match self.ask(call, iq::set(&self.component, room.as_str(), card)).await? {
             Ok(_) => Ok(true),
             Err(error) if is_missing(&error.condition) => Ok(false),
-            Err(error) if error.is("item-not-found") => Err(ChatError::UnknownRoom(room.clone())),
+            Err(error) if error.is_absent() => Err(ChatError::UnknownRoom(room.clone())),
             Err(error) if error.is("forbidden") || error.is("not-allowed") => {
                 // Prosody 13 says the same of a room that does not exist.
                 self.room_info(call, room).await?;

@@ -12,6 +12,7 @@ use super::{Call, ChatError};
 use crate::link::LinkError;
 use crate::xml::Element;
 use crate::xml::element::Build;
+use crate::xmpp::bookmarks::Shown;
 use crate::xmpp::stanza_error::StanzaError;
 use crate::xmpp::{data_form, disco, iq, muc, muc_admin};
 
@@ -42,6 +43,8 @@ pub(super) struct RoomInfo {
     pub(super) members_only: bool,
     /// Whether it keeps an archive.
     pub(super) archived: bool,
+    /// Whether it has a password.
+    pub(super) has_secret: bool,
 }
 
 impl Core {
@@ -64,9 +67,8 @@ impl Core {
             Err(ChatError::UnknownRoom(_)) => {}
             Err(error) => return Err(error),
         }
-        let n = ENTRIES.fetch_add(1, Ordering::Relaxed);
-        let own = format!("{}/{}-{n}", self.component, crate::link::id::instance());
-        let nick = format!("{}-{n}", crate::link::id::instance());
+        let own = self.own_occupant();
+        let nick = own.rsplit('/').next().unwrap_or_default().to_owned();
         let leave = muc::leave(&own, &new.room, &nick);
         // The caller's time may be what has run out.
         let last = || Call::new(call.request.clone(), Instant::now() + UNDO);
@@ -96,10 +98,15 @@ impl Core {
         made
     }
 
+    /// An address from which the gateway itself enters a room, of its own for each entry.
+    pub(super) fn own_occupant(&self) -> String {
+        format!("{}/{}-{}", self.component, crate::link::id::instance(), ENTRIES.fetch_add(1, Ordering::Relaxed))
+    }
+
     /// Enters as the gateway; true when that created the room.
-    async fn enter(&self, call: &Call, room: &BareJid, own: &str, nick: &str) -> Result<bool, ChatError> {
+    pub(super) async fn enter(&self, call: &Call, room: &BareJid, own: &str, nick: &str) -> Result<bool, ChatError> {
         let mut entry = self.incoming.entries.register((room.clone(), own.to_owned()));
-        let join = muc::join(own, room, nick).with("id", self.link.new_id(call));
+        let join = muc::join(own, room, nick, None).with("id", self.link.new_id(call));
         self.link.send(call, &join).await?;
         let presence = entry.until(self.until(call, ENTER)).await.ok_or(LinkError::Timeout)?;
         if presence.attr("type") != Some("error") {
@@ -109,7 +116,7 @@ impl Core {
         match error.condition.as_str() {
             // Locked: somebody else is creating it right now.
             "item-not-found" => Err(ChatError::RoomExists(room.clone())),
-            "not-allowed" | "forbidden" => Err(ChatError::Right(format!(
+            "not-allowed" | "forbidden" | "gone" => Err(ChatError::Right(format!(
                 "creating the room {room} was refused ({error}): let {:?} create rooms on this MUC service",
                 self.component
             ))),
@@ -133,6 +140,8 @@ impl Core {
             // ejabberd 23 remembers the role that a member of a moderated room had, and lets him in with it when he is
             // a member no longer.
             ("muc#roomconfig_moderatedroom", "0"),
+            // Members set the topic, unless an owner decides otherwise: ejabberd's default, and not Prosody's.
+            (muc::CHANGE_SUBJECT, "1"),
             ("muc#roomconfig_enablearchiving", "1"),
             ("mam", "1"),
             ("allow_subscription", "1"),
@@ -145,7 +154,9 @@ impl Core {
         let wanted = self.nick(call, owner).await?;
         let nick = RoomLists::default().free_nick(owner, &wanted);
         all(self.set_affiliations(call, &new.room, "owner", &[(owner.clone(), Some(nick.clone()))]).await?)?;
-        all(self.enrol(call, &new.room, &new.name, (&[(owner.clone(), nick)], &RoomLists::default())).await?)?;
+        let shown = Shown { room: &new.room, name: &new.name, password: None };
+        let enrolled = self.enrol(call, &shown, (&[(owner.clone(), nick)], &RoomLists::default())).await?;
+        all(enrolled.into_iter().map(|outcome| outcome.map(drop)).collect())?;
         self.note_members(call, &new.room, std::slice::from_ref(owner), true).await;
         Ok(())
     }
@@ -254,7 +265,7 @@ impl Core {
     ) -> Result<Vec<muc_admin::Item>, ChatError> {
         match answer {
             Ok(items) => Ok(items),
-            Err(error) if error.is("item-not-found") => Err(ChatError::UnknownRoom(room.clone())),
+            Err(error) if error.is_absent() => Err(ChatError::UnknownRoom(room.clone())),
             Err(error) if error.is("forbidden") || error.is("not-allowed") => Err(ChatError::Right(format!(
                 "the members of {room} were refused ({error}): {:?} must be an administrator of the MUC service \
                  (ejabberd: access_admin; Prosody: admins and component_admins_as_room_owners)",
@@ -293,8 +304,9 @@ pub(super) fn read_info(room: &BareJid, answer: Result<Element, StanzaError>) ->
             name: disco::name(&reply).unwrap_or_default(),
             members_only: disco::has_feature(&reply, muc::MEMBERS_ONLY),
             archived: disco::has_feature(&reply, muc::ARCHIVE),
+            has_secret: disco::has_feature(&reply, muc::PASSWORD),
         }),
-        Err(error) if error.is("item-not-found") => Err(ChatError::UnknownRoom(room.clone())),
+        Err(error) if error.is_absent() => Err(ChatError::UnknownRoom(room.clone())),
         Err(error) => Err(ChatError::refused(error)),
     }
 }

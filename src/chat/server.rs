@@ -17,6 +17,7 @@ use super::room_lists::RoomLists;
 use super::{Call, ChatError};
 use crate::config::server::Kind;
 use crate::xml::Element;
+use crate::xmpp::bookmarks::Shown;
 use crate::xmpp::{iq, version};
 
 /// The server's product.
@@ -123,18 +124,32 @@ impl Core {
     }
 
     /// Completes a membership beyond the affiliation: what makes a standard client show the room. Of what `lists` shows to
-    /// be there nothing is done again.
+    /// be there nothing is done again. True for those who have a bookmark now.
     pub(super) async fn enrol(
         &self,
         call: &Call,
-        room: &BareJid,
-        name: &str,
+        shown: &Shown<'_>,
         (users, lists): (&[(BareJid, String)], &RoomLists),
-    ) -> Result<Vec<Result<(), ChatError>>, ChatError> {
+    ) -> Result<Vec<Result<bool, ChatError>>, ChatError> {
         Ok(match self.product(call).await? {
-            Product::Ejabberd => ejabberd::enrol::enrol(self, call, room, name, (users, lists)).await,
-            Product::Prosody => prosody::enrol(self, call, room, name, users).await,
+            Product::Ejabberd => ejabberd::enrol::enrol(self, call, shown, (users, lists)).await,
+            Product::Prosody => prosody::enrol(self, call, shown, users).await,
         })
+    }
+
+    /// Whether a message to each of `users` that is not to be kept may be sent: Prosody keeps for later whatever comes for
+    /// somebody who is not there.
+    pub(super) async fn may_be_told(&self, call: &Call, users: &[BareJid]) -> Vec<bool> {
+        let there = match self.product(call).await {
+            Ok(Product::Prosody) => prosody::people::resources(self, call, users).await,
+            Ok(Product::Ejabberd) | Err(_) => None,
+        };
+        let is_there =
+            |resources: Result<Option<Vec<String>>, ChatError>| !matches!(resources, Ok(Some(none)) if none.is_empty());
+        match there {
+            Some(there) => there.into_iter().map(is_there).collect(),
+            None => users.iter().map(|_| true).collect(),
+        }
     }
 
     /// Ends subscriptions, which only ejabberd has, of users who are about to become members.

@@ -2,8 +2,8 @@
 
 use jid::{BareJid, ResourcePart};
 use xmpp_parsers::bookmarks2::Conference;
-pub use xmpp_parsers::ns::BOOKMARKS2 as NS;
 use xmpp_parsers::ns::PUBSUB;
+pub use xmpp_parsers::ns::{BOOKMARKS2 as NS, BOOKMARKS2_COMPAT as COMPAT};
 
 use super::data_form;
 use crate::xml::Element;
@@ -39,15 +39,27 @@ impl Options {
     }
 }
 
+/// A room, as its members' lists show it.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// Its address.
+    pub room: &'a BareJid,
+    /// Its name; empty when it has none.
+    pub name: &'a str,
+    /// What clients need to enter it.
+    pub password: Option<&'a str>,
+}
+
 /// Publishes a bookmark with autojoin.
-pub fn publish(room: &BareJid, name: &str, nick: &str, options: Options) -> Element {
+pub fn publish(shown: &Shown<'_>, nick: &str, options: Options) -> Element {
     let conference = Conference {
         autojoin: true,
-        name: Some(name.to_owned()).filter(|name| !name.is_empty()),
+        name: Some(shown.name.to_owned()).filter(|name| !name.is_empty()),
         nick: ResourcePart::new(nick).ok().map(|nick| nick.into_owned()),
+        password: shown.password.map(str::to_owned),
         ..Conference::default()
     };
-    let item = el("item", PUBSUB).with("id", room.as_str()).child(conference.into());
+    let item = el("item", PUBSUB).with("id", shown.room.as_str()).child(conference.into());
     let publish = el("publish", PUBSUB).with("node", NS).child(item);
     let fields = options.fields();
     let options = (!fields.is_empty())

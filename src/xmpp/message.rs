@@ -82,6 +82,10 @@ pub struct Check {
     broken: Option<Unacceptable>,
     /// The child of the message that was last checked may have nothing but text.
     in_text: bool,
+    /// It has a subject.
+    subject: bool,
+    /// It has what makes a subject part of a message (XEP-0045 section 8.1).
+    spoken: bool,
 }
 
 impl Check {
@@ -92,12 +96,12 @@ impl Check {
         }
     }
 
-    /// What came of it.
+    /// What came of it: whether the message does nothing in a room but set its topic (XEP-0045 section 8.1).
     ///
     /// # Errors
     /// The first rule that is broken.
-    pub fn outcome(self) -> Result<(), Unacceptable> {
-        self.broken.map_or(Ok(()), Err)
+    pub fn outcome(self) -> Result<bool, Unacceptable> {
+        self.broken.map_or(Ok(self.subject && !self.spoken), Err)
     }
 
     fn judge(&mut self, level: usize, tag: Tag<'_>) -> Result<(), Unacceptable> {
@@ -117,6 +121,8 @@ impl Check {
         let of_stanzas = level == 1 && ns == CLIENT;
         if level == 1 {
             self.in_text = of_stanzas && TEXTS.contains(&name);
+            self.subject |= of_stanzas && name == "subject";
+            self.spoken |= self.in_text && name != "subject";
         }
         let of_an_archive = ns == STANZA_ID && name == "stanza-id";
         if (of_stanzas && STANZAS.contains(&name)) || (level > 1 && self.in_text) || of_an_archive {
@@ -126,11 +132,11 @@ impl Check {
     }
 }
 
-/// Checks a whole `<message>`.
+/// Checks a whole `<message>`; what comes of it is as for [`Check::outcome`].
 ///
 /// # Errors
 /// The first rule that is broken.
-pub fn accept(message: &impl Walk) -> Result<(), Unacceptable> {
+pub fn accept(message: &impl Walk) -> Result<bool, Unacceptable> {
     let mut check = Check::default();
     message.walk(|level, tag| check.tag(level, tag));
     check.outcome()
@@ -305,13 +311,29 @@ mod tests {
             assert_eq!(own(&with(&unusable)).as_deref(), Some("o-1"));
         }
         assert_eq!(own("<message xmlns='jabber:client'><body>x</body></message>"), None);
-        assert_eq!(accept(&parse(&with("c-1"))), Ok(()));
+        assert_eq!(accept(&parse(&with("c-1"))), Ok(false));
 
         let claimed =
             parse("<message xmlns='jabber:client' id='c-1'><sent xmlns='urn:stanzagate:sent:0' id='x'/></message>");
         let named = name(given(&claimed), "gw.1").element();
         assert_eq!((sent_id(&named), named.children().count()), (Some("gw.1"), 1));
         assert_eq!(sent_id(&parse("<message xmlns='jabber:client' id='gw.2'/>")), Some("gw.2"));
+    }
+
+    #[test]
+    fn a_topic_is_a_subject_alone() {
+        for (inner, topic) in [
+            ("<subject>T</subject>", true),
+            ("<subject/><x xmlns='urn:x'><body/></x>", true),
+            ("<subject xml:lang='de'>T</subject><subject>U</subject>", true),
+            ("<subject>T</subject><body>b</body>", false),
+            ("<thread>t</thread><subject>T</subject>", false),
+            ("<body>b</body>", false),
+            ("<subject xmlns='urn:x'/>", false),
+        ] {
+            let message = parse(&format!("<message xmlns='jabber:client'>{inner}</message>"));
+            assert_eq!(accept(&message), Ok(topic), "{inner}");
+        }
     }
 
     #[test]

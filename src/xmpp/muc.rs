@@ -20,14 +20,23 @@ pub const MEMBERS_ONLY: &str = "muc_membersonly";
 /// The feature of rooms with an archive (XEP-0313).
 pub const ARCHIVE: &str = "urn:xmpp:mam:2";
 
+/// The field of the room's configuration that lets its members set the topic.
+pub const CHANGE_SUBJECT: &str = "muc#roomconfig_changesubject";
+/// The field of the room's configuration that holds its password.
+pub const SECRET: &str = "muc#roomconfig_roomsecret";
+/// The feature of rooms that admit nobody without a password.
+pub const PASSWORD: &str = "muc_passwordprotected";
+
 /// Status: the presence is the user's own.
 pub const SELF: &str = "110";
 /// Status: the room was created by this.
 pub const CREATED: &str = "201";
 
-/// Enters `room` as `nick`, without history.
-pub fn join(from: &str, room: &BareJid, nick: &str) -> Element {
-    presence(from, room, nick).child(Muc::new().with_history(History::new().with_maxstanzas(0)).into())
+/// Enters `room` as `nick`, without history, and with its password where it has one.
+pub fn join(from: &str, room: &BareJid, nick: &str, password: Option<&str>) -> Element {
+    let mut join = Muc::new().with_history(History::new().with_maxstanzas(0));
+    join.password = password.map(str::to_owned);
+    presence(from, room, nick).child(join.into())
 }
 
 /// Leaves `room`.

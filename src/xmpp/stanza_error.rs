@@ -43,6 +43,12 @@ impl StanzaError {
         }
     }
 
+    /// True when what was asked is not there, or (RFC 6120 section 8.3.3.5) is there no more: a room that was destroyed, of
+    /// which the server keeps that it was.
+    pub fn is_absent(&self) -> bool {
+        self.is("item-not-found") || self.is("gone")
+    }
+
     /// True for the given defined condition.
     pub fn is(&self, condition: &str) -> bool {
         self.condition == condition

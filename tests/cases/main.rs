@@ -3,8 +3,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bookmarks;
 mod forms;
+mod names;
 mod notifications;
+mod password;
 mod references;
+mod rooms;
 mod shown;
 mod texts;
+mod topic;
+mod twice;

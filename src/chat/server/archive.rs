@@ -65,7 +65,7 @@ impl Core {
         }
         match self.ask(call, iq::set(&self.component, room.as_str(), helper::purge())).await? {
             Ok(_) => Ok(true),
-            Err(error) if error.is("item-not-found") => Err(ChatError::UnknownRoom(room.clone())),
+            Err(error) if error.is_absent() => Err(ChatError::UnknownRoom(room.clone())),
             Err(error) if error.is("service-unavailable") || error.is("feature-not-implemented") => {
                 Err(self.helper_is_missing("emptying the archives of rooms", room.domain().as_str()))
             }

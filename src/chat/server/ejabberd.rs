@@ -1,7 +1,9 @@
 //! ejabberd's way: MUC/Sub for rooms, users' own sessions for what only they may do. Facts measured on 23.01 and 24.12.
 
 pub(super) mod enrol;
+mod listed;
 pub(super) mod people;
+mod topic;
 
 use std::time::Duration;
 
@@ -22,7 +24,7 @@ use crate::clock::now_ms;
 use crate::link::LinkError;
 use crate::session::SessionError;
 use crate::xml::Element;
-use crate::xml::element::{Build, client};
+use crate::xml::element::{Build, client, set};
 use crate::xmpp::stanza_error::StanzaError;
 use crate::xmpp::{bookmarks, disco, iq, muc, muc_admin, mucsub};
 
@@ -39,7 +41,7 @@ const PAGE: usize = 100;
 /// What members are subscribed to.
 pub(in super::super) const MEMBER_NODES: &[&str] = &[mucsub::MESSAGES, mucsub::SUBJECT];
 /// What the gateway is subscribed to: reflections, and what makes its own knowledge of members old.
-const OWN_NODES: &[&str] = &[mucsub::MESSAGES, mucsub::AFFILIATIONS, mucsub::SYSTEM];
+const OWN_NODES: &[&str] = &[mucsub::MESSAGES, mucsub::SUBJECT, mucsub::AFFILIATIONS, mucsub::SYSTEM];
 
 /// An empty headline to an account that does not exist comes back before the ping behind it; to one that does it
 /// vanishes (or reaches online devices, which show nothing). No other stanza tells the two apart here.
@@ -114,6 +116,9 @@ async fn deliver_from_session(
 
 /// A room accepts what comes from a subscriber's bare JID, and reflects it to the gateway's own subscription.
 pub(super) async fn speak(core: &Core, call: &Call, room: &BareJid, message: &Message) -> Result<Receipt, ChatError> {
+    if message.is_topic() && !topic::is_open(core, call, room).await? {
+        return topic::set(core, call, room, message).await;
+    }
     let user = &message.from;
     let seat = core.seat(room, user, || take_seat(core, call, room, message)).await?;
     core.can_keep(call, message, &seat)?;
@@ -208,9 +213,9 @@ async fn look_again(
     }
 }
 
-/// Whether a room tells the gateway what it shows.
+/// Whether a room tells the gateway what it shows, its topics too.
 fn hears(core: &Core, lists: &RoomLists) -> bool {
-    lists.subscribers().any(|subscriber| subscriber.as_str() == core.component)
+    lists.subscribers().any(|subscriber| subscriber.as_str() == core.component && lists.hears(subscriber))
 }
 
 async fn take_seat(core: &Core, call: &Call, room: &BareJid, message: &Message) -> Result<Seat, ChatError> {
@@ -252,7 +257,7 @@ async fn own_seat(
     let own = BareJid::new(&core.component).map_err(|error| ChatError::Config(error.to_string()))?;
     let other = distinct_nick(wanted, &own);
     for nick in [wanted, &other] {
-        if lists.is_subscribed(&own) && lists.nick(&own) == Some(nick) {
+        if lists.hears(&own) && lists.nick(&own) == Some(nick) {
             return Ok(Seat::new(nick.to_owned(), None, archived));
         }
         match subscribe(core, call, room, vec![mucsub::subscribe(None, nick, OWN_NODES)]).await.pop() {
@@ -275,15 +280,17 @@ pub(super) async fn end_stale_subscriptions(core: &Core, call: &Call, room: &Bar
     }
 }
 
-/// Subscribes; where the room does not allow subscriptions, allows them first.
-async fn subscribe(core: &Core, call: &Call, room: &BareJid, requests: Vec<Element>) -> Vec<Result<(), ChatError>> {
+/// Subscribes; where the room does not allow subscriptions, allows them first, and where it has a password, says it.
+async fn subscribe(core: &Core, call: &Call, room: &BareJid, mut requests: Vec<Element>) -> Vec<Result<(), ChatError>> {
     let ask = async |requests: &[Element]| {
         let iqs = requests.iter().map(|request| iq::set(&core.component, room.as_str(), request.clone())).collect();
         core.ask_all(call, iqs, WINDOW).await
     };
     let mut answers = ask(&requests).await;
-    let refused = |answer: &Result<Result<Element, StanzaError>, ChatError>| matches!(answer, Ok(Err(error)) if error.is("not-allowed"));
-    if answers.iter().any(refused) {
+    let refused = |answers: &[Result<Result<Element, StanzaError>, ChatError>], condition: &str| {
+        answers.iter().any(|answer| matches!(answer, Ok(Err(error)) if error.is(condition)))
+    };
+    if refused(&answers, "not-allowed") {
         let allow = muc::configure([("allow_subscription", "1")]);
         match core.ask(call, iq::set(&core.component, room.as_str(), allow)).await {
             Ok(Ok(_)) => {
@@ -291,6 +298,16 @@ async fn subscribe(core: &Core, call: &Call, room: &BareJid, requests: Vec<Eleme
                 answers = ask(&requests).await;
             }
             Ok(Err(error)) => tracing::warn!(%room, %error, "cannot allow MUC/Sub subscriptions in this room"),
+            Err(error) => return requests.iter().map(|_| Err(error.clone())).collect(),
+        }
+    }
+    if refused(&answers, "not-authorized") {
+        match core.secret(call, room).await {
+            Ok(Some(secret)) => {
+                requests.iter_mut().for_each(|request| set(request, "password", secret.as_str()));
+                answers = ask(&requests).await;
+            }
+            Ok(None) => {}
             Err(error) => return requests.iter().map(|_| Err(error.clone())).collect(),
         }
     }
@@ -369,7 +386,8 @@ pub(super) async fn withdraw(
             return Ok(());
         }
         let request = client("iq").with("type", "set").child(bookmarks::retract(room));
-        absent_is_fine(iq::outcome(core.sessions.iq(call, &user, request).await?))
+        let retracted = absent_is_fine(iq::outcome(core.sessions.iq(call, &user, request).await?));
+        retracted.and(listed::remove(core, call, room, &user).await)
     });
     let removed: Vec<_> = removed.buffered(SESSIONS).collect().await;
     outcomes.into_iter().zip(removed).map(|(ended, removed)| ended.and(removed)).collect()
@@ -406,6 +424,7 @@ pub(super) async fn shown_rooms(
         Err(error) if error.is("item-not-found") => {}
         Err(error) => return Err(ChatError::refused(error)),
     }
+    rooms.extend(listed::rooms(core, call, user).await?);
     Ok(rooms)
 }
 

@@ -19,7 +19,7 @@ use crate::clock::now_ms;
 use crate::link::{LinkError, Prepared, is_own};
 use crate::xml::Element;
 use crate::xml::element::Build;
-use crate::xmpp::bookmarks::Options;
+use crate::xmpp::bookmarks::{Options, Shown};
 use crate::xmpp::stanza_error::StanzaError;
 use crate::xmpp::{bookmarks, commands, data_form, helper, iq, muc, muc_admin, privilege, pubsub};
 
@@ -122,6 +122,9 @@ async fn speak_from(
     let occupant = seat.resource.as_ref().map(|resource| format!("{user}/{resource}"));
     let from = occupant.as_deref().unwrap_or(user.as_str());
     let stanza = message.prepared_from(from, (&id, true), Product::Prosody).map_err(LinkError::from)?;
+    if message.is_topic() {
+        return set_topic(core, call, room, id, &stanza).await;
+    }
     let mut reflection = core.incoming.reflections.register((room.clone(), id.clone()));
     // A refusal has nothing but the stanza's id. Where that is the caller's, another one with the same waits its turn.
     let (mut refusal, _turn) = if is_own(stanza.id()) {
@@ -149,7 +152,7 @@ async fn speak_from(
     }
     match seen {
         Some(Ok(archive_id)) => Ok(said.receipt(archive_id)),
-        Some(Err(error)) if error.is("item-not-found") => {
+        Some(Err(error)) if error.is_absent() => {
             core.seats.leave_old(room, user, seat);
             Err(ChatError::UnknownRoom(room.clone()))
         }
@@ -159,6 +162,22 @@ async fn speak_from(
             Found::Nowhere => Err(said.not_shown()),
             Found::Unclear => Err(said.unknown()),
         },
+    }
+}
+
+/// The room shows its topic in a message of its own, without the id of the one that set it, and shows one that it has
+/// already to nobody. A refusal comes back before the ping behind it.
+async fn set_topic(
+    core: &Core,
+    call: &Call,
+    room: &BareJid,
+    id: String,
+    stanza: &Prepared,
+) -> Result<Receipt, ChatError> {
+    match core.link.send_routed_prepared(call, stanza).await?.map(|bounce| StanzaError::read(&bounce)) {
+        None => Ok(Receipt { id, archive_id: None }),
+        Some(error) if error.is_absent() => Err(ChatError::UnknownRoom(room.clone())),
+        Some(error) => Err(ChatError::refused(error)),
     }
 }
 
@@ -198,8 +217,18 @@ async fn enter(
     own: &str,
     nick: &str,
 ) -> Result<Result<(), StanzaError>, ChatError> {
-    let join = muc::join(own, room, nick).with("id", core.link.new_id(call));
-    Ok(core.link.send_routed(call, &join).await?.map_or(Ok(()), |refusal| Err(StanzaError::read(&refusal))))
+    let enter = async |password: Option<&str>| {
+        let join = muc::join(own, room, nick, password).with("id", core.link.new_id(call));
+        let refusal = core.link.send_routed(call, &join).await?;
+        Ok::<_, ChatError>(refusal.map_or(Ok(()), |refusal| Err(StanzaError::read(&refusal))))
+    };
+    match enter(None).await? {
+        Err(error) if error.is("not-authorized") => match core.secret(call, room).await? {
+            Some(secret) => enter(Some(&secret)).await,
+            None => Ok(Err(error)),
+        },
+        entered => Ok(entered),
+    }
 }
 
 /// Many in one question to the helper module, which has the room written once for all of them. For one, or without the
@@ -271,13 +300,12 @@ async fn set_each(
 pub(super) async fn enrol(
     core: &Core,
     call: &Call,
-    room: &BareJid,
-    name: &str,
+    shown: &Shown<'_>,
     users: &[(BareJid, String)],
-) -> Vec<Result<(), ChatError>> {
+) -> Vec<Result<bool, ChatError>> {
     let publish = async |users: Vec<&(BareJid, String)>, options| {
         let request = |(user, nick): &(BareJid, String)| {
-            let payload = bookmarks::publish(room, name, nick, options);
+            let payload = bookmarks::publish(shown, nick, options);
             privilege::iq(&core.component, user.as_str(), "set", &core.link.new_id(call), payload)
         };
         privileged(core, call, users.into_iter().map(request).collect()).await
@@ -289,13 +317,13 @@ pub(super) async fn enrol(
     for (outcome, again) in outcomes.iter_mut().filter(|outcome| differs(outcome)).zip(again) {
         *outcome = again;
     }
-    let outcomes = outcomes.into_iter().map(ungranted_is_fine);
-    outcomes.map(|outcome| outcome.map_err(|error| error.of("his bookmark"))).collect()
-}
-
-/// Members are members without bookmarks too.
-fn ungranted_is_fine(outcome: Result<(), ChatError>) -> Result<(), ChatError> {
-    if matches!(outcome, Err(ChatError::Right(_))) { Ok(()) } else { outcome }
+    let outcome = |outcome| match outcome {
+        Ok(()) => Ok(true),
+        // Members are members without bookmarks too.
+        Err(ChatError::Right(_)) => Ok(false),
+        Err(error) => Err(error.of("his bookmark")),
+    };
+    outcomes.into_iter().map(outcome).collect()
 }
 
 /// Removes bookmarks.

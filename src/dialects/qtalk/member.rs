@@ -16,7 +16,7 @@ pub async fn add_muc_user(context: &Context<'_>, body: &Json<'_>) -> Result<Done
     let Change { room, by, users } = Change::read_add(context.scope, body)?;
     if users.jids.is_empty() {
         // Nobody is added, but a room that does not exist is still a failure.
-        context.chat.members(context.call, &room).await?;
+        context.chat.roll(context.call, &room).await?;
         return users.result(Vec::new());
     }
     let outcomes = context.chat.add_members(context.call, &room, by.as_ref(), &users.jids).await?;

@@ -22,7 +22,7 @@ use crate::http::photo;
 pub async fn quit(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure> {
     let (known, _turn) = cx.in_turn(asked.id).await?;
     let room = &known.group.room;
-    let members = cx.chat.members(cx.call, room).await?;
+    let members = cx.chat.roll(cx.call, room).await?;
     let mine = members.iter().find(|member| member.jid == *asked.user).map(|member| member.affiliation);
     let mine = mine.ok_or_else(Failure::denied)?;
     let others = || members.iter().filter(|member| member.jid != *asked.user);

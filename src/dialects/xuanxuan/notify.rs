@@ -1,5 +1,7 @@
 //! `notifyMSG`: a notification to users, each in a chat with the service's user, or to a group, in its room.
 
+use std::collections::HashSet;
+
 use futures::{StreamExt as _, stream};
 use jid::BareJid;
 
@@ -61,7 +63,11 @@ fn card(notification: &Notification) -> Card {
 
 /// To all of them or, when one is unknown, to none. The id in the archive of the only one, when it was waited for.
 async fn to_users(cx: &Context<'_>, ids: &[String], mut card: Card) -> Result<Option<String>, Failure> {
-    let addresses: Vec<_> = ids.iter().map(|id| (id, cx.chat.addresses().user_at(id, &cx.realm.domain).ok())).collect();
+    let addresses = ids.iter().map(|id| (id, cx.chat.addresses().user_at(id, &cx.realm.domain).ok()));
+    // Ids that differ in case only are one user's.
+    let mut seen = HashSet::new();
+    let addresses: Vec<_> =
+        addresses.filter(|(_, user)| user.as_ref().is_none_or(|user| seen.insert(user.clone()))).collect();
     let asked: Vec<BareJid> = addresses.iter().filter_map(|(_, user)| user.clone()).collect();
     let questions: Vec<_> = asked.iter().map(|user| cx.chat.account_exists(cx.call, user)).collect();
     let mut answers = stream::iter(questions).buffered(WINDOW);

@@ -8,9 +8,9 @@ use jid::BareJid;
 use super::super::super::core::Core;
 use super::super::super::room_lists::RoomLists;
 use super::super::super::{Call, ChatError};
-use super::{SESSIONS, enrol_nicks};
+use super::{SESSIONS, enrol_nicks, listed};
 use crate::xml::element::{Build, client};
-use crate::xmpp::bookmarks::{self, Options};
+use crate::xmpp::bookmarks::{self, Options, Shown};
 use crate::xmpp::iq;
 
 /// Bookmarks that are written side by side. Both versions lose some nodes that are made at the same moment (the
@@ -30,12 +30,11 @@ const AGAIN: [(Duration, Options); 5] = [
 pub(in super::super) async fn enrol(
     core: &Core,
     call: &Call,
-    room: &BareJid,
-    name: &str,
+    shown: &Shown<'_>,
     (users, lists): (&[(BareJid, String)], &RoomLists),
-) -> Vec<Result<(), ChatError>> {
+) -> Vec<Result<bool, ChatError>> {
     let deaf: Vec<_> = users.iter().filter(|(user, _)| !lists.hears(user)).cloned().collect();
-    let mut asked = enrol_nicks(core, call, room, &deaf).await.into_iter();
+    let mut asked = enrol_nicks(core, call, shown.room, &deaf).await.into_iter();
     let subscribed: Vec<_> = users
         .iter()
         .map(|(user, _)| match lists.hears(user) {
@@ -44,19 +43,19 @@ pub(in super::super) async fn enrol(
         })
         .collect();
     if !core.sessions.granted() {
-        return subscribed;
+        return subscribed.into_iter().map(|outcome: Result<(), ChatError>| outcome.map(|()| false)).collect();
     }
-    let bookmarked = bookmark(core, call, room, name, users).await;
+    let bookmarked = bookmark(core, call, shown, users).await;
     let bookmarked = bookmarked.into_iter().map(|outcome| outcome.map_err(|error| error.of("his bookmark")));
-    subscribed.into_iter().zip(bookmarked).map(|(subscribed, bookmarked)| subscribed.and(bookmarked)).collect()
+    let both = subscribed.into_iter().zip(bookmarked);
+    both.map(|(subscribed, bookmarked)| subscribed.and(bookmarked).map(|()| true)).collect()
 }
 
 /// A bookmark for each, in a session of his own.
 async fn bookmark(
     core: &Core,
     call: &Call,
-    room: &BareJid,
-    name: &str,
+    shown: &Shown<'_>,
     users: &[(BareJid, String)],
 ) -> Vec<Result<(), ChatError>> {
     let publish = async |user: &BareJid, nick: &str, options| {
@@ -67,20 +66,20 @@ async fn bookmark(
         }
         let place = core.bookmarking.acquire().await;
         core.in_time(call)?;
-        let request = client("iq").with("type", "set").child(bookmarks::publish(room, name, nick, options));
+        let request = client("iq").with("type", "set").child(bookmarks::publish(shown, nick, options));
         let reply = core.sessions.iq(call, user, request).await?;
         drop(place);
         iq::outcome(reply).map(drop).map_err(ChatError::refused)
     };
-    let published = stream::iter(users.to_vec()).map(async |(user, nick)| {
+    let publish_first = async |user: &BareJid, nick: &str| {
         let domain = user.domain().as_str();
         if core.plain_bookmarks.get(domain).is_some() {
-            return publish(&user, &nick, Options::None).await;
+            return publish(user, nick, Options::None).await;
         }
-        match publish(&user, &nick, Options::All).await {
+        match publish(user, nick, Options::All).await {
             // At once, while his session is open.
             Err(ChatError::Refused { condition, .. }) if condition != "item-not-found" => {
-                let plain = publish(&user, &nick, Options::None).await;
+                let plain = publish(user, nick, Options::None).await;
                 // The options cannot be read, whoever sends them; any other refusal may be one of this user's own node.
                 if plain.is_ok() && condition == "resource-constraint" {
                     core.plain_bookmarks.insert(domain.to_owned(), ());
@@ -89,6 +88,10 @@ async fn bookmark(
             }
             other => other,
         }
+    };
+    let published = stream::iter(users.to_vec()).map(async |(user, nick)| {
+        publish_first(&user, &nick).await?;
+        listed::put(core, call, shown, &user, &nick).await
     });
     let mut bookmarked: Vec<_> = published.buffered(SESSIONS).collect().await;
     for (outcome, (user, nick)) in bookmarked.iter_mut().zip(users) {
@@ -100,7 +103,10 @@ async fn bookmark(
                 break;
             }
             tokio::time::sleep(pause).await;
-            *outcome = publish(user, nick, options).await;
+            *outcome = match publish(user, nick, options).await {
+                Ok(()) => listed::put(core, call, shown, user, nick).await,
+                refused => refused,
+            };
             tried = options;
         }
     }
