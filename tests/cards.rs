@@ -8,6 +8,7 @@ use jid::BareJid;
 use serde_json::{Value, json};
 use stanzagate::chat::ChatError;
 use stanzagate::chat::card::{Card, CardChild, Extras};
+use stanzagate::chat::message::Receipt;
 use support::element::says;
 use support::room::SILENCE;
 use support::verbs::call;
@@ -101,7 +102,8 @@ async fn each_receiver_has_his_own_outcome(server: Server) {
             let text = fresh("some");
             let users = [nobody.clone(), jid(&alice), nobody.clone()];
             let sent = verbs.chat.notify(&call(), &verbs.realm, &users, &card(&text, true)).await;
-            let unknown = |sent: &Result<(), ChatError>| matches!(sent, Err(ChatError::UnknownUser(u)) if *u == nobody);
+            let unknown =
+                |sent: &Result<Receipt, ChatError>| matches!(sent, Err(ChatError::UnknownUser(u)) if *u == nobody);
             assert!(sent.len() == 3 && unknown(&sent[0]) && sent[1].is_ok() && unknown(&sent[2]), "{sent:?}");
             phone.wait_for("the card", says(&text)).await;
             assert!(verbs.chat.notify(&call(), &verbs.realm, &[], &card(&text, true)).await.is_empty());

@@ -76,7 +76,7 @@ impl Verbs {
 
     /// What `check` says of the records: whether they are closed.
     async fn closed(&'static self) -> Result<String, String> {
-        let (_, findings) = self.run(self.chat.check(None, [Right::Records])).await;
+        let findings = self.run(self.chat.check(None, [Right::Records])).await.findings;
         let finding = findings.into_iter().find(|finding| finding.right == Right::RecordsClosed);
         finding.expect("a finding").verdict
     }
