@@ -13,6 +13,7 @@ use crate::xml::Element;
 use crate::xml::element::Build;
 use crate::xmpp::bookmarks::Shown;
 use crate::xmpp::invite;
+use crate::xmpp::stanza_error::StanzaError;
 
 /// Members who are enrolled and then invited at a time.
 const ENROLLED: usize = 50;
@@ -167,6 +168,12 @@ impl Core {
         for (user, outcome) in users.into_iter().zip(self.link.send_all_routed(call, &invitations).await) {
             match outcome {
                 Ok(None) => drop(uninvited.remove(user)),
+                // Who is not there now needs no invitation for now: the bookmark shows the room.
+                Ok(Some(bounce))
+                    if bookmarked.contains(user) && StanzaError::read(&bounce).is("service-unavailable") =>
+                {
+                    uninvited.remove(user);
+                }
                 Ok(Some(bounce)) => {
                     uninvited.remove(user);
                     let error = self.bounced(call, user, &bounce).await;
