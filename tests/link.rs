@@ -32,7 +32,7 @@ async fn an_error_from_somebody_else_is_no_bounce() {
     let ping = peer.next().await;
     let error = |from, condition| {
         format!(
-            "<message type='error' id='m' from='{from}' to='gw.example.org'><error type='cancel'>\
+            "<message type='error' id='m' from='{from}' to='alice@example.org'><error type='cancel'>\
              <{condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>"
         )
     };

@@ -345,7 +345,9 @@ async fn a_forged_answer_to_a_barrier_confirms_nothing() {
     let both = rig.peer.take(2).await;
     let id = both[1].attr("id").expect("stamped");
     rig.peer.write(&format!("<iq type='result' id='{id}' from='eve@example.org'/>")).await;
-    rig.peer.write("<message type='error' id='m' from='bob@example.org'><error/></message>").await;
+    rig.peer
+        .write("<message type='error' id='m' from='bob@example.org' to='alice@example.org'><error/></message>")
+        .await;
     // An error answer proves the processing as well as a result.
     rig.peer.write(&format!("<iq type='error' id='{id}' from='example.org'/>")).await;
     assert!(sent.await.expect("ran").expect("confirmed").is_some());

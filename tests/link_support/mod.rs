@@ -50,7 +50,8 @@ pub fn config(server: &FakeServer) -> LinkConfig {
         pending: 1000,
         keepalive: Duration::from_secs(30),
         keepalive_timeout: Duration::from_secs(15),
-        stall: Duration::from_secs(5),
+        // No ping but those that a test asks for.
+        stall: Duration::from_secs(600),
         backoff: (Duration::from_millis(10), Duration::from_millis(50)),
         bounds: BOUNDS,
     }
