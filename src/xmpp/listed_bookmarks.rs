@@ -105,7 +105,7 @@ mod tests {
         let expected =
             "<conference jid='R@C' name='Mine' autojoin='true'><nick>Own</nick><password>s</password></conference>";
         assert_eq!(with_it, reply(expected));
-        assert_eq!(rooms(&with_it), [room.clone()]);
+        assert_eq!(rooms(&with_it), std::slice::from_ref(&room));
         assert_eq!(with(&with_it, &shown, "me"), None);
     }
 }
