@@ -10,7 +10,7 @@
 //!
 //! Limits to know: a server that bounds the sessions of a user (ejabberd's `max_user_sessions`) may close the user's
 //! oldest one for ours; and a server that bans addresses after wrong passwords (mod_fail2ban) sees the gateway's address
-//! in every password check, so that address belongs on its list of exceptions ([`ban`]).
+//! in every password check, so that address belongs on its list of exceptions (`session/ban.rs`).
 
 mod ban;
 mod breaker;

@@ -80,8 +80,10 @@ async fn the_log_names_request_and_caller_but_neither_query_nor_body_nor_key() {
     let writer = lines.clone();
     let subscriber =
         tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
     let served = serve(Http::default(), keyed(None)).await;
+    // What logs the line is known to tracing from here on: while another test makes it known, it would be off for this one.
+    served.get("/t/echo", "").await;
+    let _guard = tracing::subscriber::set_default(subscriber);
     let request = format!(
         "POST /t/echo?p=pass-word HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Api-Key: {KEY}\r\nX-Request-Id: r-1\r\nContent-Length: 9\r\n\r\nbody-text"
     );

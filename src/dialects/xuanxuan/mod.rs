@@ -2,7 +2,7 @@
 //!
 //! - [`routes`]: the two paths, and the way of every call from bytes to reply. [`auth`]: which application calls;
 //!   [`query`]: what it has signed. [`wire`]: reading requests, writing replies. [`error`]: refusals.
-//! - [`lists`], [`notify`]: the methods. [`notification`]: what a caller wants to have said; [`text`] and [`markdown`]:
+//! - `lists`, [`notify`]: the methods. [`notification`]: what a caller wants to have said; [`text`] and [`markdown`]:
 //!   how a client without knowledge of this API shows it.
 
 pub mod auth;
