@@ -137,8 +137,10 @@ Component "conference.example.org" "muc"
 	-- Clients may make rooms of their own. The gateway looks whether a room exists before it sends to it, so this need
 	-- not be true for its sake.
 	restrict_room_creation = false
-	-- [gateway] A destroyed room's name can be used again.
-	muc_tombstones = false
+	-- [gateway] A room that was destroyed stays gone for muc_tombstone_expiry (31 days) when a client that still knows it
+	-- enters it; the gateway, an admin, can make it anew. It is the default. Where it is false, restrict_room_creation = true
+	-- does the same, and then users make no rooms at all.
+	muc_tombstones = true
 	-- [gateway] By default Prosody holds 100 rooms in memory and writes one to the disk to read another: a search looks
 	-- at all of them. Above the number of rooms there are.
 	muc_room_cache_size = 10000

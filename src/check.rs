@@ -125,6 +125,11 @@ async fn trial(chat: &Chat, config: &Config, user: Option<&str>) -> Result<bool,
         println!("{endpoint:<30} {says}");
     }
     print!("{}", advice(&missing, product, component, &config.server.domain));
+    if let Some(product) = product.filter(|_| granted(&Right::Rooms))
+        && let Some(note) = chat.check_gone(product, user.as_ref()).await
+    {
+        print!("\n{note}");
+    }
     Ok(all)
 }
 

@@ -1,6 +1,7 @@
 //! Trying each right that the gateway needs of the server, without leaving anything behind.
 
 mod findings;
+mod gone;
 mod lines;
 mod links;
 mod right;

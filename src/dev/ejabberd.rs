@@ -98,6 +98,8 @@ pub(super) fn configure(place: &Place, settings: &Settings, changes: &[(String, 
         ("UPLOAD_PORT", settings.upload.port().to_string()),
         ("UPLOAD_URL", quoted(&format!("http://{}/upload", settings.upload))),
         ("UPLOAD_FILES", quoted(&place.inside("upload"))),
+        // Who tries things makes rooms with a client too.
+        ("ROOM_MAKERS", "local".to_owned()),
         ("AUTH_METHODS", if jwt { "[mnesia, jwt]" } else { "[mnesia]" }.to_owned()),
     ];
     let template = siblings::let_in(TEMPLATE, "#", settings.siblings);

@@ -5,6 +5,7 @@ mod support;
 
 mod bookmarks;
 mod forms;
+mod gone;
 mod names;
 mod notifications;
 mod password;
