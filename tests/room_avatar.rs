@@ -174,7 +174,7 @@ async fn ends_with_the_room(server: Server) {
     verbs.run(async move { verbs.chat.destroy_room(&call(), &jid, "over").await }).await.expect("destroyed");
     let client = Client::login(rig, &next).await;
     assert_eq!(client.picture(&room).await, None);
-    client.make_room(&room, "bob").await;
+    verbs.make(&room, &next.jid).await;
     assert_eq!(client.picture(&room).await, None);
 }
 

@@ -146,7 +146,10 @@ impl Core {
         };
         let rooms = match administrator {
             Ok(()) => match self.require(&call(), iq::set(&self.component, room.as_str(), muc::destroy(""))).await {
-                Ok(_) => Ok("a room was made, configured and destroyed".to_owned()),
+                Ok(_) => {
+                    self.bury(product, &room).await;
+                    Ok("a room was made, configured and destroyed".to_owned())
+                }
                 Err(error) => Err(format!("{room} could not be destroyed: {error}")),
             },
             Err(error) => Err(error),

@@ -10,7 +10,7 @@ use stanzagate::dev::Rig;
 
 use crate::rooms::{ROOMS, Room};
 use crate::support::element::{child, says};
-use crate::support::room::condition;
+use crate::support::room::{condition, is_out};
 use crate::support::{Client, Gateway, Server, account, fresh};
 use crate::{on_all_servers, on_newest};
 
@@ -60,7 +60,8 @@ async fn a_client_that_enters_it_does_not_make_it(server: Server) {
     } else {
         server.start(Grant::Oauth)
     };
-    assert!(!checked(&rig).contains(NOTE));
+    let said = checked(&rig);
+    assert!(!said.contains(NOTE) && !said.contains("not tried"), "{said}");
     let gateway = Gateway::start(&rig, |_| {}).await;
     let (alice, carol) = (account(&rig, "alice"), account(&rig, "carol"));
     let body = json!({
@@ -74,6 +75,7 @@ async fn a_client_that_enters_it_does_not_make_it(server: Server) {
         call("add_muc_user").await.expect_success();
         carol_.join(&format!("gone@{ROOMS}"), "carol").await.expect("a member gets in");
         call("destroy_muc").await.expect_success();
+        carol_.wait_for("the room's end", is_out(&format!("gone@{ROOMS}"))).await;
         let refusal = carol_.join(&format!("gone@{ROOMS}"), "carol").await.expect_err("the room is back");
         let why = condition(&refusal).unwrap_or_default();
         assert!(["gone", "forbidden", "not-allowed"].contains(&why.as_str()), "{why} {again}");

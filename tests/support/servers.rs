@@ -62,16 +62,6 @@ impl Server {
         }
     }
 
-    /// A server of the caller's own whose shipped configuration is changed: each text and what stands in its place.
-    pub fn start_changed(self, changes: &[(&str, &str)]) -> Rig {
-        let changes = changes.iter().map(|(old, new)| ((*old).to_owned(), (*new).to_owned())).collect();
-        let (server, root) = (self.product(), self.root());
-        match Rig::start(RigOptions { server, root, changes, ..RigOptions::default() }) {
-            Ok(rig) => rig,
-            Err(error) => panic!("{self:?}: {error}"),
-        }
-    }
-
     pub fn product(self) -> Product {
         match self {
             Server::Ejabberd23 | Server::Ejabberd24 | Server::Ejabberd26 => Product::Ejabberd,

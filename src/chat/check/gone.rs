@@ -1,11 +1,17 @@
 //! Trying whether a room that was destroyed stays gone when a client that still knows it enters it.
 
+use std::time::{Duration, Instant};
+
 use jid::BareJid;
 
 use super::call;
-use crate::chat::{Chat, ChatError, Product};
+use crate::chat::{Call, Chat, ChatError, LinkError, Product};
 use crate::xml::element::Build;
-use crate::xmpp::{iq, muc};
+use crate::xmpp::{commands, iq, muc};
+
+/// How long one look at a room may take, and how often it is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+const LOOKS: usize = 10;
 
 impl Chat {
     /// What a server's administrator should know though every endpoint works: that users' clients bring back rooms that
@@ -17,7 +23,7 @@ impl Chat {
             }
             Product::Prosody => "-- prosody.cfg.lua, in the MUC component:\n    muc_tombstones = true",
         };
-        match self.core.comes_back(user).await {
+        match self.core.comes_back(product, user).await {
             Ok(true) => Some(format!(
                 "A client that enters a room which was destroyed makes it anew (README, \"Rooms that are gone\"). Unless users \
                  are to make such rooms:\n\n{lines}\n"
@@ -30,7 +36,7 @@ impl Chat {
 
 impl super::Core {
     /// Makes a room, destroys it, and enters it as a user's client would.
-    async fn comes_back(&self, user: Option<&BareJid>) -> Result<bool, String> {
+    async fn comes_back(&self, product: Product, user: Option<&BareJid>) -> Result<bool, String> {
         let text = |error: ChatError| error.to_string();
         let user = match user {
             Some(user) => user.clone(),
@@ -39,17 +45,53 @@ impl super::Core {
         let room = self.check_room_made().await?;
         let destroy = || iq::set(&self.component, room.as_str(), muc::destroy(""));
         self.require(&call(), destroy()).await.map_err(text)?;
+        // What comes to a room that is ending is lost with it.
+        if self.is_there(&room).await? {
+            return Err(format!("{room} is still there after it was destroyed"));
+        }
         let own = format!("{user}/{}", self.seat_resource());
         let call_ = call();
         let join = muc::join(&own, &room, "check", None).with("id", self.link.new_id(&call_));
-        self.link.send_routed(&call_, &join).await.map_err(|error| error.to_string())?;
-        match self.room_info(&call(), &room).await {
-            Ok(_) => {}
-            Err(ChatError::UnknownRoom(_)) => return Ok(false),
-            Err(error) => return Err(error.to_string()),
+        // It is to be kept: what it sends to an occupant that no client is comes back, and puts him out (ejabberd).
+        let keep = iq::set(&own, room.as_str(), muc::configure([("muc#roomconfig_persistentroom", "1")]));
+        let keep = keep.with("id", self.link.new_id(&call_));
+        for sent in self.link.send_all_routed(&call_, &[join, keep]).await {
+            sent.map_err(|error| error.to_string())?;
+        }
+        if !self.is_there(&room).await? {
+            self.bury(product, &room).await;
+            return Ok(false);
         }
         let gone = self.require(&call(), destroy()).await;
         gone.map_err(|error| format!("{room} came back, and could not be destroyed: {error}"))?;
         Ok(true)
+    }
+
+    /// Takes away what Prosody keeps of a room that was destroyed: nobody knows this one, so nobody needs to be told.
+    pub(super) async fn bury(&self, product: Product, room: &BareJid) {
+        if product != Product::Prosody {
+            return;
+        }
+        let command = commands::execute_with(commands::PROSODY_DESTROY_ROOM, &[("rooms", room.as_str())]);
+        if let Err(error) = self.require(&call(), iq::set(&self.component, room.domain().as_str(), command)).await {
+            tracing::debug!(%room, %error, "the server still knows of a room that was tried");
+        }
+    }
+
+    /// Looks at a room until it answers: ejabberd says nothing for one that is ending.
+    async fn is_there(&self, room: &BareJid) -> Result<bool, String> {
+        let mut seen = Err(LinkError::Timeout.into());
+        for _ in 0..LOOKS {
+            let look = Call { deadline: Instant::now() + LOOK, ..call() };
+            seen = self.room_info(&look, room).await;
+            if !matches!(seen, Err(ChatError::Link(LinkError::Timeout))) {
+                break;
+            }
+        }
+        match seen {
+            Ok(_) => Ok(true),
+            Err(ChatError::UnknownRoom(_)) => Ok(false),
+            Err(error) => Err(error.to_string()),
+        }
     }
 }
