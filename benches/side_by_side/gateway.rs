@@ -31,6 +31,22 @@ impl Gateway {
 
     /// As [`Gateway::on`], with further links under the names `extra`.
     pub fn over(binary: &Path, server: &Server, name: &str, extra: &[&str], more: &str) -> Fallible<Gateway> {
+        Gateway::as_set(binary, server, (name, extra), ("", more))
+    }
+
+    /// As [`Gateway::on`], whose calls wait for what `level` says, unless they say it themselves.
+    pub fn waiting(binary: &Path, server: &Server, name: &str, level: &str) -> Fallible<Gateway> {
+        let wait = format!("wait = \"{level}\"\n");
+        Gateway::as_set(binary, server, (name, &[]), (&wait, "sender_copy = false"))
+    }
+
+    /// A gateway with further lines of configuration under `[server]` and under `[qtalk]`.
+    fn as_set(
+        binary: &Path,
+        server: &Server,
+        (name, extra): (&str, &[&str]),
+        (of_server, of_qtalk): (&str, &str),
+    ) -> Fallible<Gateway> {
         let rig = &server.rig;
         let grant = match rig.http_api() {
             Some(url) => format!("grant = \"oauth\"\noauth_url = \"{url}\""),
@@ -41,8 +57,8 @@ impl Gateway {
         Gateway::start(
             binary,
             &format!(
-                "[server]\ndomain = \"{}\"\n[component]\naddress = \"{}\"\nname = \"{name}\"\nsecret = \"{}\"\n\
-                 siblings = {siblings:?}\nextra_links = {extra:?}\n[c2s]\naddress = \"{}\"\ntls = \"none\"\n[sessions]\n{grant}\n[qtalk]\nauth = \"none\"\n{more}\n",
+                "[server]\ndomain = \"{}\"\n{of_server}[component]\naddress = \"{}\"\nname = \"{name}\"\nsecret = \"{}\"\n\
+                 siblings = {siblings:?}\nextra_links = {extra:?}\n[c2s]\naddress = \"{}\"\ntls = \"none\"\n[sessions]\n{grant}\n[qtalk]\nauth = \"none\"\n{of_qtalk}\n",
                 rig.domain(),
                 rig.component_addr(),
                 rig.component_secret(),

@@ -7,6 +7,7 @@ mod members;
 mod messages;
 mod rooms;
 mod scale;
+mod waits;
 
 use clap::ValueEnum;
 
@@ -33,6 +34,8 @@ pub enum Part {
     Alone,
     /// The levels of acknowledgement.
     Acknowledgements,
+    /// What a call waits for, where the server archives.
+    Waits,
     /// Messages, rooms, members and the limit on Prosody.
     Prosody,
     /// Several gateways.
@@ -41,13 +44,14 @@ pub enum Part {
 
 impl Part {
     /// All, in the order of the table.
-    pub const ALL: [Part; 8] = [
+    pub const ALL: [Part; 9] = [
         Part::Messages,
         Part::Rooms,
         Part::Members,
         Part::Limit,
         Part::Alone,
         Part::Acknowledgements,
+        Part::Waits,
         Part::Prosody,
         Part::Scale,
     ];
@@ -94,6 +98,7 @@ pub fn run(args: &Args) -> Fallible {
             Part::Limit => limit::run(&mut bench, &EJABBERD)?,
             Part::Alone => alone::run(&mut bench)?,
             Part::Acknowledgements => acknowledgements::run(&mut bench, &EJABBERD)?,
+            Part::Waits => waits::run(&mut bench, &[EJABBERD[1], PROSODY[1], PROSODY[2]])?,
             Part::Prosody => {
                 messages::run(&mut bench, &PROSODY)?;
                 rooms::run(&mut bench, &PROSODY)?;
