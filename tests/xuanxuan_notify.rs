@@ -1,4 +1,4 @@
-//! Notifications of the API of Xuanxuan on each of the four servers, seen by the clients that get them.
+//! Notifications of the API of Xuanxuan on real servers, seen by the clients that get them.
 
 mod support;
 
@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use stanzagate::config::sessions::Grant;
 use support::element::{body, child, show};
 use support::people::until;
 use support::room::SILENCE;
@@ -20,6 +21,8 @@ on_all_servers!(
     many_notifications_at_once_all_arrive,
     what_is_wrong_reaches_nobody,
 );
+
+on_newest!(no_passenger_is_the_sender);
 
 const OOB: &str = "jabber:x:oob";
 
@@ -266,4 +269,21 @@ async fn what_is_wrong_reaches_nobody(server: Server) {
     for client in [&alice, &bob] {
         gets_not(client, &title).await;
     }
+}
+
+/// A passenger's caller has the password: what came from that account could be anybody's.
+async fn no_passenger_is_the_sender(server: Server) {
+    let rig = server.start(Grant::Oauth);
+    let gateway = Gateway::start(&rig, |_| {}).await;
+    let (one, sender) = (account(&rig, "alice"), fresh("robot"));
+    gateway.maxleap(Method::POST, "/passengers", &json!({"id": sender})).await.expect_status(201);
+    gateway.shutdown().await;
+    let gateway = Gateway::start(&rig, |config| config.xuanxuan.sender.clone_from(&sender)).await;
+    let alice = Client::login(&rig, &one).await;
+    let title = fresh("passenger");
+    let reply = gateway.notify(&to_users(&[&one], example(&title))).await;
+    assert_eq!(reply.json["result"], "fail", "{}", reply.text);
+    assert!(reply.text.contains(&sender) && reply.text.contains("xuanxuan.sender"), "{}", reply.text);
+    gets_not(&alice, &title).await;
+    gateway.shutdown().await;
 }

@@ -33,10 +33,9 @@ pub fn is_own(id: &str) -> bool {
 /// True for an id as [`new_id`] makes them, of another process.
 pub fn is_of_another(id: &str) -> bool {
     let Some((prefix, rest)) = id.split_once('.') else { return false };
-    let letter = |byte: u8| LETTERS.contains(&byte);
-    prefix.len() == INSTANCE
-        && prefix.bytes().all(letter)
-        && prefix != instance()
+    !is_own(id)
+        && prefix.len() == INSTANCE
+        && prefix.bytes().all(|byte| LETTERS.contains(&byte))
         && rest
             .rsplit_once('.')
             .is_some_and(|(_, count)| !count.is_empty() && count.bytes().all(|b| b.is_ascii_digit()))

@@ -1,4 +1,4 @@
-//! What hostile callers, hostile users and failing machines do to the gateway, on each of the four servers.
+//! What hostile callers, hostile users and failing machines do to the gateway, on real servers.
 //!
 //! All cases of one server share one gateway and its one connection. Each runs beside an innocent request that must
 //! arrive, and the connection must be the first one afterwards: what harms it fails every case that is under way.
@@ -9,6 +9,7 @@ mod support;
 mod access;
 mod addresses;
 mod attack;
+mod crowd;
 mod faults;
 mod fields;
 mod fragments;
