@@ -2,7 +2,7 @@
 
 use divan::{AllocProfiler, Bencher, black_box};
 use serde_json::json;
-use stanzagate::chat::message::{Fragment, MarksChild};
+use stanzagate::chat::types::message::{Fragment, MarksChild};
 use stanzagate::config::qtalk::Replies;
 use stanzagate::dialects::qtalk::json::read;
 use stanzagate::dialects::qtalk::replies::{Endpoint, body};

@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::chat::{Chat, ChatError, LinkState};
+use crate::chat::types::error::ChatError;
+use crate::chat::{Chat, LinkState};
 use crate::config::Config;
 use crate::config::error::ConfigError;
 use crate::dialects;

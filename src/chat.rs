@@ -1,73 +1,39 @@
 //! The verbs, and the nouns they take. Here are the decisions: the order of stanzas, what counts as done, and (in
 //! `server/`) the one place where ejabberd and Prosody differ.
 
-pub mod account;
-pub mod account_mark;
-mod adding;
-pub mod address;
-mod archives;
-mod cache;
-pub mod card;
+pub mod accounts;
+pub mod archive;
 pub mod check;
-mod core;
-pub mod error;
-pub mod file;
-mod file_label;
-pub mod friend;
-pub mod group;
-pub mod history;
-pub mod image;
-mod inbound;
-mod links;
-pub mod login;
-mod members;
-pub mod message;
-mod number;
-pub mod plain;
-pub mod profile;
-mod proof;
-mod reading;
-mod recall;
-pub mod record;
-pub mod room;
-mod room_avatar;
-mod room_lists;
-mod rooms;
-mod rooms_of;
-mod seating;
-mod seats;
-mod secret;
-mod send;
-pub mod serial;
-mod server;
-mod stored;
-mod stray;
-mod surveys;
-mod timeline;
-pub mod turns;
-pub mod user_id;
-mod waiters;
+pub mod files;
+pub mod groups;
+pub mod kit;
+pub mod messages;
+pub mod records;
+pub mod rooms;
+pub mod server;
+pub mod types;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jid::BareJid;
 
-pub use self::core::KeyAnswer;
-use self::core::{Core, Incoming};
+pub use self::server::Product;
+pub use self::server::core::KeyAnswer;
+use self::server::core::{Core, Incoming};
 use crate::config::Config;
 pub use crate::link::{Call, LinkError, LinkState, Rivals};
 use crate::link::{Link, LinkConfig};
 use crate::session::{Sessions, Stray};
 use crate::xml::read::Bounds;
-use account_mark::Mark;
-pub use address::{Addresses, Realm};
-pub use error::ChatError;
-use links::Links;
-use message::{Message, Receipt};
-use profile::{Photo, Profile};
-use room::{Affiliation, Member, MemberOutcome, NewRoom};
-pub use server::Product;
+use accounts::mark::Mark;
+use accounts::profile::{Photo, Profile};
+use server::links::Links;
+use server::stray;
+pub use types::address::{Addresses, Realm};
+pub use types::error::ChatError;
+use types::message::{Message, Receipt};
+use types::room::{Affiliation, Member, MemberOutcome, NewRoom};
 
 /// Bounds of what the server sends: a list of 30,000 members is one stanza, and so is that of the records' nodes, three
 /// for each of some 20,000 users.

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::chat::check::{Finding, Report, Right};
-use crate::chat::{Chat, LinkState, Product};
+use crate::chat::server::Product;
+use crate::chat::{Chat, LinkState};
 use crate::config::Config;
 use crate::config::component::Component;
 use crate::dialects;

@@ -8,8 +8,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jid::BareJid;
 use serde_json::json;
-use stanzagate::chat::card::{Card, CardChild, Extras};
-use stanzagate::chat::{Chat, ChatError, LinkState};
+use stanzagate::chat::messages::card::{Card, CardChild, Extras};
+use stanzagate::chat::types::error::ChatError;
+use stanzagate::chat::{Chat, LinkState};
 use stanzagate::config::sessions::Grant;
 use stanzagate::metrics::Metrics;
 use support::verbs::call;
@@ -236,7 +237,7 @@ async fn a_missing_right_is_named(server: Server) {
     };
     let names = |what: &str, right: &str, error: ChatError| {
         let named = error.to_string().contains(right);
-        assert!(named && error.kind() == stanzagate::chat::error::Kind::MissingRight, "{what}: {error:?}");
+        assert!(named && error.kind() == stanzagate::chat::types::error::Kind::MissingRight, "{what}: {error:?}");
     };
     names("create", admin, chat.create_account(&call(), &alice, "x").await.expect_err("no right"));
     names("delete", admin, chat.delete_account(&call(), &alice).await.expect_err("no right"));

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use jid::BareJid;
 use serde_json::{Value, json};
-use stanzagate::chat::ChatError;
-use stanzagate::chat::card::{Card, CardChild, Extras};
-use stanzagate::chat::message::Receipt;
+use stanzagate::chat::messages::card::{Card, CardChild, Extras};
+use stanzagate::chat::types::error::ChatError;
+use stanzagate::chat::types::message::Receipt;
 use support::element::says;
 use support::room::SILENCE;
 use support::verbs::call;

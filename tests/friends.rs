@@ -5,8 +5,10 @@ mod support;
 use std::time::{Duration, Instant};
 
 use jid::BareJid;
-use stanzagate::chat::friend::Friendship;
-use stanzagate::chat::{Chat, ChatError, Realm};
+use stanzagate::chat::Chat;
+use stanzagate::chat::accounts::friend::Friendship;
+use stanzagate::chat::types::address::Realm;
+use stanzagate::chat::types::error::ChatError;
 use support::element::{child, show};
 use support::verbs::call;
 use support::{Account, Client, Server, Verbs, account, fresh, stanza};

@@ -4,9 +4,9 @@ mod support;
 
 use jid::BareJid;
 use serde_json::{Map, Value, json};
-use stanzagate::chat::ChatError;
-use stanzagate::chat::group::{Group, GroupKind, NewGroup};
-use stanzagate::chat::record::{Record, Subject};
+use stanzagate::chat::groups::{Group, GroupKind, NewGroup};
+use stanzagate::chat::records::{Record, Subject};
+use stanzagate::chat::types::error::ChatError;
 use support::verbs::call;
 use support::{Account, Client, Server, Verbs, account, fresh};
 

@@ -145,7 +145,10 @@ fn the_rule_finds_what_breaks_it() {
     assert!(violations("f.rs", &["chat"], "use std::fmt;").concat().contains("f.rs:1: the first line"));
     for fine in [
         breaks(&["chat"], "use crate::link::Link;\nuse crate::config::Config; // crate::http::Web"),
-        breaks(&["dialects", "qtalk", "auth"], "use crate::dialects::qtalk::x;\nuse crate::chat::message::Bounds;"),
+        breaks(
+            &["dialects", "qtalk", "auth"],
+            "use crate::dialects::qtalk::x;\nuse crate::chat::types::message::Bounds;",
+        ),
         breaks(&["link", "conn"], "use super::Call;\npub(crate) fn f() {}"),
     ] {
         assert_eq!(fine, "");

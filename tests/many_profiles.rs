@@ -6,8 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jid::BareJid;
 use sha2::{Digest, Sha256};
-use stanzagate::chat::ChatError;
-use stanzagate::chat::profile::{PhotoRef, Profile};
+use stanzagate::chat::accounts::profile::{PhotoRef, Profile};
+use stanzagate::chat::types::error::ChatError;
 use support::verbs::call;
 use support::{Client, Server, Verbs, account, fresh};
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, json};
-use stanzagate::chat::group::{GroupKind, NewGroup};
-use stanzagate::chat::record::{Record, Subject};
+use stanzagate::chat::groups::{GroupKind, NewGroup};
+use stanzagate::chat::records::{Record, Subject};
 use stanzagate::chat::{Chat, LinkState};
 use stanzagate::config::sessions::Grant;
 use stanzagate::dialects::maxleap::cleanup;

@@ -16,7 +16,7 @@ use futures::stream::{self, StreamExt as _};
 use jid::BareJid;
 use reqwest::Method;
 use serde_json::{Value, json};
-use stanzagate::chat::record::Subject;
+use stanzagate::chat::records::Subject;
 use stanzagate::chat::{Chat, LinkState};
 use stanzagate::metrics::Metrics;
 use support::people::until;

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use axum::http::Request;
-use stanzagate::chat::Addresses;
-use stanzagate::chat::message::{Attributes, Content, Message, Target};
+use stanzagate::chat::types::address::Addresses;
+use stanzagate::chat::types::message::{Attributes, Content, Message, Target};
 use stanzagate::config::Config;
 use stanzagate::config::access::{Auth, Key};
 use stanzagate::config::secret::Secret;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use jid::BareJid;
 use serde_json::{Map, Value, json};
-use stanzagate::chat::ChatError;
-use stanzagate::chat::record::{Record, Subject};
+use stanzagate::chat::records::{Record, Subject};
+use stanzagate::chat::types::error::ChatError;
 use support::room::condition;
 use support::verbs::call;
 use support::{Client, Server, Verbs, account, fresh, stanza};
@@ -143,7 +143,7 @@ async fn keeps_any_value_under_any_key(server: Server) {
 
     let too_large = verbs.merge(&subject, json!({"yes": false, "large": "&".repeat(60_000)})).await;
     let error = too_large.expect_err("a value that no stanza takes");
-    assert_eq!(error.kind(), stanzagate::chat::error::Kind::TooLarge, "{error}");
+    assert_eq!(error.kind(), stanzagate::chat::types::error::Kind::TooLarge, "{error}");
     assert_eq!(verbs.record(&subject).await.attributes["yes"], json!(true), "something was set nevertheless");
 }
 

@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use jid::BareJid;
 use serde_json::{Map, Value, json};
-use stanzagate::chat::ChatError;
 use stanzagate::chat::check::Right;
-use stanzagate::chat::record::Subject;
+use stanzagate::chat::records::Subject;
+use stanzagate::chat::types::error::ChatError;
 use stanzagate::dev::{Rig, RigOptions};
 use support::people::until;
 use support::postgres::Postgres;

@@ -9,7 +9,7 @@ use futures::future::join_all;
 use jid::BareJid;
 use reqwest::Method;
 use serde_json::{Value, json};
-use stanzagate::chat::record::Subject;
+use stanzagate::chat::records::Subject;
 use stanzagate::config::sessions::Grant;
 use stanzagate::dev::Rig;
 use support::people::until;

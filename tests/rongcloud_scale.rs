@@ -14,7 +14,7 @@ use futures::stream::{self, StreamExt as _};
 use jid::BareJid;
 use reqwest::Method;
 use serde_json::{Value, json};
-use stanzagate::chat::group::{GroupKind, NewGroup};
+use stanzagate::chat::groups::{GroupKind, NewGroup};
 use stanzagate::chat::{Chat, LinkState};
 use stanzagate::metrics::Metrics;
 use support::verbs::call;

@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use reqwest::Url;
-use stanzagate::chat::error::Kind;
-use stanzagate::chat::file::{Content, NewFile};
-use stanzagate::chat::{Call, Chat, ChatError, LinkState, Realm};
+use stanzagate::chat::files::file::{Content, NewFile};
+use stanzagate::chat::types::address::Realm;
+use stanzagate::chat::types::error::ChatError;
+use stanzagate::chat::types::error::Kind;
+use stanzagate::chat::{Call, Chat, LinkState};
 use stanzagate::config::Config;
 use stanzagate::metrics::Metrics;
 use support::element::{child, show};

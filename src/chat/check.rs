@@ -13,14 +13,16 @@ use std::time::{Duration, Instant};
 
 use jid::BareJid;
 
+pub use self::findings::Finding;
 use self::findings::Findings;
-pub use self::findings::{Finding, Report};
+pub use self::findings::Report;
 pub use self::right::Right;
-use super::core::Core;
-use super::links::try_as_user;
-use super::room::NewRoom;
-use super::server::Product;
-use super::{Call, Chat, ChatError};
+use crate::chat::server::Product;
+use crate::chat::server::core::Core;
+use crate::chat::server::links::try_as_user;
+use crate::chat::types::error::ChatError;
+use crate::chat::types::room::NewRoom;
+use crate::chat::{Call, Chat};
 use crate::xml::element::{Build, client};
 use crate::xmpp::{iq, muc, muc_admin, mucsub};
 

@@ -1,20 +1,21 @@
 //! The one place where ejabberd and Prosody differ: each verb's step, by product.
 
-mod admin;
-pub(super) mod archive;
-mod ejabberd;
-mod login;
-mod people;
-mod prosody;
+pub(in crate::chat) mod admin;
+pub(in crate::chat) mod archive;
+pub(in crate::chat) mod archives;
+pub(in crate::chat) mod core;
+mod inbound;
+pub(in crate::chat) mod links;
+pub(in crate::chat) mod stray;
 
 use jid::BareJid;
 
-pub(super) use self::ejabberd::MEMBER_NODES;
-pub(super) use self::ejabberd::enrol::BOOKMARKS;
-use super::core::Core;
-use super::message::{Message, Receipt};
-use super::room_lists::RoomLists;
-use super::{Call, ChatError};
+use crate::chat::Call;
+use crate::chat::rooms::lists::RoomLists;
+use crate::chat::rooms::{ejabberd, prosody};
+use crate::chat::server::core::Core;
+use crate::chat::types::error::ChatError;
+use crate::chat::types::message::{Message, Receipt};
 use crate::config::server::Kind;
 use crate::xml::Element;
 use crate::xmpp::bookmarks::Shown;
@@ -31,7 +32,7 @@ pub enum Product {
 
 impl Core {
     /// The product, as configured or as the server itself says (XEP-0092), asked once.
-    pub(super) async fn product(&self, call: &Call) -> Result<Product, ChatError> {
+    pub(in crate::chat) async fn product(&self, call: &Call) -> Result<Product, ChatError> {
         match self.config.server.kind {
             Kind::Ejabberd => Ok(Product::Ejabberd),
             Kind::Prosody => Ok(Product::Prosody),
@@ -54,13 +55,13 @@ impl Core {
     }
 
     /// Name and version as the server itself says.
-    pub(super) async fn server_version(&self, call: &Call) -> Result<Option<(String, String)>, ChatError> {
+    pub(in crate::chat) async fn server_version(&self, call: &Call) -> Result<Option<(String, String)>, ChatError> {
         let question = iq::get(&self.component, self.addresses.domain(), version::query());
         Ok(self.ask(call, question).await?.ok().and_then(|reply| version::read(&reply)))
     }
 
     /// Whether each account exists; asks the server every time.
-    pub(super) async fn probe(&self, call: &Call, users: &[BareJid]) -> Vec<Result<bool, ChatError>> {
+    pub(in crate::chat) async fn probe(&self, call: &Call, users: &[BareJid]) -> Vec<Result<bool, ChatError>> {
         if users.is_empty() {
             return Vec::new();
         }
@@ -72,7 +73,7 @@ impl Core {
     }
 
     /// Whether senders can get copies of their own: on ejabberd over sessions of theirs, which need a grant.
-    pub(super) fn gives_copies(&self, server: Product) -> bool {
+    pub(in crate::chat) fn gives_copies(&self, server: Product) -> bool {
         match server {
             Product::Ejabberd => self.sessions.granted(),
             Product::Prosody => true,
@@ -81,7 +82,7 @@ impl Core {
 
     /// Sends addressed messages of one account, in their order, so that the sender's archive and devices get them too.
     /// `Some` is the error that one came back with, unless they are only to be `written`.
-    pub(super) async fn deliver_with_copy(
+    pub(in crate::chat) async fn deliver_with_copy(
         &self,
         call: &Call,
         from: &BareJid,
@@ -96,7 +97,12 @@ impl Core {
     }
 
     /// Says something in a room in a user's name, and waits for the room's reflection.
-    pub(super) async fn speak(&self, call: &Call, room: &BareJid, message: &Message) -> Result<Receipt, ChatError> {
+    pub(in crate::chat) async fn speak(
+        &self,
+        call: &Call,
+        room: &BareJid,
+        message: &Message,
+    ) -> Result<Receipt, ChatError> {
         match self.product(call).await? {
             Product::Ejabberd => ejabberd::speak(self, call, room, message).await,
             Product::Prosody => prosody::speak(self, call, room, message).await,
@@ -104,7 +110,7 @@ impl Core {
     }
 
     /// Sets one affiliation for several users with their nicks; one outcome each.
-    pub(super) async fn set_affiliations(
+    pub(in crate::chat) async fn set_affiliations(
         &self,
         call: &Call,
         room: &BareJid,
@@ -125,7 +131,7 @@ impl Core {
 
     /// Completes a membership beyond the affiliation: what makes a standard client show the room. Of what `lists` shows to
     /// be there nothing is done again. True for those who have a bookmark now.
-    pub(super) async fn enrol(
+    pub(in crate::chat) async fn enrol(
         &self,
         call: &Call,
         shown: &Shown<'_>,
@@ -139,9 +145,9 @@ impl Core {
 
     /// Whether a message to each of `users` that is not to be kept may be sent: Prosody keeps for later whatever comes for
     /// somebody who is not there.
-    pub(super) async fn may_be_told(&self, call: &Call, users: &[BareJid]) -> Vec<bool> {
+    pub(in crate::chat) async fn may_be_told(&self, call: &Call, users: &[BareJid]) -> Vec<bool> {
         let there = match self.product(call).await {
-            Ok(Product::Prosody) => prosody::people::resources(self, call, users).await,
+            Ok(Product::Prosody) => crate::chat::accounts::prosody::resources(self, call, users).await,
             Ok(Product::Ejabberd) | Err(_) => None,
         };
         let is_there =
@@ -153,17 +159,22 @@ impl Core {
     }
 
     /// Ends subscriptions, which only ejabberd has, of users who are about to become members.
-    pub(super) async fn unsubscribe(&self, call: &Call, room: &BareJid, users: &[BareJid]) -> Result<(), ChatError> {
+    pub(in crate::chat) async fn unsubscribe(
+        &self,
+        call: &Call,
+        room: &BareJid,
+        users: &[BareJid],
+    ) -> Result<(), ChatError> {
         ejabberd::unsubscribe(self, call, room, users).await.into_iter().collect()
     }
 
     /// Ends the subscriptions, which only ejabberd has, of users who are no members any more.
-    pub(super) async fn end_stale_subscriptions(&self, call: &Call, room: &BareJid, lists: &RoomLists) {
+    pub(in crate::chat) async fn end_stale_subscriptions(&self, call: &Call, room: &BareJid, lists: &RoomLists) {
         ejabberd::end_stale_subscriptions(self, call, room, lists).await;
     }
 
     /// Undoes [`Core::enrol`]. `gone` says that the room itself is gone.
-    pub(super) async fn withdraw(
+    pub(in crate::chat) async fn withdraw(
         &self,
         call: &Call,
         room: &BareJid,
@@ -177,7 +188,7 @@ impl Core {
     }
 
     /// Who belongs to a room, with the nicks that the room itself knows.
-    pub(super) async fn lists(&self, call: &Call, room: &BareJid) -> Result<RoomLists, ChatError> {
+    pub(in crate::chat) async fn lists(&self, call: &Call, room: &BareJid) -> Result<RoomLists, ChatError> {
         match self.product(call).await? {
             Product::Ejabberd => ejabberd::lists(self, call, room).await,
             Product::Prosody => prosody::lists(self, call, room).await,
@@ -186,7 +197,7 @@ impl Core {
 
     /// Rooms of a MUC service that a user's clients show, as far as the server tells: he may belong to others, and to some
     /// of these no more.
-    pub(super) async fn shown_rooms(
+    pub(in crate::chat) async fn shown_rooms(
         &self,
         call: &Call,
         user: &BareJid,
@@ -201,12 +212,12 @@ impl Core {
     }
 
     /// Asks for a node that a user does not have, by a privileged IQ (Prosody): the refusal must arrive as what it is.
-    pub(super) async fn asks_privately(&self, call: &Call, user: &BareJid) -> Result<(), ChatError> {
+    pub(in crate::chat) async fn asks_privately(&self, call: &Call, user: &BareJid) -> Result<(), ChatError> {
         prosody::ask_for_nothing(self, call, user).await
     }
 
     /// All rooms of a MUC service, hidden ones too.
-    pub(super) async fn rooms(&self, call: &Call, service: &str) -> Result<Vec<BareJid>, ChatError> {
+    pub(in crate::chat) async fn rooms(&self, call: &Call, service: &str) -> Result<Vec<BareJid>, ChatError> {
         match self.product(call).await? {
             Product::Ejabberd => ejabberd::rooms(self, call, service).await,
             Product::Prosody => prosody::rooms(self, call, service).await,

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use jid::BareJid;
 
 use super::{Outcome, retry_after};
-use crate::chat::error::Kind;
+use crate::chat::types::error::Kind;
 use crate::chat::{Call, Chat};
 
 /// Serves the photo of `user` (`None`: of nobody) to whoever knows its hash. The hash stands for the right to see it, so

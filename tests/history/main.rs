@@ -13,11 +13,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use jid::BareJid;
-use stanzagate::chat::card::CardChild;
-use stanzagate::chat::history::{Span, Stored};
-use stanzagate::chat::message::{Bounds, Content, Fragment, MarksChild, Message, Target};
-use stanzagate::chat::room::NewRoom;
-use stanzagate::chat::{Call, Chat, LinkState, Realm};
+use stanzagate::chat::archive::history::{Span, Stored};
+use stanzagate::chat::messages::card::CardChild;
+use stanzagate::chat::types::address::Realm;
+use stanzagate::chat::types::message::{Bounds, Content, Fragment, MarksChild, Message, Target};
+use stanzagate::chat::types::room::NewRoom;
+use stanzagate::chat::{Call, Chat, LinkState};
 use stanzagate::config::Config;
 use stanzagate::dev::Rig;
 use stanzagate::metrics::Metrics;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use stanzagate::chat::history::{Span, Stored};
+use stanzagate::chat::archive::history::{Span, Stored};
 
 use super::{ALL, CARD, call, expect_order, jid, realm, shared};
 use crate::support::element::says;

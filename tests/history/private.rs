@@ -1,7 +1,7 @@
 //! What two users said to each other, and with whom a user spoke.
 
 use serde_json::json;
-use stanzagate::chat::message::Target;
+use stanzagate::chat::types::message::Target;
 
 use super::{ALL, CARD, call, card, expect_order, jid, lines, room_of, shared, tell};
 use crate::support::element::{says, show};

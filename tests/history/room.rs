@@ -1,8 +1,8 @@
 //! What was said in a room, until it is cleared.
 
 use serde_json::json;
-use stanzagate::chat::history::Span;
-use stanzagate::chat::message::Target;
+use stanzagate::chat::archive::history::Span;
+use stanzagate::chat::types::message::Target;
 
 use super::{ALL, CARD, call, card, expect_order, jid, lines, realm, room_of, shared};
 use crate::support::element::{body, says};

@@ -1,8 +1,8 @@
 //! What is believed, what is known not to exist, and what is said when a right is missing.
 
-use stanzagate::chat::ChatError;
-use stanzagate::chat::error::Kind;
-use stanzagate::chat::message::Target;
+use stanzagate::chat::types::error::ChatError;
+use stanzagate::chat::types::error::Kind;
+use stanzagate::chat::types::message::Target;
 use stanzagate::config::sessions::Grant;
 
 use super::{ALL, CARD, call, card, jid, lines, realm, room_of, shared, start};

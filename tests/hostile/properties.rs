@@ -2,8 +2,8 @@
 
 use jid::BareJid;
 use proptest::prelude::*;
-use stanzagate::chat::Addresses;
-use stanzagate::chat::message::{Bounds, Fragment, MarksChild};
+use stanzagate::chat::types::address::Addresses;
+use stanzagate::chat::types::message::{Bounds, Fragment, MarksChild};
 use stanzagate::config::server::Server;
 use stanzagate::xml::draft::Draft;
 use stanzagate::xml::encode::encode_draft;

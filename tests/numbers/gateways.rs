@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
-use stanzagate::chat::{Call, Chat, LinkState, Realm};
+use stanzagate::chat::types::address::Realm;
+use stanzagate::chat::{Call, Chat, LinkState};
 use stanzagate::config::component::Component;
 use stanzagate::config::secret::Secret;
 use stanzagate::link::frame::Frame;

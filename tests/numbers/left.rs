@@ -1,7 +1,7 @@
 //! What older versions left on a server: numbers that do not say whose they are, and records that anybody could read.
 
 use jid::BareJid;
-use stanzagate::chat::record::Subject;
+use stanzagate::chat::records::Subject;
 
 use super::gateways::{Gateways, call, run};
 use super::support::{self, Client, Server, account, fresh, stanza};

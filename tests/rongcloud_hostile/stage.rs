@@ -11,7 +11,9 @@ use std::time::Duration;
 use futures::stream::{self, StreamExt as _};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
-use stanzagate::chat::{Chat, ChatError, Realm};
+use stanzagate::chat::Chat;
+use stanzagate::chat::types::address::Realm;
+use stanzagate::chat::types::error::ChatError;
 use stanzagate::config::Config;
 use tokio::sync::OnceCell;
 

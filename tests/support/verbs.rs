@@ -6,7 +6,8 @@ use std::future::Future;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use stanzagate::chat::{Call, Chat, LinkState, Realm};
+use stanzagate::chat::types::address::Realm;
+use stanzagate::chat::{Call, Chat, LinkState};
 use stanzagate::config::Config;
 use stanzagate::dev::Rig;
 use stanzagate::metrics::Metrics;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use jid::BareJid;
 use serde::{Deserialize, Serialize};
-use stanzagate::chat::message::{Content, MarksChild, Message, Target};
+use stanzagate::chat::types::message::{Content, MarksChild, Message, Target};
 use stanzagate::chat::{Call, Chat};
 use stanzagate::config::Config;
 use stanzagate::config::secret::Secret;

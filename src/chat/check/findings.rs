@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Product, Right};
+use crate::chat::check::{Product, Right};
 
 /// What trying a right showed.
 #[derive(Debug, Clone)]
@@ -28,16 +28,16 @@ pub struct Report {
 
 /// What they showed so far.
 #[derive(Debug, Default)]
-pub(super) struct Findings {
+pub(in crate::chat) struct Findings {
     all: Vec<Finding>,
     /// Rights of which no trial can tell anything, with the reason and the right whose lines help.
     blocked: HashMap<Right, (String, Right)>,
-    pub(super) notes: Vec<String>,
+    pub(in crate::chat) notes: Vec<String>,
 }
 
 impl Findings {
     /// Notes what a trial showed, or in its place what blocks the right.
-    pub(super) fn add(&mut self, right: Right, verdict: Result<String, String>) {
+    pub(in crate::chat) fn add(&mut self, right: Right, verdict: Result<String, String>) {
         self.all.push(match self.blocked.get(&right) {
             Some((why, cure)) => Finding { right, verdict: Err(why.clone()), cure: *cure },
             None => Finding { right, verdict, cure: right },
@@ -45,26 +45,26 @@ impl Findings {
     }
 
     /// Tries a right, unless it is blocked.
-    pub(super) async fn trial(&mut self, right: Right, trial: impl Future<Output = Result<String, String>>) {
+    pub(in crate::chat) async fn trial(&mut self, right: Right, trial: impl Future<Output = Result<String, String>>) {
         let verdict = if self.is_blocked(right) { Ok(String::new()) } else { trial.await };
         self.add(right, verdict);
     }
 
     /// Says why no trial of `rights` can tell anything, and the lines of which right help.
-    pub(super) fn block(&mut self, rights: &[Right], why: &str, cure: Right) {
+    pub(in crate::chat) fn block(&mut self, rights: &[Right], why: &str, cure: Right) {
         self.blocked.extend(rights.iter().map(|right| (*right, (why.to_owned(), cure))));
     }
 
-    pub(super) fn is_blocked(&self, right: Right) -> bool {
+    pub(in crate::chat) fn is_blocked(&self, right: Right) -> bool {
         self.blocked.contains_key(&right)
     }
 
     /// True when the right was tried and is there.
-    pub(super) fn has(&self, right: Right) -> bool {
+    pub(in crate::chat) fn has(&self, right: Right) -> bool {
         self.all.iter().any(|finding| finding.right == right && finding.verdict.is_ok())
     }
 
-    pub(super) fn report(self, product: Option<Product>, told: impl Fn(Right) -> bool) -> Report {
+    pub(in crate::chat) fn report(self, product: Option<Product>, told: impl Fn(Right) -> bool) -> Report {
         let findings = self.all.into_iter().filter(|finding| told(finding.right)).collect();
         Report { product, findings, notes: self.notes }
     }

@@ -4,8 +4,11 @@ use std::time::{Duration, Instant};
 
 use jid::BareJid;
 
-use super::call;
-use crate::chat::{Call, Chat, ChatError, LinkError, Product};
+use crate::chat::check::call;
+use crate::chat::server::Product;
+use crate::chat::server::core::Core;
+use crate::chat::types::error::ChatError;
+use crate::chat::{Call, Chat, LinkError};
 use crate::xml::element::Build;
 use crate::xmpp::{commands, iq, muc};
 
@@ -34,7 +37,7 @@ impl Chat {
     }
 }
 
-impl super::Core {
+impl Core {
     /// Makes a room, destroys it, and enters it as a user's client would.
     async fn comes_back(&self, product: Product, user: Option<&BareJid>) -> Result<bool, String> {
         let text = |error: ChatError| error.to_string();
@@ -68,7 +71,7 @@ impl super::Core {
     }
 
     /// Takes away what Prosody keeps of a room that was destroyed: nobody knows this one, so nobody needs to be told.
-    pub(super) async fn bury(&self, product: Product, room: &BareJid) {
+    pub(in crate::chat) async fn bury(&self, product: Product, room: &BareJid) {
         if product != Product::Prosody {
             return;
         }

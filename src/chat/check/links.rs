@@ -5,9 +5,9 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::time::timeout;
 
-use super::call;
-use crate::chat::core::Core;
-use crate::chat::links::try_as_user;
+use crate::chat::check::call;
+use crate::chat::server::core::Core;
+use crate::chat::server::links::try_as_user;
 use crate::link::{Link, LinkState};
 
 /// Longest wait for a connection.
@@ -15,7 +15,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 
 impl Core {
     /// What trying them showed; nothing when there are none.
-    pub(super) async fn check_extra_links(&self) -> Option<Result<String, String>> {
+    pub(in crate::chat) async fn check_extra_links(&self) -> Option<Result<String, String>> {
         let tried =
             join_all(self.links.extra().map(|(name, link)| async move {
                 self.check_link(link).await.map_err(|why| format!("{name}: {why}"))

@@ -82,7 +82,7 @@ impl Right {
     }
 
     /// True for what is told wherever it was tried: no endpoint needs it by name.
-    pub(super) fn is_tried_always(self) -> bool {
+    pub(in crate::chat) fn is_tried_always(self) -> bool {
         matches!(self, Self::Answers | Self::RecordsAlone | Self::RecordsClosed | Self::ExtraLinks | Self::NotBanned)
     }
 }

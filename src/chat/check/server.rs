@@ -6,9 +6,11 @@ use std::time::Duration;
 use futures::future::join_all;
 use jid::BareJid;
 
-use super::{Findings, QUICK, Right, call, call_of};
-use crate::chat::core::Core;
-use crate::chat::{ChatError, Product, Realm};
+use crate::chat::check::{Findings, QUICK, Right, call, call_of};
+use crate::chat::server::Product;
+use crate::chat::server::core::Core;
+use crate::chat::types::address::Realm;
+use crate::chat::types::error::ChatError;
 use crate::config::sessions::Grant;
 use crate::link::LinkError;
 use crate::session::SessionError;
@@ -32,7 +34,7 @@ const SERVICES: [Service; 3] = [
 
 impl Core {
     /// What the server is; nothing when it does not answer.
-    pub(super) async fn check_server(&self, found: &mut Findings) -> Option<Product> {
+    pub(in crate::chat) async fn check_server(&self, found: &mut Findings) -> Option<Product> {
         // With mod_privilege ejabberd may lose what is asked as soon as the link is up, and answer the same a moment later.
         let version = match self.ask_version(QUICK / 2).await {
             Err(_) => self.ask_version(QUICK).await,
@@ -60,7 +62,7 @@ impl Core {
 
     /// Looks which services say nothing, all at once: with ejabberd's mod_privilege that may be every service of a host that
     /// answers itself, and each question to one would have to be waited for.
-    pub(super) async fn find_silence(&self, product: Product, wanted: &HashSet<Right>, found: &mut Findings) {
+    pub(in crate::chat) async fn find_silence(&self, product: Product, wanted: &HashSet<Right>, found: &mut Findings) {
         let of_wanted = SERVICES.iter().filter(|(rights, _)| rights.iter().any(|right| wanted.contains(right)));
         let asked = of_wanted.flat_map(|(rights, name)| self.addresses.realms().map(|realm| (*rights, name(realm))));
         let silent = join_all(asked.map(async |(rights, name)| {
@@ -79,7 +81,7 @@ impl Core {
     }
 
     /// Tries a wrong password, and on ejabberd whether many of them shut an address out.
-    pub(super) async fn check_passwords(
+    pub(in crate::chat) async fn check_passwords(
         &self,
         product: Product,
         wanted: &HashSet<Right>,
@@ -119,7 +121,7 @@ impl Core {
 
     /// Tries whether whoever holds a log-in token of one user can be another one: of two who need not exist, and nothing is
     /// bound.
-    pub(super) async fn check_impersonation(
+    pub(in crate::chat) async fn check_impersonation(
         &self,
         product: Product,
         user: Option<&BareJid>,

@@ -6,9 +6,12 @@ use std::time::Duration;
 use jid::BareJid;
 use serde_json::json;
 
-use super::{Findings, Right, call};
-use crate::chat::record::Subject;
-use crate::chat::{Chat, ChatError, Product, Realm};
+use crate::chat::Chat;
+use crate::chat::check::{Findings, Right, call};
+use crate::chat::records::Subject;
+use crate::chat::server::Product;
+use crate::chat::types::address::Realm;
+use crate::chat::types::error::ChatError;
 use crate::xmpp::{commands, iq, upload};
 
 /// The size of the file for which a place is asked; none is stored.
@@ -18,7 +21,7 @@ const TOKEN: Duration = Duration::from_secs(30);
 
 impl Chat {
     /// Tries those of the rights that are `wanted`.
-    pub(super) async fn check_services(
+    pub(in crate::chat) async fn check_services(
         &self,
         product: Product,
         user: Option<&BareJid>,
@@ -103,7 +106,7 @@ impl Chat {
     }
 
     /// Closes what anybody could look into, and lists it.
-    pub(super) async fn check_records_closed(&self) -> Result<String, String> {
+    pub(in crate::chat) async fn check_records_closed(&self) -> Result<String, String> {
         let (mut nodes, mut closed, mut open) = (0, Vec::new(), Vec::new());
         let services: BTreeSet<&str> = self.addresses().realms().map(|realm| realm.pubsub.as_str()).collect();
         for service in services {
@@ -127,7 +130,7 @@ impl Chat {
     }
 
     /// Tries whether anybody else could have written what the gateway takes for records of its own.
-    pub(super) async fn check_records_alone(&self) -> Result<String, String> {
+    pub(in crate::chat) async fn check_records_alone(&self) -> Result<String, String> {
         let mut verdict = Ok(String::new());
         for realm in self.addresses().realms() {
             if verdict.is_ok() {

@@ -2,9 +2,10 @@
 
 use jid::BareJid;
 
-use super::super::core::{Core, WINDOW};
-use super::super::{Call, ChatError};
-use super::{Product, prosody};
+use crate::chat::Call;
+use crate::chat::server::Product;
+use crate::chat::server::core::{Core, WINDOW};
+use crate::chat::types::error::ChatError;
 use crate::session::RESOURCE_PREFIX;
 use crate::xml::Element;
 use crate::xmpp::commands::{self, Answer};
@@ -14,7 +15,7 @@ use crate::xmpp::stanza_error::StanzaError;
 
 /// Why a command was not done.
 #[derive(Debug)]
-pub(super) enum Refusal {
+pub(in crate::chat) enum Refusal {
     /// A stanza error (ejabberd).
     Error(StanzaError),
     /// An error note in a result (Prosody).
@@ -23,7 +24,7 @@ pub(super) enum Refusal {
 
 impl Refusal {
     /// True for the stanza error of this condition.
-    pub(super) fn is(&self, condition: &str) -> bool {
+    pub(in crate::chat) fn is(&self, condition: &str) -> bool {
         matches!(self, Self::Error(error) if error.is(condition))
     }
 }
@@ -43,7 +44,7 @@ impl From<Refusal> for ChatError {
 
 impl Core {
     /// Runs a command of a host.
-    pub(super) async fn command(
+    pub(in crate::chat) async fn command(
         &self,
         call: &Call,
         domain: &str,
@@ -55,7 +56,7 @@ impl Core {
     }
 
     /// One command with one field for each of `users`, asked side by side.
-    pub(super) async fn command_for_each(
+    pub(in crate::chat) async fn command_for_each(
         &self,
         call: &Call,
         users: &[BareJid],
@@ -75,7 +76,7 @@ impl Core {
 
     /// How many sessions each of `users` has, with presence or without, those of the gateway itself left out. None for
     /// one who has no account.
-    pub(in super::super) async fn count_sessions(
+    pub(in crate::chat) async fn count_sessions(
         &self,
         call: &Call,
         users: &[BareJid],
@@ -84,7 +85,7 @@ impl Core {
         let count = |resources: Vec<String>| resources.iter().filter(|name| !own(name)).count();
         if users.len() > 1
             && let Ok(Product::Prosody) = self.product(call).await
-            && let Some(known) = prosody::people::resources(self, call, users).await
+            && let Some(known) = crate::chat::accounts::prosody::resources(self, call, users).await
         {
             return known.into_iter().map(|known| Ok(known?.map_or(0, count))).collect();
         }
@@ -127,7 +128,7 @@ impl Core {
     }
 
     /// The server does not know a command.
-    pub(super) fn no_command(&self, product: Product) -> ChatError {
+    pub(in crate::chat) fn no_command(&self, product: Product) -> ChatError {
         ChatError::Right(format!("there is no such administrative command: {}", self.lines(product)))
     }
 
@@ -146,7 +147,7 @@ impl Core {
 }
 
 /// An answer that lacks what it has to hold.
-pub(super) fn unreadable(of: &str) -> ChatError {
+pub(in crate::chat) fn unreadable(of: &str) -> ChatError {
     ChatError::Refused {
         by: "the XMPP server".into(),
         condition: "undefined-condition".into(),

@@ -2,10 +2,11 @@
 
 use jid::BareJid;
 
-use super::super::archives::Gathered;
-use super::super::core::Core;
-use super::super::{Call, ChatError};
-use super::Product;
+use crate::chat::Call;
+use crate::chat::server::Product;
+use crate::chat::server::archives::Gathered;
+use crate::chat::server::core::Core;
+use crate::chat::types::error::ChatError;
 use crate::xml::element::{Build, client};
 use crate::xmpp::mam::{self, End, Page};
 use crate::xmpp::stanza_error::StanzaError;

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use super::context::Context;
 use super::error::{Code, Failure};
 use super::wire::{Reply, Request};
-use crate::chat::group::GroupKind;
-use crate::chat::record::Subject;
+use crate::chat::groups::GroupKind;
+use crate::chat::records::Subject;
 use crate::config::maxleap::Maxleap;
 
 /// Longest name, in characters.

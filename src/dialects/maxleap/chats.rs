@@ -10,9 +10,9 @@ use super::error::Failure;
 use super::members::must_exist;
 use super::wire::{Reply, Request};
 use super::{friends, passengers};
-use crate::chat::ChatError;
-use crate::chat::group::{Group, GroupKind};
-use crate::chat::history::{Span, Stored};
+use crate::chat::archive::history::{Span, Stored};
+use crate::chat::groups::{Group, GroupKind};
+use crate::chat::types::error::ChatError;
 use crate::clock::now_ms;
 
 /// Messages of one answer when the caller does not say, and at most.

@@ -7,8 +7,10 @@ use jid::BareJid;
 use rand::Rng as _;
 
 use super::passengers;
-use crate::chat::record::Subject;
-use crate::chat::{Call, Chat, ChatError, LinkState, Realm};
+use crate::chat::records::Subject;
+use crate::chat::types::address::Realm;
+use crate::chat::types::error::ChatError;
+use crate::chat::{Call, Chat, LinkState};
 use crate::clock::now_ms;
 use crate::config::Config;
 

@@ -6,8 +6,10 @@ use axum::http::StatusCode;
 use jid::BareJid;
 
 use super::error::{Code, Failure};
-use crate::chat::turns::{Turn, Turns};
-use crate::chat::{Call, Chat, Realm, user_id};
+use crate::chat::kit::turns::{Turn, Turns};
+use crate::chat::types::address::Realm;
+use crate::chat::types::user_id;
+use crate::chat::{Call, Chat};
 use crate::config::Config;
 
 /// An app, as it was admitted.

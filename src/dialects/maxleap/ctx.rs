@@ -6,8 +6,8 @@ use super::context::Context;
 use super::error::Failure;
 use super::friends;
 use super::wire::{Reply, Request};
-use crate::chat::group::GroupKind;
-use crate::chat::record::Subject;
+use crate::chat::groups::GroupKind;
+use crate::chat::records::Subject;
 
 /// All that is known of a user. His `installs` are the apps on his devices that get pushes, which servers (XEP-0357) tell
 /// nobody but himself: an empty list. The document does not have `ts`, library 4 promises it: see [`super::search::users`].

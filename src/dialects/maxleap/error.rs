@@ -25,9 +25,11 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::wire::JSON;
-use crate::chat::address::AddressError;
-use crate::chat::error::Kind;
-use crate::chat::{ChatError, Realm, user_id};
+use crate::chat::types::address::AddressError;
+use crate::chat::types::address::Realm;
+use crate::chat::types::error::ChatError;
+use crate::chat::types::error::Kind;
+use crate::chat::types::user_id;
 use crate::http::{Outcome, retry_after};
 
 /// After this the caller may try again what found the gateway busy or the XMPP server away.

@@ -11,8 +11,8 @@ use super::error::Failure;
 use super::members::must_exist;
 use super::wire::{Reply, Request};
 use super::{CHILD, chats::shown};
-use crate::chat::friend::Friendship;
-use crate::chat::turns::Turn;
+use crate::chat::accounts::friend::Friendship;
+use crate::chat::kit::turns::Turn;
 
 /// POST `/ctx/{u}/friends/{f}`.
 pub async fn befriend(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Failure> {

@@ -10,9 +10,9 @@ use super::error::Failure;
 use super::members::{all_done, must_exist, named, within_limit};
 use super::search::Search;
 use super::wire::{Reply, Request, kind as sort_of};
-use crate::chat::ChatError;
-use crate::chat::group::{Group, GroupKind, NewGroup};
-use crate::chat::history::Stored;
+use crate::chat::archive::history::Stored;
+use crate::chat::groups::{Group, GroupKind, NewGroup};
+use crate::chat::types::error::ChatError;
 
 /// POST `/groups`.
 pub async fn create_group(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Failure> {

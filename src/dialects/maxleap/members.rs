@@ -9,9 +9,9 @@ use serde_json::{Map, Value};
 use super::context::Context;
 use super::error::{Code, Failure};
 use super::wire::{Reply, Request, texts};
-use crate::chat::ChatError;
-use crate::chat::group::{Group, GroupKind};
-use crate::chat::room::MemberOutcome;
+use crate::chat::groups::{Group, GroupKind};
+use crate::chat::types::error::ChatError;
+use crate::chat::types::room::MemberOutcome;
 
 /// Names that one error lists; of more it says how many.
 const LISTED: usize = 10;

@@ -13,8 +13,9 @@ use super::context::Context;
 use super::error::{Code, Failure};
 use super::reserved::is_reserved;
 use super::wire::{Reply, Request, kind};
-use crate::chat::record::{Record, Subject};
-use crate::chat::{Call, ChatError};
+use crate::chat::Call;
+use crate::chat::records::{Record, Subject};
+use crate::chat::types::error::ChatError;
 use crate::clock::now_ms;
 
 /// The note of when a passenger was made, in milliseconds since 1970.

@@ -68,7 +68,7 @@ fn matches(name: &str, pattern: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::user_id;
+    use crate::chat::types::user_id;
     use crate::config::maxleap::Maxleap;
 
     fn reserved(id: &str) -> bool {

@@ -19,7 +19,7 @@ use super::wire::{Query, Reply, Request};
 use super::{
     attachment, attributes, auth, chats, ctx, friends, groups, members, passengers, search, strangers, system,
 };
-use crate::chat::turns::Turns;
+use crate::chat::kit::turns::Turns;
 use crate::chat::{Call, Chat};
 use crate::config::Config;
 use crate::http::Web;

@@ -10,8 +10,8 @@ use super::context::Context;
 use super::error::{Code, Failure};
 use super::friends;
 use super::wire::{Query, Reply, Request};
-use crate::chat::error::Kind;
-use crate::chat::record::{Record, Subject};
+use crate::chat::records::{Record, Subject};
+use crate::chat::types::error::Kind;
 
 /// Rows of one page when the caller does not say, and at most.
 const PAGE: (u64, u64) = (20, 100);

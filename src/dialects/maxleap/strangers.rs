@@ -10,7 +10,7 @@ use super::error::Failure;
 use super::friends;
 use super::members::must_exist;
 use super::wire::{Reply, Request};
-use crate::chat::history::Stored;
+use crate::chat::archive::history::Stored;
 
 /// Strangers of one page when the caller does not say, and at most.
 const PAGE: (u64, u64) = (20, 100);

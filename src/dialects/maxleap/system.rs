@@ -9,11 +9,11 @@ use super::context::Context;
 use super::error::Failure;
 use super::members::{all_done, must_exist};
 use super::wire::{Reply, Request, kind};
-use crate::chat::ChatError;
-use crate::chat::card::{Card, Extras};
-use crate::chat::group::GroupKind;
-use crate::chat::plain::plain;
-use crate::chat::room::MemberOutcome;
+use crate::chat::groups::GroupKind;
+use crate::chat::messages::card::{Card, Extras};
+use crate::chat::types::error::ChatError;
+use crate::chat::types::plain::plain;
+use crate::chat::types::room::MemberOutcome;
 use crate::config::server::Wait;
 
 /// POST `/system`.

@@ -5,8 +5,8 @@ use jid::BareJid;
 
 use super::error::{Code, Failure};
 use super::replies::{Data, Done};
-use crate::chat::address::Addresses;
-use crate::chat::message::Receipt;
+use crate::chat::types::address::Addresses;
+use crate::chat::types::message::Receipt;
 use crate::chat::{Call, Chat};
 use crate::config::Config;
 use crate::config::server::Wait;

@@ -35,9 +35,9 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::chat::ChatError;
-use crate::chat::address::AddressError;
-use crate::chat::error::Kind;
+use crate::chat::types::address::AddressError;
+use crate::chat::types::error::ChatError;
+use crate::chat::types::error::Kind;
 
 /// The kind of a failure; the number is `errcode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -9,7 +9,7 @@ use super::json::Json;
 use super::replies::{Data, Done};
 use super::room::{fields, must_own, own_room, owner};
 use super::wire::{Fields, text};
-use crate::chat::room::{Member, MemberOutcome};
+use crate::chat::types::room::{Member, MemberOutcome};
 
 /// Adds members to a room.
 pub async fn add_muc_user(context: &Context<'_>, body: &Json<'_>) -> Result<Done, Failure> {

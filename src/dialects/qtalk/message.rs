@@ -16,9 +16,9 @@ use super::json::Json;
 use super::replies::Done;
 use super::wire::{Fields, within};
 use super::{CONCURRENT, MARKS};
-use crate::chat::ChatError;
-use crate::chat::address::Addresses;
-use crate::chat::message::{Bounds, Content, Fragment, Message, Receipt, Target};
+use crate::chat::types::address::Addresses;
+use crate::chat::types::error::ChatError;
+use crate::chat::types::message::{Bounds, Content, Fragment, Message, Receipt, Target};
 
 /// One entry of the batch, its sender checked; the XML is still text.
 #[derive(Clone)]

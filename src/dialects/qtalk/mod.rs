@@ -23,7 +23,7 @@ pub mod wire;
 
 pub use routes::router;
 
-use crate::chat::message::MarksChild;
+use crate::chat::types::message::MarksChild;
 
 /// The child that carries what servers drop from `<message>` and `<body>`: an attribute for each.
 const MARKS: MarksChild = MarksChild { ns: "urn:stanzagate:qtalk:0", name: "qtalk" };

@@ -10,8 +10,8 @@ use super::error::{Code, Failure, Part};
 use super::json::Json;
 use super::replies::Done;
 use super::wire::{Fields, text, within};
-use crate::chat::message::{Attributes, Content, Message, Target};
-use crate::chat::plain::plain;
+use crate::chat::types::message::{Attributes, Content, Message, Target};
+use crate::chat::types::plain::plain;
 
 /// Namespace of the child that carries an event; the original's.
 const NOTIFY: &str = "jabber:x:presence_notify";

@@ -11,7 +11,7 @@ use super::json::Json;
 use super::replies::Done;
 use super::room::fields;
 use super::routes::Qtalk;
-use crate::chat::profile::PhotoRef;
+use crate::chat::accounts::profile::PhotoRef;
 use crate::http::call::CallOf;
 use crate::http::photo;
 

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::Endpoint::*;
 use super::*;
-use crate::chat::room::{Affiliation, Member};
+use crate::chat::types::room::{Affiliation, Member};
 use crate::dialects::qtalk::error::Part;
 
 fn say(style: Replies, endpoint: Endpoint, result: Result<Done, Failure>) -> String {

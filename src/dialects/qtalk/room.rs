@@ -9,8 +9,8 @@ use super::error::{Code, Failure};
 use super::json::Json;
 use super::replies::Done;
 use super::wire::Fields;
-use crate::chat::ChatError;
-use crate::chat::room::{Affiliation, NewRoom};
+use crate::chat::types::error::ChatError;
+use crate::chat::types::room::{Affiliation, NewRoom};
 
 /// What occupants read when a room goes, as the original said it.
 const REASON: &str = "management close";

@@ -14,8 +14,8 @@ use super::json::Json;
 use super::replies::Done;
 use super::wire::{Fields, text};
 use super::{CONCURRENT, MARKS};
-use crate::chat::message::{Content, Message, Target};
-use crate::chat::plain::plain;
+use crate::chat::types::message::{Content, Message, Target};
+use crate::chat::types::plain::plain;
 use crate::clock::now_ms;
 use crate::config::qtalk::Replies;
 

@@ -6,9 +6,11 @@ use serde_json::{Map, Value, json};
 
 use super::error::{BAD_TOKEN, Failure, INACTIVE};
 use super::tokens::Token;
-use crate::chat::group::{Group, GroupKind};
-use crate::chat::turns::{Turn, Turns};
-use crate::chat::{Call, Chat, ChatError, Realm};
+use crate::chat::groups::{Group, GroupKind};
+use crate::chat::kit::turns::{Turn, Turns};
+use crate::chat::types::address::Realm;
+use crate::chat::types::error::ChatError;
+use crate::chat::{Call, Chat};
 use crate::config::rongcloud::Rongcloud;
 
 /// The note of a group that holds its code and the URL of its cover. A room without it is none of this API's.

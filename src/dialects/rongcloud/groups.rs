@@ -10,12 +10,12 @@ use super::error::Failure;
 use super::page::Page;
 use super::routes::Asked;
 use super::wire::{Form, Reply, Upload};
-use crate::chat::ChatError;
-use crate::chat::file::{Content, NewFile};
-use crate::chat::group::{GroupKind, NewGroup};
-use crate::chat::image::{self, Format, Image, ImageError, Thumbnail};
-use crate::chat::room::Affiliation;
-use crate::chat::serial;
+use crate::chat::files::file::{Content, NewFile};
+use crate::chat::files::image::{self, Format, Image, ImageError, Thumbnail};
+use crate::chat::groups::{GroupKind, NewGroup};
+use crate::chat::kit::serial;
+use crate::chat::types::error::ChatError;
+use crate::chat::types::room::Affiliation;
 
 /// Longest name, in characters, as in the original.
 const NAME: usize = 100;

@@ -11,8 +11,8 @@ use super::context::Context;
 use super::error::Failure;
 use super::tokens::Tokens;
 use super::wire::{Form, Reply};
-use crate::chat::account_mark::Mark;
-use crate::chat::error::Kind;
+use crate::chat::accounts::mark::Mark;
+use crate::chat::types::error::Kind;
 use crate::http::logins::Logins;
 
 /// Longest name, in characters.

@@ -10,8 +10,8 @@ use super::error::Failure;
 use super::page::Page;
 use super::routes::{Asked, Rongcloud};
 use super::wire::Reply;
-use crate::chat::profile::{PhotoRef, Profile};
-use crate::chat::room::Affiliation;
+use crate::chat::accounts::profile::{PhotoRef, Profile};
+use crate::chat::types::room::Affiliation;
 use crate::http::call::CallOf;
 use crate::http::photo;
 

@@ -4,7 +4,7 @@
 use jid::BareJid;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 
-use crate::chat::account_mark::{Mark, is_for};
+use crate::chat::accounts::mark::{Mark, is_for};
 use crate::clock;
 use crate::config::rongcloud::Rongcloud;
 use crate::http::jwt::{Issued, Reader};

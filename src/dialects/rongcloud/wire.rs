@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::error::{Failure, REQUIRED};
-use crate::chat::plain::in_xml;
+use crate::chat::types::plain::in_xml;
 use crate::http::form::decoded;
 use crate::http::{Outcome, json, mend};
 

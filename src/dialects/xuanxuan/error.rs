@@ -9,8 +9,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::wire::JSON;
-use crate::chat::ChatError;
-use crate::chat::error::Kind;
+use crate::chat::types::error::ChatError;
+use crate::chat::types::error::Kind;
 use crate::http::language::{Both, Language};
 use crate::http::{Outcome, retry_after};
 

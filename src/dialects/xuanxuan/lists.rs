@@ -5,7 +5,7 @@ use jid::BareJid;
 use super::error::Failure;
 use super::routes::Context;
 use super::wire::Reply;
-use crate::chat::ChatError;
+use crate::chat::types::error::ChatError;
 
 /// Every room of the service, hidden ones too.
 pub async fn groups(cx: &Context<'_>) -> Result<Reply, Failure> {

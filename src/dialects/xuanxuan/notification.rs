@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::error::{Failure, shown};
 use super::link;
-use crate::chat::plain::plain;
+use crate::chat::types::plain::plain;
 use crate::http::json;
 use crate::http::language::Both;
 

@@ -11,8 +11,8 @@ use super::notification::{ContentType, Notification, Receiver};
 use super::routes::Context;
 use super::text;
 use super::wire::Reply;
-use crate::chat::ChatError;
-use crate::chat::card::{Card, Extras};
+use crate::chat::messages::card::{Card, Extras};
+use crate::chat::types::error::ChatError;
 use crate::clock;
 use crate::config::server::Wait;
 

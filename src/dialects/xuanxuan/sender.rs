@@ -8,9 +8,10 @@ use jid::BareJid;
 use rand::distr::{Alphanumeric, SampleString as _};
 
 use super::error::Failure;
-use crate::chat::error::Kind;
-use crate::chat::record::Subject;
-use crate::chat::{Call, Chat, LinkState, Realm};
+use crate::chat::records::Subject;
+use crate::chat::types::address::Realm;
+use crate::chat::types::error::Kind;
+use crate::chat::{Call, Chat, LinkState};
 
 /// Characters of a password that nobody has to remember.
 const PASSWORD: usize = 48;

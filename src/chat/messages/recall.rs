@@ -1,0 +1,154 @@
+//! What became of a message to a room that was written, and of which the room said nothing: its archive is asked.
+//!
+//! From the write on nobody may say "not done" but the server itself. Where the message stands in the archive, it was said.
+//! Where it does not, it certainly was not if the question went over the stream of the message, behind it, and the link
+//! has not fallen since; else the server may still be about to read the message.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jid::BareJid;
+
+use crate::chat::Call;
+use crate::chat::kit::waiters::Waiting;
+use crate::chat::rooms::seats::Seat;
+use crate::chat::server::archive::Archive;
+use crate::chat::server::core::{Core, Reflection};
+use crate::chat::types::error::ChatError;
+use crate::chat::types::message::{Message, Receipt};
+use crate::config::server::Wait;
+use crate::link::LinkError;
+use crate::link::conn::Conn;
+use crate::xmpp::mam::Page;
+use crate::xmpp::message::sent_id;
+
+/// How long after the link is back, and then after each other, an archive is asked again for what it may still get.
+const PAUSES: [Duration; 4] =
+    [Duration::ZERO, Duration::from_millis(300), Duration::from_millis(700), Duration::from_secs(2)];
+/// Entries of one page, and pages that are read for one message.
+const PAGE: usize = 100;
+const PAGES: usize = 20;
+/// How far the clocks of server and gateway may be apart for an entry to be taken as older than a message.
+const SKEW: Duration = Duration::from_secs(600);
+
+/// A message to a room that was handed to a stream.
+pub(in crate::chat) struct Said<'a> {
+    pub(in crate::chat) room: &'a BareJid,
+    pub(in crate::chat) message: &'a Message,
+    /// The gateway's own id of it.
+    pub(in crate::chat) id: &'a str,
+    /// As what its sender sits there.
+    pub(in crate::chat) seat: &'a Arc<Seat>,
+    /// The stream that was open before.
+    pub(in crate::chat) stream: Option<Conn>,
+    /// When it was handed over, in milliseconds since 1970.
+    pub(in crate::chat) ms: u64,
+}
+
+/// Where a message is.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::chat) enum Found {
+    /// In the archive, under this id.
+    At(String),
+    /// Certainly not in the archive, and so not said.
+    Nowhere,
+    /// Nobody knows.
+    Unclear,
+}
+
+impl Said<'_> {
+    /// True while the stream of the message is open: what is asked on it the server reads behind the message.
+    pub(in crate::chat) fn holds(&self) -> bool {
+        self.stream.as_ref().is_some_and(|stream| !stream.is_closed())
+    }
+
+    /// The receipt for it.
+    pub(in crate::chat) fn receipt(&self, archive_id: Option<String>) -> Receipt {
+        Receipt { id: self.id.to_owned(), archive_id }
+    }
+
+    /// The room's word, until `deadline` or the end of the stream.
+    pub(in crate::chat) async fn heard(
+        &self,
+        reflection: &mut Waiting<(BareJid, String), Reflection>,
+        deadline: Instant,
+    ) -> Option<Reflection> {
+        let Some(stream) = &self.stream else { return reflection.until(deadline).await };
+        tokio::select! {
+            biased;
+            seen = reflection.until(deadline) => seen,
+            _ = stream.closed() => reflection.until(Instant::now()).await,
+        }
+    }
+
+    /// That it certainly was not said, and nobody says why.
+    pub(in crate::chat) fn not_shown(&self) -> ChatError {
+        ChatError::Refused {
+            by: self.room.to_string(),
+            condition: "not-acceptable".into(),
+            text: Some("the room did not show the message".into()),
+        }
+    }
+
+    /// That nobody knows.
+    pub(in crate::chat) fn unknown(&self) -> ChatError {
+        let lost = if self.holds() { LinkError::Timeout } else { LinkError::Unknown };
+        lost.into()
+    }
+}
+
+impl Core {
+    /// Fails where the caller asks for a message to be archived and the room does not do that.
+    pub(in crate::chat) fn can_keep(&self, call: &Call, message: &Message, seat: &Seat) -> Result<(), ChatError> {
+        let asked = call.wait == Some(Wait::Archived);
+        if asked && !(seat.archived && message.is_kept()) { Err(ChatError::NotKept) } else { Ok(()) }
+    }
+
+    /// Looks for what was said in the room's archive, waiting for the link where it has fallen, within the call's time.
+    pub(in crate::chat) async fn recall(&self, call: &Call, said: &Said<'_>) -> Found {
+        if !said.seat.archived || !said.message.is_kept() {
+            return Found::Unclear;
+        }
+        for pause in PAUSES {
+            tokio::time::sleep_until(self.until(call, pause).into()).await;
+            if self.in_time(call).is_err() || self.link.back(call.deadline).await.is_err() {
+                return Found::Unclear;
+            }
+            match self.look_for(call, said).await {
+                Ok(Found::Nowhere) if !said.holds() => {}
+                Ok(Found::Unclear) => return Found::Unclear,
+                Ok(found) => return found,
+                Err(ChatError::Link(_)) => {}
+                Err(error) => {
+                    tracing::debug!(request = %call.request, room = %said.room, %error, "the archive does not tell");
+                    return Found::Unclear;
+                }
+            }
+        }
+        Found::Unclear
+    }
+
+    /// Reads the archive from its end backwards.
+    async fn look_for(&self, call: &Call, said: &Said<'_>) -> Result<Found, ChatError> {
+        let older = said.ms.saturating_sub(SKEW.as_millis() as u64);
+        let mut before: Option<String> = None;
+        for _ in 0..PAGES {
+            let page = Page { before: before.as_deref(), max: PAGE, ..Page::default() };
+            let asked = self.archive_page(call, Archive::Room(said.room), &page).await?;
+            let (gathered, end) = asked.map_err(ChatError::refused)?;
+            let entry = gathered.entries.iter().find(|entry| sent_id(&entry.message) == Some(said.id));
+            if let Some(entry) = entry {
+                return Ok(Found::At(entry.id.clone()));
+            }
+            if gathered.cut {
+                return Ok(Found::Unclear);
+            }
+            let past = gathered.entries.first().is_some_and(|entry| entry.stamp_ms < older);
+            match end.first {
+                Some(first) if !end.complete && !past => before = Some(first),
+                _ => return Ok(Found::Nowhere),
+            }
+        }
+        Ok(Found::Unclear)
+    }
+}

@@ -1,0 +1,203 @@
+//! What can go wrong with a verb, as its caller needs to know it.
+
+use jid::BareJid;
+
+use crate::chat::types::address::AddressError;
+use crate::chat::types::message::FragmentError;
+use crate::link::LinkError;
+use crate::session::SessionError;
+use crate::xml::encode::EncodeError;
+use crate::xml::read::ReadError;
+use crate::xmpp::stanza_error::StanzaError;
+
+/// Why a verb was not done, or is not known to have been done.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ChatError {
+    /// An address that may not be named.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// XML that is not acceptable as a message.
+    #[error(transparent)]
+    Fragment(#[from] FragmentError),
+    /// The account does not exist.
+    #[error("the user {0} does not exist")]
+    UnknownUser(BareJid),
+    /// The room does not exist.
+    #[error("the room {0} does not exist")]
+    UnknownRoom(BareJid),
+    /// The room exists already.
+    #[error("the room {0} exists already")]
+    RoomExists(BareJid),
+    /// The sender has no right to speak in the room.
+    #[error("the user {user} is not a member of the room {room}")]
+    NotMember {
+        /// Who.
+        user: BareJid,
+        /// Where.
+        room: BareJid,
+    },
+    /// The server, the room or the recipient refused: the stanza error's condition and text.
+    #[error("{by} refused it: {condition}{}", text.as_deref().map(|t| format!(" ({t})")).unwrap_or_default())]
+    Refused {
+        /// Who refused.
+        by: String,
+        /// The defined condition (RFC 6120 section 8.3.3).
+        condition: String,
+        /// The error's text.
+        text: Option<String>,
+    },
+    /// The message is in the recipient's archive, under this id, and does not wait for them: their queue is full.
+    #[error(
+        "{user} is offline and no more messages wait for them: this one is in their archive ({archive_id}), where clients \
+         that read it find it. Do not send it again"
+    )]
+    NotQueued {
+        /// Who.
+        user: BareJid,
+        /// The id in the archive.
+        archive_id: String,
+    },
+    /// What is to be found in an archive is kept in none.
+    #[error(
+        "nothing was sent: no archive keeps this (a headline, a notice, a message without a body or with the hint \
+         no-store, a room without an archive), so that \"archived\" cannot be waited for"
+    )]
+    NotKept,
+    /// The upload service takes no file of this size; in bytes, where it says so.
+    #[error("the upload service takes no file of this size{}", .0.map(|most| format!(": at most {most} bytes")).unwrap_or_default())]
+    FileTooLarge(Option<u64>),
+    /// The upload service cannot be reached, is full, or has not taken a file.
+    #[error("the file was not stored: {0}")]
+    Storage(String),
+    /// The server does not grant the gateway something; the text names it and what to configure.
+    #[error("the XMPP server does not allow the gateway this: {0}")]
+    Right(String),
+    /// The link.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// A user's session.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// Several parts failed; the text says which.
+    #[error("{0}")]
+    Partial(String),
+    /// A failure of this kind, told with what is known to have been done in spite of it.
+    #[error("{1}")]
+    Told(Kind, String),
+    /// The configuration cannot work.
+    #[error("{0}")]
+    Config(String),
+}
+
+/// The sorts of failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Nothing was done, and the same call may succeed soon.
+    Unavailable,
+    /// An address that may not be named.
+    Address,
+    /// XML that is not acceptable as a message, or text that XML cannot carry.
+    Xml,
+    /// Over a bound.
+    TooLarge,
+    /// The account does not exist.
+    UnknownUser,
+    /// The room does not exist.
+    UnknownRoom,
+    /// The room exists already.
+    RoomExists,
+    /// The sender has no right to speak in the room.
+    NotMember,
+    /// The server, the room or the recipient refused.
+    Refused,
+    /// The message is in the recipient's archive, and does not wait for them.
+    NotQueued,
+    /// What is to be found in an archive is kept in none: nothing was sent.
+    NotKept,
+    /// The upload service has not taken a file.
+    Storage,
+    /// Several parts failed, in different ways.
+    Partial,
+    /// It may or may not have taken effect.
+    OutcomeUnknown,
+    /// The server's client port, or the one that grants sessions, cannot be reached, or is closed to the gateway.
+    ClientPort,
+    /// The server does not grant the gateway something, or the configuration lacks it.
+    MissingRight,
+}
+
+impl ChatError {
+    /// A refusal by whoever sent the stanza error.
+    pub(in crate::chat) fn refused(error: StanzaError) -> ChatError {
+        let by = error.from.unwrap_or_else(|| "the XMPP server".to_owned());
+        ChatError::Refused { by, condition: error.condition, text: error.text }
+    }
+
+    /// The failure of a step after others that were done, so that it does not pass for one in which nothing was.
+    pub fn after(self, done: &str) -> ChatError {
+        let kind = if self.is_unavailable() { Kind::Partial } else { self.kind() };
+        ChatError::Told(kind, format!("{done}; then: {self}"))
+    }
+
+    /// The failure, led by what it is that failed. One in which nothing was done says so itself.
+    pub(in crate::chat) fn of(self, what: &str) -> ChatError {
+        if self.is_unavailable() { self } else { ChatError::Told(self.kind(), format!("{what}: {self}")) }
+    }
+
+    /// What sort of failure this is: all that a dialect needs to choose its own code.
+    pub fn kind(&self) -> Kind {
+        match self {
+            _ if self.is_unavailable() => Kind::Unavailable,
+            Self::Address(_) => Kind::Address,
+            Self::Fragment(FragmentError::Read(
+                ReadError::TooLarge(_) | ReadError::TooDeep(_) | ReadError::TooMany(_),
+            )) => Kind::TooLarge,
+            Self::Fragment(_) => Kind::Xml,
+            Self::UnknownUser(_) => Kind::UnknownUser,
+            Self::UnknownRoom(_) => Kind::UnknownRoom,
+            Self::RoomExists(_) => Kind::RoomExists,
+            Self::NotMember { .. } => Kind::NotMember,
+            Self::Refused { .. } => Kind::Refused,
+            Self::NotQueued { .. } => Kind::NotQueued,
+            Self::NotKept => Kind::NotKept,
+            Self::FileTooLarge(_) => Kind::TooLarge,
+            Self::Storage(_) => Kind::Storage,
+            Self::Partial(_) => Kind::Partial,
+            Self::Told(kind, _) => *kind,
+            Self::Link(error) | Self::Session(SessionError::Link(error)) => match error {
+                LinkError::Encode(EncodeError::TooLarge(..)) => Kind::TooLarge,
+                LinkError::Encode(EncodeError::Invalid(_)) => Kind::Xml,
+                _ => Kind::OutcomeUnknown,
+            },
+            Self::Session(SessionError::Connect(_) | SessionError::Banned(_)) => Kind::ClientPort,
+            Self::Right(_) | Self::Config(_) | Self::Session(_) => Kind::MissingRight,
+        }
+    }
+
+    /// True when nothing was done and the same call may succeed soon: the gateway answers 503 with Retry-After.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(
+            self,
+            Self::Link(LinkError::Busy | LinkError::Down(_) | LinkError::Draining)
+                | Self::Session(SessionError::Link(LinkError::Busy | LinkError::Down(_) | LinkError::Draining))
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_that_is_down_differs_from_one_that_fell() {
+        assert_eq!(ChatError::Link(LinkError::Busy).kind(), Kind::Unavailable);
+        assert_eq!(ChatError::Link(LinkError::Down("x".into())).kind(), Kind::Unavailable);
+        assert_eq!(ChatError::Link(LinkError::Unknown).kind(), Kind::OutcomeUnknown);
+        assert_eq!(ChatError::Session(SessionError::Link(LinkError::Timeout)).kind(), Kind::OutcomeUnknown);
+        assert_eq!(ChatError::Link(LinkError::Busy).after("half").kind(), Kind::Partial);
+        let late = ChatError::Link(LinkError::Timeout).of("the rest").after("half");
+        assert_eq!(late.kind(), Kind::OutcomeUnknown);
+        assert_eq!(late.to_string(), format!("half; then: the rest: {}", LinkError::Timeout));
+        assert_eq!(ChatError::Session(SessionError::NoGrant).kind(), Kind::MissingRight);
+    }
+}
