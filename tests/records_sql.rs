@@ -207,8 +207,8 @@ fn open_records_are_closed_and_listed() {
 /// A gateway that is named later: the records that are there are not opened for its sake.
 #[test]
 fn a_later_sibling_is_let_in_by_a_statement() {
-    let readme = include_str!("../README.md");
-    let (_, statement) = readme.split_once("```sql\n").expect("a statement");
+    let page = include_str!("../docs/operations.md");
+    let (_, statement) = page.split_once("```sql\n").expect("a statement");
     let (statement, _) = statement.split_once("```").expect("its end");
     run(async {
         let stage = Stage::start().await;

@@ -28,8 +28,8 @@ impl Chat {
         };
         match self.core.comes_back(product, user).await {
             Ok(true) => Some(format!(
-                "A client that enters a room which was destroyed makes it anew (README, \"Rooms that are gone\"). Unless users \
-                 are to make such rooms:\n\n{lines}\n"
+                "A client that enters a room which was destroyed makes it anew (docs/operations.md, \"Rooms that are gone\"). \
+                 Unless users are to make such rooms:\n\n{lines}\n"
             )),
             Ok(false) => None,
             Err(error) => Some(format!("Whether rooms stay gone was not tried: {error}\n")),

@@ -230,7 +230,7 @@ impl Tended {
                 count,
                 nodes,
                 "records' nodes are not shared with the gateways in component.siblings: ejabberd's SQL storage would open \
-                 them to any user meanwhile. The README shows the SQL statement that does it (Several gateways)"
+                 them to any user meanwhile. docs/operations.md has the SQL statement that does it (Several gateways)"
             );
         }
         let Tended { nodes, shared, named, left, .. } = self;
