@@ -57,7 +57,9 @@ component_stanza_size_limit = 512*1024
 
 modules_enabled = {
 	"roster"; "saslauth"; "tls"; "disco"; "carbons"; "pep"; "private"; "blocklist"; "vcard4"; "vcard_legacy";
-	"bookmarks"; "ping"; "time"; "version"; "uptime"; "lastactivity"; "smacks"; "csi_simple"; "offline"; "mam";
+	"bookmarks"; "ping"; "time"; "version"; "uptime"; "lastactivity"; "smacks"; "csi_simple"; "offline";
+	-- [gateway] The archives of users: histories, and messages that are waited for until they are archived.
+	"mam";
 	-- [gateway] The ad-hoc command user-stats: the one way to ask whether an account exists.
 	"admin_adhoc";
 	-- [gateway] See privileged_entities.

@@ -54,7 +54,6 @@ mod patient;
 pub mod photo;
 mod refusal;
 mod rest;
-mod seldom;
 pub mod serve;
 mod share;
 pub mod site;
@@ -70,11 +69,11 @@ use ipnet::IpNet;
 use tokio::sync::Semaphore;
 
 use self::client_addr::{Peer, network_of};
-use self::seldom::OnceEach;
 use self::share::{Place, Shares, Thing};
 use self::site::Site;
 use crate::config;
 use crate::metrics::Metrics;
+use crate::seldom::OnceEach;
 
 /// Turns a refusal into a dialect's own body: the status to answer with and a text for people.
 pub type ErrorShape = fn(StatusCode, &str) -> Response;

@@ -28,6 +28,7 @@ pub mod dialects;
 pub mod http;
 pub mod link;
 pub mod metrics;
+pub mod seldom;
 pub mod session;
 pub mod xml;
 pub mod xmpp;

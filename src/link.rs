@@ -33,6 +33,7 @@ pub use self::id::is_own;
 pub use self::rivals::Rivals;
 pub use self::stanza::Prepared;
 use self::supervisor::Supervisor;
+use crate::clock::now_ms;
 use crate::config::server::Wait;
 use crate::metrics::LinkMetrics;
 use crate::xml::encode::EncodeError;
@@ -54,12 +55,14 @@ pub struct Call {
     pub deadline: Instant,
     /// What the caller wants to be known of messages to users before they are called sent; else the configuration says it.
     pub wait: Option<Wait>,
+    /// When it came, in milliseconds since 1970.
+    pub begun_ms: u64,
 }
 
 impl Call {
     /// A call that waits for what the configuration says.
     pub fn new(request: Arc<str>, deadline: Instant) -> Call {
-        Call { request, deadline, wait: None }
+        Call { request, deadline, wait: None, begun_ms: now_ms() }
     }
 }
 

@@ -19,6 +19,8 @@ pub mod verbatim;
 
 pub use minidom::Element;
 
+/// Who made an error that the gateway itself puts in the place of an answer: its attribute `by` (RFC 6120 section 8.3.1).
+pub const GATEWAY: &str = "the gateway";
 /// The namespace every stanza has inside the gateway. The component stream's own namespace exists only on the wire.
 pub const CLIENT: &str = "jabber:client";
 /// The namespace of stanzas on a component stream (XEP-0114 section 3).

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Which modules a module may name, beside itself and those that every layer may use.
-const MAY_USE: [(&str, &[&str]); 13] = [
+const MAY_USE: [(&str, &[&str]); 14] = [
     ("xml", &[]),
     ("link", &["xml"]),
     ("session", &["link", "xml"]),
@@ -17,10 +17,11 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("clock", &[]),
     ("config", &[]),
     ("metrics", &[]),
+    ("seldom", &[]),
 ];
 
 /// Used by every layer.
-const COMMON: [&str; 3] = ["clock", "config", "metrics"];
+const COMMON: [&str; 4] = ["clock", "config", "metrics", "seldom"];
 
 /// These two put the others together, and name them all.
 const ABOVE_ALL: [&str; 3] = ["lib", "main", "cli"];

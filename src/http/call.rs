@@ -52,8 +52,10 @@ pub fn request_id(headers: &HeaderMap) -> Arc<str> {
 /// # Errors
 /// [`BAD_WAIT`].
 pub fn wait(headers: &HeaderMap) -> Result<Option<Wait>, &'static str> {
-    let Some(value) = headers.get(WAIT) else { return Ok(None) };
-    value.to_str().ok().and_then(Wait::named).map(Some).ok_or(BAD_WAIT)
+    let mut values = headers.get_all(WAIT).iter().map(|value| value.to_str().ok().and_then(Wait::named));
+    let Some(first) = values.next() else { return Ok(None) };
+    // Of two that differ neither may be the one that was meant.
+    first.filter(|_| values.all(|value| value == first)).map(Some).ok_or(BAD_WAIT)
 }
 
 fn is_acceptable(id: &str) -> bool {

@@ -85,7 +85,12 @@ async fn ready(State(health): State<Health>) -> Response {
             warnings => Json(json!({ "status": "ready", "warnings": warnings })).into_response(),
         },
         Err(reason) => {
-            (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "not ready", "reason": reason }))).into_response()
+            let mut answer = json!({ "status": "not ready", "reason": reason });
+            let warnings = health.warnings();
+            if !warnings.is_empty() {
+                answer["warnings"] = json!(warnings);
+            }
+            (StatusCode::SERVICE_UNAVAILABLE, Json(answer)).into_response()
         }
     }
 }

@@ -24,9 +24,9 @@ use tower::Service;
 use super::Web;
 use super::client_addr::{Peer, is_in};
 use super::patient::Patient;
-use super::seldom::Seldom;
 use super::share::Thing;
 use crate::clock;
+use crate::seldom::Seldom;
 
 /// Pause after an accept that failed for want of resources, which a new attempt at once would only repeat.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -11,9 +11,9 @@ use parking_lot::Mutex;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::client_addr::network_of;
-use super::seldom::Seldom;
 use crate::config;
 use crate::metrics::HttpMetrics;
+use crate::seldom::Seldom;
 
 /// At most so often the log says that somebody has reached their share.
 const SAID: Duration = Duration::from_secs(60);

@@ -9,8 +9,8 @@ use std::net::IpAddr;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, Uri, header, request::Parts};
 
-use super::seldom::OnceEach;
 use crate::config::http::Http;
+use crate::seldom::OnceEach;
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 

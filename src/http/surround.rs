@@ -54,7 +54,7 @@ pub(super) fn surround<T: Serve>(
             let deadline = started + endpoint.request_time;
             match wait(&head.headers) {
                 Ok(wait) => {
-                    let call = Call { request: Arc::clone(&log.request), deadline, wait };
+                    let call = Call { wait, ..Call::new(Arc::clone(&log.request), deadline) };
                     Ok((Box::new(Asked { call, caller, head, body: Bytes::new() }), place))
                 }
                 Err(text) => {

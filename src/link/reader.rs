@@ -17,13 +17,15 @@ use super::frame::{Frame, FrameReader};
 use super::stream_error::StreamError;
 use super::{Inbound, LinkError, LinkHandle};
 use crate::metrics::link::Dropped;
+use crate::seldom::Seldom;
 use crate::xml::received::Received;
-use crate::xml::{CLIENT, Element};
+use crate::xml::{CLIENT, Element, GATEWAY};
 
 /// The namespace of the conditions of a stanza error (RFC 6120 section 8.3.2).
 const STANZA_ERRORS: &str = "urn:ietf:params:xml:ns:xmpp-stanzas";
-/// Characters of a name or an id in a log line.
-const LOGGED: usize = 64;
+/// At most so often the log says that something was skipped, which any user can cause.
+const SAID: Duration = Duration::from_secs(60);
+static SKIPPED: Seldom = Seldom::new(SAID);
 /// Parts of the keep-alive time in which input is looked for: silence is noticed with that precision.
 const TICKS: u32 = 4;
 
@@ -71,7 +73,9 @@ async fn read_all<R: AsyncBufRead + Unpin>(shared: &Arc<Shared>, mut frames: Fra
                 }
                 Ok(Frame::TooBig(head)) => oversize(shared, &handle, inbound, head),
                 Ok(Frame::Unreadable) => {
-                    warn!("skipped an element that cannot be read");
+                    if let Some(lines) = SKIPPED.say() {
+                        warn!(times = lines, "skipped an element that cannot be read");
+                    }
                     shared.metrics.drop_one(Dropped::Unreadable);
                 }
                 Ok(Frame::End) => shared.end("the server closed the stream", false),
@@ -128,36 +132,32 @@ fn reply(shared: &Shared, reply: Element) {
 fn resolve(shared: &Shared, reply: Received) {
     let [id, from] = ["id", "from"].map(|name| reply.attr(name).map(Cow::into_owned));
     if !shared.iqs.resolve(reply) {
-        debug!(id = cut(id.as_deref()), from = cut(from.as_deref()), "a reply nobody waits for");
+        debug!(id, from, "a reply nobody waits for");
         shared.metrics.drop_one(Dropped::Unmatched);
         shared.note_rival(id.as_deref().unwrap_or_default(), from.as_deref());
     }
 }
 
 fn unknown(shared: &Shared, element: &Element) {
-    debug!(name = cut(Some(element.name())), namespace = cut(Some(&element.ns())), "an unknown top-level element");
+    debug!(name = element.name(), namespace = %element.ns(), "an unknown top-level element");
     shared.metrics.drop_one(Dropped::Unknown);
 }
 
 /// Some user has sent what XML cannot say, and the server passes it on: the rest is read.
 fn mended(shared: &Shared, element: &Element) {
-    let [from, id] = ["from", "id"].map(|name| cut(element.attr(name)));
-    debug!(name = cut(Some(element.name())), from, id, "left out of a stanza what cannot be expressed");
+    let [from, id] = ["from", "id"].map(|name| element.attr(name));
+    debug!(name = element.name(), from, id, "left out of a stanza what cannot be expressed, or stands too deep");
     shared.metrics.mended.inc();
-}
-
-/// As much of a name or an id as a log line takes.
-fn cut(text: Option<&str>) -> &str {
-    let text = text.unwrap_or_default();
-    text.char_indices().nth(LOGGED).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }
 
 /// Of a stanza over the bounds only the head is known. Who waits for it must not wait in vain, and a request must be
 /// answered.
 fn oversize(shared: &Shared, handle: &LinkHandle, inbound: &Inbound, mut head: Element) {
     shared.metrics.oversize.inc();
-    let [from, id] = ["from", "id"].map(|name| cut(head.attr(name)));
-    warn!(name = cut(Some(head.name())), from, id, "skipped a stanza over the bounds");
+    if let Some(times) = SKIPPED.say() {
+        let [from, id] = ["from", "id"].map(|name| head.attr(name));
+        warn!(name = head.name(), from, id, times, "skipped a stanza over the bounds");
+    }
     match head.attr("type") {
         Some("result" | "error") if head.is("iq", CLIENT) => {
             head.attrs_mut().insert(Namespace::NONE, xml_ncname!("type").into(), "error".to_owned());
@@ -176,6 +176,7 @@ fn too_big() -> Element {
     text.append_text("the answer is larger than the gateway takes");
     Element::builder("error", CLIENT)
         .attr(xml_ncname!("type").into(), "cancel")
+        .attr(xml_ncname!("by").into(), GATEWAY)
         .append(Element::bare("policy-violation", STANZA_ERRORS))
         .append(text)
         .build()

@@ -140,6 +140,11 @@ impl<'a> Lenient<'a> {
         if self.left_out.is_some() {
             return true;
         }
+        // Nothing that anybody reads stands so deep: one stanza of a user would cost all that an answer holds beside it.
+        if level >= bounds.depth {
+            (self.left_out, self.flawed) = (Some(level), true);
+            return true;
+        }
         self.flawed |= !self.spaces.declare(level, tag);
         match self.spaces.name(tag.name, true) {
             Some(name) => {

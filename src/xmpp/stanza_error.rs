@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::xml::element::{Build, client, el};
-use crate::xml::{CLIENT, Element};
+use crate::xml::{CLIENT, Element, GATEWAY};
 
 pub use xmpp_parsers::ns::XMPP_STANZAS as NS;
 
@@ -18,6 +18,8 @@ pub struct StanzaError {
     pub text: Option<String>,
     /// Who says so: the `from` of the error stanza.
     pub from: Option<String>,
+    /// Who made the error, where that is somebody else (RFC 6120 section 8.3.1).
+    pub by: Option<String>,
 }
 
 impl StanzaError {
@@ -25,7 +27,13 @@ impl StanzaError {
     pub fn read(stanza: &Element) -> StanzaError {
         let from = stanza.attr("from").map(str::to_owned);
         let Some(error) = stanza.get_child("error", CLIENT) else {
-            return StanzaError { kind: String::new(), condition: "undefined-condition".into(), text: None, from };
+            return StanzaError {
+                kind: String::new(),
+                condition: "undefined-condition".into(),
+                text: None,
+                from,
+                by: None,
+            };
         };
         let mut condition = None;
         let mut text = None;
@@ -40,6 +48,7 @@ impl StanzaError {
             condition: condition.unwrap_or_else(|| "undefined-condition".into()),
             text,
             from,
+            by: error.attr("by").map(str::to_owned),
         }
     }
 
@@ -47,6 +56,11 @@ impl StanzaError {
     /// which the server keeps that it was.
     pub fn is_absent(&self) -> bool {
         self.is("item-not-found") || self.is("gone")
+    }
+
+    /// True for the error that stands for an answer over the gateway's own bounds, which a user can make as large as they like.
+    pub fn is_too_big(&self) -> bool {
+        self.is("policy-violation") && self.by.as_deref() == Some(GATEWAY)
     }
 
     /// True for the given defined condition.

@@ -5,12 +5,13 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_xmpp::minidom::Element;
 
-use crate::on_all_servers;
 use crate::rooms::{ROOMS, Room};
 use crate::support::element::{PUBSUB, child, show};
 use crate::support::{Client, Gateway, Server, account, stanza};
+use crate::{on_all_servers, on_oldest_and_newest};
 
 on_all_servers!(a_room_is_in_every_store_and_leaves_all, groups_and_rooms_are_too, many_at_once_lose_nothing);
+on_oldest_and_newest!(a_store_that_is_set_otherwise_keeps_nobody_out);
 
 const LIST: &str = "storage:bookmarks";
 
@@ -129,6 +130,35 @@ async fn a_room_is_in_every_store_and_leaves_all(server: Server) {
     // The owner of a room has it in every store too.
     let alice = Client::login(rig, &three.owner).await;
     alice.expect_rooms(&[&three.jid]).await;
+}
+
+/// The user's own client made the store with other settings, which the gateway leaves as they are.
+async fn a_store_that_is_set_otherwise_keeps_nobody_out(server: Server) {
+    let (rig, gateway) = (server.shared(), Gateway::shared(server).await);
+    for max in ["", "<field var='pubsub#max_items'><value>128</value></field>"] {
+        let (owner, bob) = (account(rig, "alice"), account(rig, "bob"));
+        let client = Client::login(rig, &bob).await;
+        let form = "<field var='FORM_TYPE'><value>http://jabber.org/protocol/pubsub#publish-options</value></field>";
+        let options = match max {
+            "" => String::new(),
+            max => format!("<publish-options><x xmlns='jabber:x:data' type='submit'>{form}{max}</x></publish-options>"),
+        };
+        let own = "<item id='own@conference.example.org'><conference xmlns='urn:xmpp:bookmarks:1'/></item>";
+        let publish = format!("<publish node='urn:xmpp:bookmarks:1'>{own}</publish>{options}");
+        let iq = format!("<iq type='set'><pubsub xmlns='{PUBSUB}'>{publish}</pubsub></iq>");
+        let reply = client.iq(stanza(&iq)).await;
+        // ejabberd takes no such option here, which leaves the first way.
+        assert!(reply.attr("type") == Some("result") || (server.is_ejabberd() && !max.is_empty()), "{}", show(&reply));
+
+        for (owner, other) in [(&owner, &bob), (&bob, &owner)] {
+            let body = json!({"owner": owner.name, "members": [other.name]});
+            gateway.maxleap(Method::POST, "/groups", &body).await.expect_status(201);
+        }
+        let room = Room::make(server).await;
+        room.add(&[&bob]).await;
+        let kept = client.bookmarks().await.iter().any(|one| one.room.starts_with("own@"));
+        assert!(kept || reply.attr("type") != Some("result"), "{max}: the client's own is lost");
+    }
 }
 
 async fn groups_and_rooms_are_too(server: Server) {

@@ -15,6 +15,8 @@ use crate::support::{Account, Client, Server, account, fresh};
 on_oldest_and_newest!(what_xml_cannot_say_spoils_no_answer, callers_send_of_xml_itself_only_the_language);
 
 const NULL: Value = Value::Null;
+/// Elements within one another: more than the gateway reads, and fewer than servers refuse.
+const DEEP: usize = 100;
 /// Long enough for a server that closes the stream to have done so.
 const ANSWER: Duration = Duration::from_secs(5);
 
@@ -140,7 +142,8 @@ async fn what_xml_cannot_say_spoils_no_answer(server: Server) {
         assert_eq!(listed.as_array().map(Vec::len), Some(1), "{listed}");
     }
 
-    // A card and a bookmark that hold all that the server takes.
+    // A card and a bookmark that hold all that the server takes, deeper than anybody reads.
+    taken.push_str(&format!("{}{}", "<d xmlns='urn:d'>".repeat(DEEP), "</d>".repeat(DEEP)));
     let card = format!("<vCard xmlns='vcard-temp'><NICKNAME xml:foo='b'>Nick</NICKNAME>{taken}</vCard>");
     assert!(odd.takes(None, &format!("<iq type='set' id='card'>{card}</iq>")).await);
     let conference = format!(

@@ -240,6 +240,16 @@ async fn every_api_knows_the_header(server: Server) {
     assert_eq!((reply.status.as_u16(), reply.ret(), reply.errcode()), (400, false, 1), "{}", reply.text);
     let wanted = "X-Stanzagate-Wait must be written, routed or archived";
     assert_eq!(reply.errmsg(), wanted);
+    // Of two that differ neither is taken.
+    let both = |http: &reqwest::Client, url: &str| {
+        http.post(format!("{url}{SEND}")).header(WAIT, "written").header(WAIT, "archived").body(letter.to_string())
+    };
+    assert_eq!(gateway.request(both).await.errmsg(), wanted);
+    // What is kept in no archive is refused once, before anything is sent to anybody.
+    let members = json!({"owner": one.name, "members": [bob.bare().split_once('@').expect("an address").0]});
+    let group = gateway.maxleap(Method::POST, "/groups", &members).await.expect_status(201).json;
+    let path = format!("/system/{}?group", group.as_str().expect("an id"));
+    maxleap("archived", &path, &headline).await.expect_error(400, 5001);
     let group = |request: reqwest::RequestBuilder| request.header(WAIT, "seen");
     let reply = gateway.rongcloud_with(&one.jid, Method::GET, "/api/im/group/", group).await;
     assert!(reply.status == 400 && reply.json["detail"].is_string(), "{} {}", reply.status, reply.text);
@@ -276,8 +286,27 @@ async fn a_full_queue_is_not_called_a_refusal(server: Server) {
     assert_eq!(codes, [0, 0, 0, 23, 23]);
     let asked = fresh("full");
     post(&gateway, SEND, "archived", &entry("alice@example.org", &bob.jid, &chat(&asked))).await.expect_failure(23);
+    // Many of one call come back at once, so that each is behind others of the same sender.
+    let many: Vec<Value> = (0..20).map(|_| entry("alice@example.org", &bob.jid, &chat(&fresh("full")))).collect();
+    for wait in ["routed", "archived"] {
+        let reply = post(&gateway, SEND, wait, &Value::from(many.clone())).await;
+        let failed = reply.json["data"]["failed"].as_array().cloned().unwrap_or_default();
+        let codes: Vec<i64> = failed.iter().filter_map(|part| part["errcode"].as_i64()).collect();
+        assert_eq!(codes, [23; 20], "{}", reply.text);
+    }
+    // An id that an earlier message had proves nothing of a later one that is refused.
+    let named = |text: &str| {
+        json!({"from": "alice@example.org", "to": bob.jid,
+            "message": format!("<message type='chat' id='same'><body>{text}</body></message>")})
+    };
+    post(&gateway, "/qtalk/send_thirdmessage", "routed", &named("first")).await.expect_failure(23);
+    tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
     let bob = Client::login(&rig, &bob).await;
     bob.wait_for("the last that waited", says(&texts[2])).await;
+    bob.iq(stanza("<iq type='set'><block xmlns='urn:xmpp:blocking'><item jid='alice@example.org'/></block></iq>"))
+        .await;
+    let reply = post(&gateway, "/qtalk/send_thirdmessage", "routed", &named("second")).await;
+    assert!(reply.ret() || reply.errcode() == 7, "{}", reply.text);
     for (n, text) in texts.iter().enumerate() {
         assert_eq!((shown(&bob, text).await, archived(&bob, None, text).await), (usize::from(n < 3), 1), "{n}");
     }

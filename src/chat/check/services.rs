@@ -10,8 +10,10 @@ use crate::chat::Chat;
 use crate::chat::check::{Findings, Right, call};
 use crate::chat::records::Subject;
 use crate::chat::server::Product;
+use crate::chat::server::archive::Archive;
 use crate::chat::types::address::Realm;
 use crate::chat::types::error::ChatError;
+use crate::xmpp::mam::Page;
 use crate::xmpp::{commands, iq, upload};
 
 /// The size of the file for which a place is asked; none is stored.
@@ -78,7 +80,7 @@ impl Chat {
             Right::Rosters if product == Product::Prosody => self.core.check_privilege("roster", &["both"]),
             // On Prosody one module of the gateway's answers both questions.
             Right::Histories if product == Product::Prosody => match self.accounts(&call(), realm).await {
-                Ok(_) => Ok("the module stanzagate is loaded".to_owned()),
+                Ok(accounts) => self.check_archive(user, &realm.domain, &accounts).await,
                 Err(error) => Err(error.to_string()),
             },
             Right::Rosters | Right::Histories => self.core.check_own_session(user).await,
@@ -86,6 +88,26 @@ impl Chat {
             Right::Uploads => self.check_uploads(realm).await,
             Right::LoginTokens => self.check_login_tokens(product, user, realm).await,
             _ => Ok(String::new()),
+        }
+    }
+
+    /// Asks for one entry of an archive: of `user`, or of anybody of the domain.
+    async fn check_archive(
+        &self,
+        user: Option<&BareJid>,
+        domain: &str,
+        accounts: &[BareJid],
+    ) -> Result<String, String> {
+        let Some(user) = user.filter(|user| user.domain().as_str() == domain).or(accounts.first()) else {
+            return Ok(
+                "the module stanzagate is loaded; there is no account yet whose archive could be read".to_owned()
+            );
+        };
+        let page = Page { max: 1, ..Page::default() };
+        match self.core.archive_page(&call(), Archive::User(user), &page).await {
+            Ok(Ok(_)) => Ok(format!("an archive at {domain} was read")),
+            Ok(Err(error)) => Err(format!("the archive of {user} cannot be read: {error}")),
+            Err(error) => Err(error.to_string()),
         }
     }
 

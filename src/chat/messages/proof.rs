@@ -17,6 +17,7 @@ use crate::chat::types::error::ChatError;
 use crate::chat::types::error::Kind;
 use crate::chat::types::message::Receipt;
 use crate::clock::now_ms;
+use crate::link::is_own;
 use crate::xml::Element;
 use crate::xmpp::mam::Page;
 use crate::xmpp::message::sent_id;
@@ -31,10 +32,23 @@ const BESIDE: usize = 4;
 /// How far the clocks of server and gateway may be apart. What is older is not counted by the server, which would cost it
 /// much; after so many looks in vain it is all the same.
 const SKEW: u64 = 600;
+/// How exact archives' times are, in milliseconds.
+const PRECISION_MS: u64 = 1000;
 const SURE: u32 = 6;
 
 /// The newest entries of an archive: the gateway's own ids of them, or those of their stanzas, and their own.
 pub(in crate::chat) type Newest = HashMap<String, String>;
+
+/// What an archive has of a message that came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::chat) enum Kept {
+    /// It is there, under this id.
+    Under(String),
+    /// It is not there.
+    Nowhere,
+    /// The archive cannot be read, or does not tell.
+    Unknown,
+}
 
 impl Core {
     /// Makes sure, before anything is sent, that the archive of `user` can be read.
@@ -122,15 +136,29 @@ impl Core {
         outcome
     }
 
-    /// Where the archive of `user` has a message that the server has sent back. Its id may be one of its caller's, which
-    /// others of that sender's may have too: then the newest counts.
-    pub(in crate::chat) async fn kept(&self, call: &Call, user: &BareJid, bounce: &Element) -> Option<String> {
-        let (id, sender) = (bounce.attr("id")?, Jid::new(bounce.attr("to")?).ok()?.into_bare());
+    /// Whether the archive of `user` has a message that the server has sent back.
+    pub(in crate::chat) async fn kept(&self, call: &Call, user: &BareJid, bounce: &Element) -> Kept {
+        let ids = sent_id(bounce).zip(bounce.attr("to").and_then(|to| Jid::new(to).ok()).map(Jid::into_bare));
+        let Some((id, sender)) = ids else { return Kept::Unknown };
         let start = (now_ms() / 1000).checked_sub(SKEW);
-        let page = Page { with: Some(&sender), start, max: BESIDE, ..Page::default() };
-        let (gathered, _) = self.archive_page(call, Archive::User(user), &page).await.ok()?.ok()?;
-        let entry = gathered.entries.into_iter().rev().find(|entry| entry.message.attr("id") == Some(id));
-        entry.map(|entry| entry.id)
+        // It is nearly always among the newest; behind them are those of the same call.
+        for max in [BESIDE, PAGE] {
+            let page = Page { with: Some(&sender), start, max, ..Page::default() };
+            let Ok(Ok((gathered, end))) = self.archive_page(call, Archive::User(user), &page).await else {
+                return Kept::Unknown;
+            };
+            let mut named = gathered.entries.into_iter().filter(|entry| sent_id(&entry.message) == Some(id));
+            match (named.next_back(), end.complete) {
+                // An id of the caller's own may be that of an earlier message too, which proves nothing of this one.
+                (Some(entry), _) if is_own(id) || entry.stamp_ms + PRECISION_MS >= call.begun_ms => {
+                    return Kept::Under(entry.id);
+                }
+                (Some(_), _) => return Kept::Unknown,
+                (None, true) => return Kept::Nowhere,
+                (None, false) => {}
+            }
+        }
+        Kept::Unknown
     }
 
     /// Looks in the archive of `user` until all messages with these ids are found or time is up. Those that are, and why

@@ -3,9 +3,10 @@
 use jid::BareJid;
 
 use crate::chat::Call;
+use crate::chat::messages::proof::Kept;
 use crate::chat::server::Product;
 use crate::chat::server::core::Core;
-use crate::chat::types::error::ChatError;
+use crate::chat::types::error::{ChatError, Kind};
 use crate::chat::types::message::{Content, Message, Receipt, Target};
 use crate::config::server::Wait;
 use crate::link::LinkError;
@@ -205,10 +206,18 @@ impl Core {
                 return gone;
             }
         }
-        if (error.is("resource-constraint") || error.is("service-unavailable"))
-            && let Some(archive_id) = self.kept(call, user, bounce).await
-        {
-            return ChatError::NotQueued { user: user.clone(), archive_id };
+        let full = error.is("resource-constraint");
+        if full || error.is("service-unavailable") {
+            match self.kept(call, user, bounce).await {
+                Kept::Under(archive_id) => return ChatError::NotQueued { user: user.clone(), archive_id },
+                Kept::Unknown if full => {
+                    let text = format!(
+                        "{user} is offline and no more messages wait for them; whether this one is in their archive is unknown"
+                    );
+                    return ChatError::Told(Kind::OutcomeUnknown, text);
+                }
+                Kept::Nowhere | Kept::Unknown => {}
+            }
         }
         ChatError::refused(error)
     }

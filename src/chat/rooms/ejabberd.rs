@@ -426,6 +426,7 @@ pub(in crate::chat) async fn shown_rooms(
     match iq::outcome(core.sessions.iq(call, user, get(bookmarks::query())).await?) {
         Ok(reply) => rooms.extend(bookmarks::rooms(&reply)),
         Err(error) if error.is("item-not-found") => {}
+        Err(error) if error.is_too_big() => tracing::warn!(%user, "their bookmarks are too large to be read"),
         Err(error) => return Err(ChatError::refused(error)),
     }
     rooms.extend(listed::rooms(core, call, user).await?);

@@ -16,8 +16,8 @@ use crate::chat::types::message::{Message, Receipt};
 use crate::chat::types::room::Affiliation;
 use crate::clock::now_ms;
 use crate::link::{LinkError, Prepared, is_own};
-use crate::xml::Element;
 use crate::xml::element::Build;
+use crate::xml::{Element, GATEWAY};
 use crate::xmpp::bookmarks::{Options, Shown};
 use crate::xmpp::stanza_error::StanzaError;
 use crate::xmpp::{bookmarks, commands, data_form, helper, iq, muc, muc_admin, privilege, pubsub};
@@ -323,8 +323,9 @@ pub(in crate::chat) async fn enrol(
     }
     let outcome = |outcome| match outcome {
         Ok(()) => Ok(true),
-        // Members are members without bookmarks too.
+        // Members are members without bookmarks too. And what the user's own client asked of the node stays.
         Err(ChatError::Right(_)) => Ok(false),
+        Err(ChatError::Refused { condition, .. }) if condition == "conflict" => Ok(false),
         Err(error) => Err(error.of("his bookmark")),
     };
     outcomes.into_iter().map(outcome).collect()
@@ -364,6 +365,10 @@ pub(in crate::chat) async fn shown_rooms(core: &Core, call: &Call, user: &BareJi
     match privileged_replies(core, call, vec![request]).await.pop() {
         Some(Ok(reply)) => Ok(bookmarks::rooms(&reply)),
         Some(Err(ChatError::Refused { condition, .. })) if condition == "item-not-found" => Ok(Vec::new()),
+        Some(Err(ChatError::Refused { by, .. })) if by == GATEWAY => {
+            tracing::warn!(%user, "their bookmarks are too large to be read");
+            Ok(Vec::new())
+        }
         // Without the right nobody has been given a bookmark: the index and the rooms themselves are asked in any case.
         Some(Err(ChatError::Right(_))) => Ok(Vec::new()),
         Some(Err(error)) => Err(error),

@@ -129,7 +129,7 @@ pub enum Kind {
 impl ChatError {
     /// A refusal by whoever sent the stanza error.
     pub(in crate::chat) fn refused(error: StanzaError) -> ChatError {
-        let by = error.from.unwrap_or_else(|| "the XMPP server".to_owned());
+        let by = error.by.or(error.from).unwrap_or_else(|| "the XMPP server".to_owned());
         ChatError::Refused { by, condition: error.condition, text: error.text }
     }
 

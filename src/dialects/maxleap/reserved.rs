@@ -1,10 +1,14 @@
 //! Ids that no caller may give a passenger: an account of that name would be taken for the operator, or for a user of another
 //! API.
 //!
-//! Names are compared as people read them: case, the tildes of capitals, escapes (XEP-0106) and all that is neither letter
-//! nor digit make no difference. `Admin`, `admin` and `ad.min_` are one name here.
+//! Names are compared as people read them: case, the tildes of capitals, escapes (XEP-0106), accents, letters of other
+//! scripts that look the same (UTS #39) and all that is neither letter nor digit make no difference. `Admin`, `ádmin` and
+//! `ad.min_` are one name here.
 
 use jid::BareJid;
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
+use unicode_security::skeleton;
 
 use super::context::Context;
 
@@ -14,12 +18,12 @@ const ESCAPED: [&str; 10] = ["20", "22", "26", "27", "2f", "3a", "3c", "3e", "40
 /// True when no passenger gets this address: its name is in `maxleap.reserved`, is that of the sender of Xuanxuan's
 /// notifications, or a number where numbers are users of the RongCloud API.
 pub fn is_reserved(cx: &Context<'_>, user: &BareJid) -> bool {
-    let name = plain(user.node().map_or("", |node| node.as_str()));
+    let local = user.node().map_or("", |node| node.as_str());
     let here = |hosts| cx.chat.addresses().realm(&hosts).is_ok_and(|realm| realm.domain == user.domain().as_str());
     let (xuanxuan, rongcloud) = (&cx.config.xuanxuan, &cx.config.rongcloud);
-    cx.config.maxleap.reserved.iter().any(|pattern| is_like(&name, pattern))
-        || (xuanxuan.enabled && plain(&xuanxuan.sender) == name && here(xuanxuan.hosts()))
-        || (rongcloud.enabled && is_like(&name, "#") && here(rongcloud.hosts()))
+    cx.config.maxleap.reserved.iter().any(|pattern| is_like(local, pattern))
+        || (xuanxuan.enabled && shape(&xuanxuan.sender) == shape(local) && here(xuanxuan.hosts()))
+        || (rongcloud.enabled && is_like(local, "#") && here(rongcloud.hosts()))
 }
 
 /// A name's letters and digits, without case.
@@ -36,16 +40,27 @@ fn plain(name: &str) -> String {
     letters
 }
 
-/// True for a plain name that a pattern means: `*` is any text, `#` a number, all else itself.
+/// What a name looks like: the same for all that people take for one another. Digits may look like letters.
+fn shape(name: &str) -> String {
+    let letters: String = plain(name).nfkd().filter(|c| !is_combining_mark(*c)).collect();
+    // Of some letters the look-alike is a capital.
+    skeleton(&skeleton(&letters).collect::<String>().to_lowercase()).collect()
+}
+
+/// True for a name that a pattern means, as it is written or by its shape: `*` is any text, `#` a number, all else itself.
 fn is_like(name: &str, pattern: &str) -> bool {
+    is_like_as(plain, name, pattern) || (!pattern.contains('#') && is_like_as(shape, name, pattern))
+}
+
+fn is_like_as(read: fn(&str) -> String, name: &str, pattern: &str) -> bool {
     let signs: String = pattern
         .split_inclusive(['*', '#'])
         .map(|part| match part.chars().next_back().filter(|sign| matches!(sign, '*' | '#')) {
-            Some(sign) => format!("{}{sign}", plain(part)),
-            None => plain(part),
+            Some(sign) => format!("{}{sign}", read(part)),
+            None => read(part),
         })
         .collect();
-    !signs.is_empty() && matches(name, &signs)
+    !signs.is_empty() && matches(&read(name), &signs)
 }
 
 fn matches(name: &str, pattern: &str) -> bool {
@@ -73,7 +88,7 @@ mod tests {
 
     fn reserved(id: &str) -> bool {
         let local = user_id::localpart(id).unwrap_or_else(|| panic!("{id:?} is no id"));
-        Maxleap::default().reserved.iter().any(|pattern| is_like(&plain(&local), pattern))
+        Maxleap::default().reserved.iter().any(|pattern| is_like(&local, pattern))
     }
 
     #[test]
@@ -102,6 +117,13 @@ mod tests {
             "管理员",
             "客服",
             "stanzagate-check-1",
+            "notıce",
+            "аdmin",
+            "roоt",
+            "nοtice",
+            "ádmin",
+            "n0tice",
+            "suppօrt",
         ] {
             assert!(reserved(id), "{id}");
         }

@@ -46,6 +46,9 @@ pub async fn target(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Fa
             vec![user]
         }
     };
+    if !card.store && cx.call.wait == Some(Wait::Archived) {
+        return Err(ChatError::NotKept.into());
+    }
     if !to.is_empty() {
         let mut results = cx.chat.notify(cx.call, &cx.app.realm, &to, &card).await;
         let archive_id = match results.as_mut_slice() {

@@ -74,11 +74,9 @@ async fn serve(endpoint: Endpoint, qtalk: Qtalk, asked: Box<Asked>) -> Response 
         return qtalk.reply(Endpoint::Unknown, Err(failure));
     }
     let result = qtalk.answer(endpoint, &asked).await;
-    match call.wait {
-        None => qtalk.reply(endpoint, result),
-        // Whoever asks for more than the original knew is told it, too.
-        Some(_) => reply(Replies::Documented, endpoint, result),
-    }
+    // Whoever asks for more than the original knew is told it, too.
+    let style = call.wait.map_or(qtalk.config.qtalk.replies, |_| Replies::Documented);
+    qtalk.reply_in(style, endpoint, result)
 }
 
 impl Qtalk {
@@ -121,8 +119,12 @@ impl Qtalk {
     }
 
     fn reply(&self, endpoint: Endpoint, result: Result<Done, Failure>) -> Response {
+        self.reply_in(self.config.qtalk.replies, endpoint, result)
+    }
+
+    fn reply_in(&self, style: Replies, endpoint: Endpoint, result: Result<Done, Failure>) -> Response {
         let unknown = matches!(&result, Err(failure) if failure.code == Code::OutcomeUnknown);
-        let mut response = reply(self.config.qtalk.replies, endpoint, result);
+        let mut response = reply(style, endpoint, result);
         let status = self.config.http.unknown_status.and_then(|status| StatusCode::from_u16(status).ok());
         if let Some(status) = status.filter(|_| unknown) {
             *response.status_mut() = status;

@@ -119,7 +119,8 @@ impl From<ChatError> for Failure {
             Kind::Partial => told(StatusCode::BAD_GATEWAY, "partial", &format!("操作只完成了一部分：{text}")),
             Kind::Storage => told(StatusCode::BAD_GATEWAY, "storage", &format!("文件未能保存：{text}")),
             Kind::Refused => told(StatusCode::BAD_GATEWAY, "refused", &format!("聊天服务器拒绝了该操作：{text}")),
-            Kind::ClientPort | Kind::MissingRight => {
+            Kind::ClientPort => told(StatusCode::BAD_GATEWAY, "missing_right", &format!("无法登录聊天服务器：{text}")),
+            Kind::MissingRight => {
                 told(StatusCode::BAD_GATEWAY, "missing_right", &format!("聊天服务器的配置不足：{text}"))
             }
         }

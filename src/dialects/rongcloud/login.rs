@@ -51,13 +51,13 @@ pub async fn log_in(
             // Nothing has been judged.
             kind => {
                 attempt.withdrawn();
-                let failure = Failure::from(error);
-                Err(match kind {
-                    Kind::ClientPort => {
-                        Failure { status: StatusCode::SERVICE_UNAVAILABLE, outcome: "unavailable", ..failure }
-                    }
-                    _ => failure,
-                })
+                if kind != Kind::ClientPort {
+                    return Err(error.into());
+                }
+                // Anybody may ask here: what is wrong on the way to the server is the operator's affair.
+                tracing::warn!(request = %cx.call.request, %error, "nobody can log in");
+                let text = ("暂时无法登录，请稍后重试。", "Nobody can log in at present; try again later.");
+                Err(Failure::told(StatusCode::SERVICE_UNAVAILABLE, "unavailable", text.0, text.1))
             }
         },
     }

@@ -61,7 +61,7 @@ impl Sender {
                 Ok(()) => return,
                 Err(failure) => {
                     let why = failure.text.1;
-                    tracing::error!(sender = %self.jid, why, "the account that notifications come from is not there");
+                    tracing::error!(sender = %self.jid, why, "it is not known whether the account that notifications come from is there: tried again");
                 }
             }
             tokio::select! {

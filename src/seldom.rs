@@ -15,7 +15,7 @@ pub struct Seldom {
 
 impl Seldom {
     /// At most one line in `every`.
-    pub fn new(every: Duration) -> Self {
+    pub const fn new(every: Duration) -> Self {
         Self { every, state: Mutex::new((None, 0)) }
     }
 
@@ -41,6 +41,12 @@ const SUBJECTS: usize = 8;
 /// Lines of one kind of which each subject gets one, and no more than a few subjects do.
 #[derive(Debug)]
 pub struct OnceEach<T>([OnceLock<T>; SUBJECTS]);
+
+impl<T: PartialEq> Default for OnceEach<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl<T: PartialEq> OnceEach<T> {
     /// Nobody was named yet.
