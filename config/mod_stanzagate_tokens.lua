@@ -21,7 +21,7 @@ if components:empty() then
 	return;
 end
 
--- A user's tokens that are good at once: a further one ends the oldest. He waits for all of them to be read and written.
+-- A user's tokens that are good at once: a further one ends the oldest. They wait for all of them to be read and written.
 local most_tokens = 20;
 -- By this the tokens of this module are known.
 local mark = "stanzagate";
@@ -47,7 +47,7 @@ end
 
 local make_token;
 if grants then
-	-- All tokens of a user are in one grant, which lasts until he changes his password.
+	-- All tokens of a user are in one grant, which lasts until they change their password.
 	local function all() return true; end
 	function make_token(username, jid, seconds)
 		local grant;

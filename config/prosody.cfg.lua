@@ -87,13 +87,13 @@ default_archive_policy = true
 archive_expires_after = "never"
 max_archive_query_results = 250
 
--- [gateway] A user's bookmarks (XEP-0402) are one node with an item for each room. Of more than 256 rooms his clients would
+-- [gateway] A user's bookmarks (XEP-0402) are one node with an item for each room. Of more than 256 rooms their clients would
 -- show the newest only.
 pep_max_items = 10000
 
--- [gateway] What the gateway may do in the name of a user, beyond sending from his address.
+-- [gateway] What the gateway may do in the name of a user, beyond sending from their address.
 local privileges = {
-	-- Widens: the sender of a message gets his own copy, in his archive and on his devices.
+	-- Widens: the sender of a message gets their own copy, in their archive and on their devices.
 	message = "outgoing";
 	-- Widens: it reads and changes contact lists, for friendships. The MaxLeap API needs this, and the
 	-- RongCloud-backed one where only friends bring each other in.

@@ -147,7 +147,7 @@ impl Chat {
         self.core.roll(call, room).await
     }
 
-    /// As [`Chat::roll`], each as he calls himself: see [`Chat::profile`].
+    /// As [`Chat::roll`], each as they call themselves: see [`Chat::profile`].
     pub async fn members(&self, call: &Call, room: &BareJid) -> Result<Vec<Member>, ChatError> {
         self.core.members(call, room).await
     }
@@ -157,7 +157,7 @@ impl Chat {
         Ok(self.core.lists(call, room).await?.of(user))
     }
 
-    /// Whether a user is banned from a room, alone or with his whole domain (XEP-0045 section 9.1).
+    /// Whether a user is banned from a room, alone or with their whole domain (XEP-0045 section 9.1).
     pub async fn is_banned(&self, call: &Call, room: &BareJid, user: &BareJid) -> Result<bool, ChatError> {
         self.core.is_banned(call, room, user).await
     }

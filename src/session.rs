@@ -3,9 +3,9 @@
 //!
 //! A session binds a resource and then says nothing of itself: it **never sends presence**. A resource that has not sent
 //! presence is not available (RFC 6121 section 4.2): contacts do not see it, messages to the bare JID do not come to it,
-//! and a user whose only session is the gateway's still counts as offline, so that his messages are stored and wait for
-//! his own device. Presence with a negative priority would keep messages away too, but would show the user as online to
-//! his contacts, would make headlines and subscription requests look delivered, and on some servers keeps offline
+//! and a user whose only session is the gateway's still counts as offline, so that their messages are stored and wait for
+//! their own device. Presence with a negative priority would keep messages away too, but would show the user as online to
+//! their contacts, would make headlines and subscription requests look delivered, and on some servers keeps offline
 //! storage from being used. An IQ and a sent message need no presence.
 //!
 //! Limits to know: a server that bounds the sessions of a user (ejabberd's `max_user_sessions`) may close the user's

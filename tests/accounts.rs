@@ -142,7 +142,7 @@ async fn when_users_were_online(server: Server) {
             let after = seen().await;
             let now_for_ejabberd = |at: u64| server.is_ejabberd() && now().abs_diff(at) < 1000;
             assert!(after[0].is_some_and(|at| left.abs_diff(at) < 2000 || now_for_ejabberd(at)), "{after:?}, {left}");
-            // He was never here: 0, or when his account was made.
+            // They were never here: 0, or when their account was made.
             let made = |at: u64| (at > 0) == server.is_ejabberd() && at <= left;
             assert!(before[1].is_some_and(made), "{before:?}");
         })

@@ -83,7 +83,7 @@ async fn friends_are_on_both_lists(server: Server) {
             phone.wait_for("the push", pushes(&bob, "both")).await;
             assert_eq!(entry(&phone, &bob).await, both());
 
-            // The other one was offline; he finds it when he comes, and each sees the other come and go.
+            // The other one was offline; they find it when they come, and each sees the other come and go.
             let laptop = device(server, &bob).await;
             assert_eq!(entry(&laptop, &alice).await, both());
             let bobs = laptop.jid().to_owned();
@@ -131,7 +131,7 @@ async fn whatever_half_there_was_is_made_whole(server: Server) {
             }
             assert_eq!(entry(&carols, &alice).await, both());
             assert_eq!(entry(&daves, &alice).await, both());
-            // He sees her online at once: nothing is left to wait for.
+            // They see her online at once: nothing is left to wait for.
             let alices = hers.jid().to_owned();
             daves.wait_for("her presence", |el| el.name() == "presence" && el.attr("from") == Some(&alices)).await;
             let bobs = device(server, &bob).await;

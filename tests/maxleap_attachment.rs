@@ -317,7 +317,7 @@ async fn senders_that_stop_are_not_waited_for(server: Server) {
     socket.read_to_string(&mut answer).await.expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("\"errorCode\":5012"), "{answer}");
 
-    // One who may not upload is told so before he has sent it all.
+    // One who may not upload is told so before they have sent it all.
     let begun = Instant::now();
     let mut socket = begin(gateway.url(), ("nobody", "a key of nobody's"), LIMIT, half).await;
     answer.clear();

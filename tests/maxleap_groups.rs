@@ -363,7 +363,7 @@ async fn sees_a_member_leave_in_his_client(server: Server) {
     let groups = format!("/ctx/{}/groups", one.name);
     assert_eq!(gateway.maxleap(Method::GET, &groups, &Value::Null).await.expect_status(200).json, json!([]));
     bob.join(&jid, "Bob").await.expect_err("who has left is let in no more");
-    // He can come back, and stays.
+    // They can come back, and stay.
     gateway.maxleap(Method::POST, &format!("{group}/members/{}", one.name), &Value::Null).await.expect_status(201);
     let look = gateway.maxleap(Method::GET, &group, &Value::Null).await.expect_status(200).json;
     assert_eq!(look["members"].as_array().map(Vec::len), Some(2), "{look}");

@@ -1,5 +1,5 @@
 //! Idle passengers of the MaxLeap API lose their accounts, on each of the four servers, and nobody else does: nor a
-//! passenger of whom the server cannot say when he was online.
+//! passenger of whom the server cannot say when they were online.
 
 mod support;
 

@@ -42,7 +42,7 @@ async fn a_passenger_logs_in_and_talks(server: Server) {
     talk(server, &id, &account_of(&made), &json!({"name": "Jerry"})).await;
 }
 
-/// A passenger, known to the API by `id` and to the XMPP server by his account, talks with a user.
+/// A passenger, known to the API by `id` and to the XMPP server by their account, talks with a user.
 async fn talk(server: Server, id: &str, passenger: &Account, attributes: &Value) {
     let (rig, gateway) = (server.shared(), Gateway::shared(server).await);
     let user = account(rig, "alice");
@@ -68,7 +68,7 @@ async fn talk(server: Server, id: &str, passenger: &Account, attributes: &Value)
     let answer = json!({"speaker": user.name, "content": content, "ts": rows[1]["ts"], "remark": "r"});
     let question = json!({"speaker": id, "content": {"media": 0, "body": "free delivery?"}, "ts": rows[0]["ts"]});
     assert_eq!(rows, json!([question, answer]));
-    // To the user he is a stranger who is here, and the service can tell him something.
+    // To the user they are a stranger who is here, and the service can tell them something.
     let strangers = gateway.maxleap(Method::GET, &format!("/ctx/{}/strangers?detail", user.name), &NULL).await;
     let strangers = strangers.expect_status(200).json;
     // ejabberd puts a message down for each of the two, some milliseconds apart.
@@ -102,7 +102,7 @@ async fn sets_attributes_by_id(server: Server) {
     drop(Client::login(rig, &passenger).await);
     gateway.maxleap(Method::GET, &path.to_lowercase(), &NULL).await.expect_error(404, 5004);
 
-    // All at once: one of them makes the passenger, the others find him.
+    // All at once: one of them makes the passenger, the others find them.
     let id = fresh("passenger");
     let bodies: Vec<Value> = (0..4).map(|n| json!({"id": id, format!("k{n}"): n})).collect();
     let calls = bodies.iter().map(|body| gateway.maxleap(Method::POST, "/passengers", body));

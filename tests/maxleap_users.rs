@@ -198,7 +198,7 @@ async fn a_user_is_shown_whole(server: Server) {
     let (rig, gateway) = (server.shared(), Gateway::shared(server).await);
     let (alice, bob) = (account(rig, "alice"), account(rig, "bob"));
     let path = format!("/ctx/{}", alice.name);
-    // As `ts`, when he was last online, is not the same twice.
+    // As `ts`, when they were last online, is not the same twice.
     let look = async || {
         let mut user = read(gateway, &path).await;
         let ts = user.as_object_mut().and_then(|user| user.remove("ts")).and_then(|ts| ts.as_u64());

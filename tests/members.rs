@@ -102,7 +102,7 @@ async fn shows_the_room_to_new_members(server: Server) {
         assert_eq!(members, [(bob.jid.clone(), Some(nicks[0].clone())), (carol.jid.clone(), Some(nicks[1].clone()))]);
     }
 
-    // What the bookmark says works: each enters under his nick, and they talk.
+    // What the bookmark says works: each enters under their nick, and they talk.
     for (client, nick) in [(&bob_, &nicks[0]), (&carol_, &nicks[1])] {
         client.join(&room.jid, nick).await.unwrap_or_else(|refusal| panic!("{}", show(&refusal)));
     }

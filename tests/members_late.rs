@@ -88,13 +88,13 @@ async fn says_what_became_of_each_when_time_runs_out(server: Server) {
         for name in &names {
             match said.get(name).map(String::as_str) {
                 None => assert!(said.is_empty() || is_member(name), "{name} is done, and no member"),
-                Some(text) if text.starts_with("he is a member") => assert!(is_member(name), "{name}: {text}"),
+                Some(text) if text.starts_with("they are a member") => assert!(is_member(name), "{name}: {text}"),
                 Some(text) if text.starts_with("nothing was done") => assert!(!is_member(name), "{name}: {text}"),
-                Some(text) => assert!(text.starts_with("he may be a member now"), "{name}: {text}"),
+                Some(text) => assert!(text.starts_with("they may be a member now"), "{name}: {text}"),
             }
         }
         for (account, client) in watched.iter().zip(&clients) {
-            if said.get(&account.name).is_some_and(|text| text.starts_with("he is a member, and may be invited")) {
+            if said.get(&account.name).is_some_and(|text| text.starts_with("they are a member, and may be invited")) {
                 *doubtful.entry(account.name.clone()).or_insert(0) += 1;
             }
             if !said.is_empty() && !said.contains_key(&account.name) {

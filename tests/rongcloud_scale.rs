@@ -71,7 +71,7 @@ async fn hall(server: Server, owner: &Account, count: usize) -> Vec<String> {
     chat.link_state().wait_for(|state| *state == LinkState::Up).await.expect("a link");
     let realm = chat.addresses().realm(&Default::default()).expect("the default hosts");
     let jid = |name: &str| BareJid::new(&format!("{name}@{}", realm.domain)).expect("a JID");
-    // Every other one is a number of his own.
+    // Every other one is a number of their own.
     let name = |n: usize| if n.is_multiple_of(2) { format!("m{n:05}") } else { format!("13{n:09}") };
     let names: Vec<String> = (0..count - 1).map(name).collect();
     let users: Vec<BareJid> = names.iter().map(|name| jid(name)).collect();

@@ -78,7 +78,7 @@ async fn only_friends_are_brought_in(server: Server) {
     until("the subscription", || async { (alice.contacts().await.get(&two.jid)? == "both").then_some(()) }).await;
     join(gateway, &one, id, &two).await.expect_json(200);
     bob.join(&format!("{id}@{}", rig.rooms()), "Bob").await.expect("a member gets in");
-    // He is no friend of himself, and a member already.
+    // They are no friend of themselves, and a member already.
     join(gateway, &two, id, &two).await.expect_json(200);
 }
 
@@ -91,7 +91,7 @@ async fn an_owner_hands_over_and_the_last_one_dissolves(server: Server) {
     invite(gateway, &two, id, "7").await.expect_json(200);
     alice.join(&room, "Alice").await.expect("the owner gets in");
     bob.join(&room, "Bob").await.expect("a member gets in");
-    // It would be his turn, but he has no account any more.
+    // It would be their turn, but they have no account any more.
     alice.affiliate(&room, &format!("{}@{}", fresh("aaa"), rig.domain()), "member").await;
 
     get(gateway, &one, id, "quit").await.expect_json(200);

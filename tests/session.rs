@@ -13,7 +13,7 @@ use stanzagate::link::LinkError;
 use stanzagate::session::{RESOURCE_PREFIX, SessionError};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-/// A session answers as its user, his message is archived as his own, and it takes none of his mail.
+/// A session answers as its user, their message is archived as their own, and it takes none of their mail.
 async fn acts_as_its_user_and_takes_no_mail(rig: Rig) {
     let sessions = sessions(rig.gateway_config());
     let (alice, bob) = (jid("alice"), jid("bob"));
@@ -22,7 +22,7 @@ async fn acts_as_its_user_and_takes_no_mail(rig: Rig) {
     assert!(reply.has_child("query", "jabber:iq:roster"));
     assert_eq!(counted(&sessions.iq(&call(), &alice, archive_count()).await.expect("an archive")), "0");
 
-    // The only session of bob is the gateway's: he counts as offline.
+    // The only session of bob is the gateway's: they count as offline.
     sessions.iq(&call(), &bob, roster()).await.expect("bob's session opens");
     let bounce = sessions.send_routed(&call(), &alice, message("chat", "bob@example.org", "while away")).await;
     assert!(bounce.expect("routed").is_none());

@@ -133,7 +133,7 @@ async fn calls_are_signed_and_refused_in_the_originals_words(server: Server) {
     assert_eq!(gateway.request(|http, url| http.put(format!("{url}{path}"))).await.status, 405);
     assert!(gateway.post_raw(&path, "").await.expect_data().is_object());
 
-    // Whoever guesses has to wait, and nobody else for him.
+    // Whoever guesses has to wait, and nobody else for them.
     let last = loop_until_limited(gateway).await;
     assert_eq!((last.status.as_u16(), &last.json["errcode"]), (429, &json!(429)));
     assert!(last.headers.contains_key("retry-after"));

@@ -141,7 +141,7 @@ impl Chat {
         self.core.room_names(call, &realm.rooms).await
     }
 
-    /// Who belongs to a room, and what each calls himself (vCard), in order of their addresses. Never the gateway.
+    /// Who belongs to a room, and what each calls themselves (vCard), in order of their addresses. Never the gateway.
     ///
     /// # Errors
     /// An unknown room; a server that does not answer.
@@ -152,12 +152,12 @@ impl Chat {
         self.core.with_names(call, people).await
     }
 
-    /// Whoever belongs to any room of a realm, and what each calls himself (vCard), in order of their addresses.
+    /// Whoever belongs to any room of a realm, and what each calls themselves (vCard), in order of their addresses.
     pub async fn everybody_in_rooms(&self, call: &Call, realm: &Realm) -> Result<Vec<(BareJid, String)>, ChatError> {
         self.core.everybody_in_rooms(call, &realm.rooms).await
     }
 
-    /// All accounts of the realm's domain, and what each calls himself (vCard), in order of their addresses.
+    /// All accounts of the realm's domain, and what each calls themselves (vCard), in order of their addresses.
     ///
     /// # Errors
     /// As [`Chat::accounts`].
@@ -167,7 +167,7 @@ impl Chat {
     }
 
     /// The groups and rooms to which a user belongs, in order of their addresses: of those that the gateway noted or that
-    /// his clients show (MUC/Sub, bookmarks), the ones whose lists name him.
+    /// their clients show (MUC/Sub, bookmarks), the ones whose lists name them.
     ///
     /// # Errors
     /// An unknown user, a room or a service that does not answer.
@@ -175,7 +175,7 @@ impl Chat {
         self.core.groups_of(call, realm, user).await
     }
 
-    /// Those of the rooms to which a user belongs, as [`Chat::groups_of`] knows them, whose owner he is and whose localpart
+    /// Those of the rooms to which a user belongs, as [`Chat::groups_of`] knows them, whose owner they are and whose localpart
     /// `wanted` takes, in no order.
     ///
     /// # Errors

@@ -32,7 +32,7 @@ pub enum Subject {
     Room(BareJid),
     /// The rooms of a user: an index.
     RoomsOf(BareJid),
-    /// The friendships of a user with others whose address sorts behind his.
+    /// The friendships of a user with others whose address sorts behind theirs.
     FriendsOf(BareJid),
     /// That an account of this name was seen: it outlives the account.
     Seen(BareJid),

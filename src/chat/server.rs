@@ -195,7 +195,7 @@ impl Core {
         }
     }
 
-    /// Rooms of a MUC service that a user's clients show, as far as the server tells: he may belong to others, and to some
+    /// Rooms of a MUC service that a user's clients show, as far as the server tells: they may belong to others, and to some
     /// of these no more.
     pub(in crate::chat) async fn shown_rooms(
         &self,

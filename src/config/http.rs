@@ -94,7 +94,7 @@ impl Http {
         problems.not_zero("http.connections", self.connections as u64);
         for (index, network) in self.trusted_proxies.iter().enumerate() {
             if network.prefix_len() == 0 {
-                let what = "would believe every caller about his own address: name the proxies";
+                let what = "would believe every caller about their own address: name the proxies";
                 problems.add(format!("http.trusted_proxies[{index}]"), what);
             }
         }

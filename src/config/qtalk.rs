@@ -35,7 +35,7 @@ pub struct Qtalk {
     pub replies: Replies,
     /// Rooms made by create_muc admit members only.
     pub members_only: bool,
-    /// The sender of a one-to-one message gets his own copy (archive, carbons), where the server grants it.
+    /// The sender of a one-to-one message gets their own copy (archive, carbons), where the server grants it.
     pub sender_copy: bool,
     /// Key that signs the tokens which auth_uk accepts; without it only passwords are valid.
     pub uk_secret: Option<super::secret::Secret>,

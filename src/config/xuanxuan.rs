@@ -20,7 +20,7 @@ pub struct Xuanxuan {
     pub domain: Option<String>,
     /// Its MUC service. Default: that of the domain.
     pub rooms: Option<String>,
-    /// Localpart of the user in whose name users get notifications. His account is made where there is none.
+    /// Localpart of the user in whose name users get notifications. Their account is made where there is none.
     pub sender: String,
     /// The nick under which notifications are said in groups.
     pub name: String,

@@ -28,7 +28,7 @@ pub struct Access {
 
 /// A dialect whose callers show keys in a way of that API's own.
 pub trait OwnKeys: std::fmt::Debug + Send + Sync {
-    /// The name of the caller at `from`, by what the head of his request shows.
+    /// The name of the caller at `from`, by what the head of their request shows.
     ///
     /// # Errors
     /// [`Refusal::OwnKey`], [`Refusal::Own`] or [`Refusal::Attempts`].
@@ -46,9 +46,9 @@ struct KnownKey {
 /// Why a caller is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// His network may not call: 403.
+    /// Their network may not call: 403.
     Network {
-        /// He came through a proxy that is not trusted, so that his own address is unknown.
+        /// They came through a proxy that is not trusted, so that their own address is unknown.
         relayed: bool,
     },
     /// No key, or a wrong one: 401.
@@ -57,9 +57,9 @@ pub enum Refusal {
     OwnKey(&'static str),
     /// Not what the dialect's own way asks for, with the status and the text from which it makes its body.
     Own(StatusCode, &'static str),
-    /// His key is used too often: 429, and how long to wait.
+    /// Their key is used too often: 429, and how long to wait.
     Rate(Duration),
-    /// Too many wrong keys came from his address: 429, and how long to wait.
+    /// Too many wrong keys came from their address: 429, and how long to wait.
     Attempts(Duration),
     /// Nobody was asked for a key, and the call looks like a web page's: 403.
     Foreign(Foreign),
@@ -68,9 +68,9 @@ pub enum Refusal {
 /// Who calls. A handler takes it as an argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// The name of his key.
+    /// The name of their key.
     pub name: Option<Arc<str>>,
-    /// His address; `0.0.0.0` when it cannot be told.
+    /// Their address; `0.0.0.0` when it cannot be told.
     pub addr: IpAddr,
     domains: Option<Arc<[String]>>,
 }
@@ -144,7 +144,7 @@ impl KnownKey {
 }
 
 impl Caller {
-    /// True when the caller's key lets him speak for users of `domain` (a normalised one, as in a parsed JID). Which
+    /// True when the caller's key lets them speak for users of `domain` (a normalised one, as in a parsed JID). Which
     /// domains are served at all is decided elsewhere.
     pub fn may_send_as(&self, domain: &str) -> bool {
         self.domains.as_ref().is_none_or(|domains| domains.iter().any(|d| d == domain))

@@ -51,12 +51,12 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// For a caller who showed his right. He may have sent all of a body that is too large before he listens.
+    /// For a caller who showed their right. They may have sent all of a body that is too large before they listen.
     pub fn of_known(bytes: usize, time: Duration) -> Self {
         Self { bytes, time, discard: ((bytes as u64).saturating_mul(OVERSIZE_DISCARD), time) }
     }
 
-    /// For anybody, who is not waited for when he sends what is not wanted.
+    /// For anybody, who is not waited for when they send what is not wanted.
     pub fn of_anybody(bytes: usize, time: Duration) -> Self {
         let time = if bytes == 0 { time.min(DISCARD_TIME) } else { time };
         Self { bytes, time, discard: (DISCARD_BYTES, ANYBODYS_TIME) }
@@ -116,7 +116,7 @@ pub async fn discard_oversize(body: &mut Body, limit: u64, time: Duration) {
     discard(body, limit.saturating_mul(OVERSIZE_DISCARD - 1), time).await;
 }
 
-/// Whether the caller waits for a word before it sends, which reading would give: he gets the answer at once instead.
+/// Whether the caller waits for a word before it sends, which reading would give: they get the answer at once instead.
 pub fn waits(headers: &HeaderMap) -> bool {
     headers.contains_key(header::EXPECT)
 }

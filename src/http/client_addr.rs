@@ -48,7 +48,7 @@ impl ClientAddr {
 
 /// Tells a request's origin. Behind trusted proxies it is the rightmost address of X-Forwarded-For that is not itself a
 /// trusted proxy, or X-Real-IP. Where both are sent they must agree: a proxy that sets only one passes the other on from
-/// the caller, who would choose his own address.
+/// the caller, who would choose their own address.
 pub fn client_addr(peer: Option<&Peer>, headers: &HeaderMap, trusted: &[IpNet]) -> ClientAddr {
     let Some(Peer { addr: peer, .. }) = peer else { return ClientAddr { ip: UNKNOWN, relayed: true } };
     let peer = peer.ip().to_canonical();

@@ -1,4 +1,4 @@
-//! A caller's connection that is not waited on for ever: whoever does not read his answer loses it.
+//! A caller's connection that is not waited on for ever: whoever does not read their answer loses it.
 
 use std::io;
 use std::pin::Pin;

@@ -1,5 +1,5 @@
 //! What is left of a handler when its caller is gone or its time is over: it runs on by itself, for what it began must be
-//! finished or taken back. As long as somebody waits it is part of his request, and costs no task of its own.
+//! finished or taken back. As long as somebody waits it is part of their request, and costs no task of its own.
 
 use std::future::Future;
 use std::pin::Pin;

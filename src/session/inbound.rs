@@ -13,7 +13,7 @@ use crate::link::{Inbound, LinkHandle};
 use crate::xml::element::{Build, client, el};
 use crate::xml::{CLIENT, Element};
 
-/// Takes a message that came to a session of the given user: mail, or what his archive says in answer to a query
+/// Takes a message that came to a session of the given user: mail, or what their archive says in answer to a query
 /// (XEP-0313), which comes before the reply to that. Runs on the reading task: it must not block.
 pub type Stray = Arc<dyn Fn(&BareJid, Element) + Send + Sync>;
 

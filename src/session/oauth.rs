@@ -28,7 +28,7 @@ pub(super) struct OAuth {
     http: reqwest::Client,
     tokens: Mutex<Tokens>,
     breaker: Breaker,
-    /// Places of those who ask, each of whom may need a connection of his own.
+    /// Places of those who ask, each of whom may need a connection of their own.
     arrivals: Semaphore,
     /// ejabberd 24 and newer want `scopes` as a list, 23 as a text. The form that worked last is tried first.
     scopes_as_text: AtomicBool,

@@ -212,7 +212,7 @@ impl Writer {
                 "" => self.out.push(' '),
                 rxml::XMLNS_XML if name == "lang" => self.out.push_str(" xml:"),
                 // Prosody passes any other on with a prefix of its own, which XML forbids: whoever gets it would refuse
-                // the whole, and end his stream.
+                // the whole, and end their stream.
                 rxml::XMLNS_XML => continue,
                 _ => {
                     if namespace != declared {

@@ -1,4 +1,4 @@
-//! Bookmarks (XEP-0402): rooms that a user's clients show and join, in his own PEP node.
+//! Bookmarks (XEP-0402): rooms that a user's clients show and join, in their own PEP node.
 
 use jid::{BareJid, ResourcePart};
 use xmpp_parsers::bookmarks2::Conference;

@@ -77,7 +77,7 @@ pub fn destroy(reason: &str) -> Element {
 }
 
 /// The real address of an occupant whose message an archive keeps, where the archive says it (XEP-0313 section 5.1.2).
-/// Prosody appends it to whatever the sender says of himself, and ejabberd removes that: so the last word counts.
+/// Prosody appends it to whatever the sender says of themselves, and ejabberd removes that: so the last word counts.
 pub fn real_sender(message: &Element) -> Option<BareJid> {
     let items = message.children().filter(|child| child.is("x", USER)).filter_map(|x| x.get_child("item", USER));
     let jid = items.filter_map(|item| item.attr("jid")).last()?;

@@ -44,7 +44,7 @@ pub struct Subscriber {
     pub jid: BareJid,
     /// Under which nick.
     pub nick: String,
-    /// Whether he gets all of the nodes that were asked for.
+    /// Whether they get all of the nodes that were asked for.
     pub gets: bool,
 }
 

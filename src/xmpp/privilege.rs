@@ -9,14 +9,14 @@ use crate::xmpp::stanza_error::StanzaError;
 pub const NS: &str = "urn:xmpp:privilege:2";
 const FORWARD: &str = "urn:xmpp:forward:0";
 
-/// A message that the server sends as if its sender had sent it: with a copy in his archive and to his devices.
+/// A message that the server sends as if its sender had sent it: with a copy in their archive and to their devices.
 /// The inner `from` must be a bare JID of `server`.
 pub fn message(component: &str, server: &str, inner: Element) -> Element {
     let forwarded = el("forwarded", FORWARD).child(inner);
     client("message").with("from", component).with("to", server).child(el("privilege", NS).child(forwarded))
 }
 
-/// An IQ payload that the server handles as if `user` had sent it to his own account. `id` must be unique among all
+/// An IQ payload that the server handles as if `user` had sent it to their own account. `id` must be unique among all
 /// inner ids in flight. The inner IQ carries no addresses: both are the user.
 pub fn iq(component: &str, user: &str, kind: &str, id: &str, payload: Element) -> Element {
     let inner = client("iq").with("type", kind).with("id", id).child(payload);

@@ -81,7 +81,7 @@ async fn a_room_is_in_every_store_and_leaves_all(server: Server) {
     let (rig, gateway) = (server.shared(), Gateway::shared(server).await);
     let bob = account(rig, "bob");
     let client = Client::login(rig, &bob).await;
-    // A room that his client knows, and does not enter; and one that it enters.
+    // A room that their client knows, and does not enter; and one that it enters.
     let own = format!("own@{ROOMS}");
     client
         .write_list(&format!(
@@ -182,7 +182,7 @@ async fn groups_and_rooms_are_too(server: Server) {
     call(Method::DELETE, &format!("/groups/{}", rooms[1]), &Value::Null, 204).await;
     client.expect_rooms(&[]).await;
 
-    // A group of the RongCloud-backed API that he quits, and one that is dismissed.
+    // A group of the RongCloud-backed API that they quit, and one that is dismissed.
     let mut groups = Vec::new();
     for _ in 0..2 {
         let id = gateway.rongcloud_group(&owner.jid, "g", "7").await;

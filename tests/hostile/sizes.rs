@@ -15,7 +15,7 @@ async fn what_grows_by_escaping_never_reaches_a_servers_limit(server: Server) {
     let id = fresh("loudroom");
     attack.create(&id, json!({})).await.expect_success();
     let room = format!("{id}@{}", attack.rig.rooms());
-    // Not the witness: attributes over 8 kB are more than his XML parser takes.
+    // Not the witness: attributes over 8 kB are more than their XML parser takes.
     let other = account(attack.rig, "bystander");
     for sign in ["'", "\"", "\n", "\r", "\t", "<", "&", ">", "\u{10ffff}", "]]>"] {
         let text = sign.repeat(60_000 / sign.len());

@@ -121,7 +121,7 @@ async fn requests_are_shared_out_by_the_callers_address_behind_a_trusted_proxy_t
     both.sort_unstable();
     assert_eq!((both, status(&other)), ([200, 503], 200));
 
-    // Both of one caller, by whichever of his addresses: his /64.
+    // Both of one caller, by whichever of their addresses: their /64.
     let of = |caller: &str| {
         format!("GET /t/slow HTTP/1.1\r\nHost: localhost\r\nX-Real-IP: {caller}\r\nConnection: close\r\n\r\n")
     };

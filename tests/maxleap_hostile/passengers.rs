@@ -24,7 +24,7 @@ async fn a_users_account_is_no_passengers(server: Server) {
         let chats = format!("/passengers/{}/chats/{}", alice.name, alice.name);
         call(gateway, Method::GET, &chats, &NULL).await.expect_error(404, 5004);
     }
-    // With the password that he always had.
+    // With the password that they always had.
     drop(Client::login(rig, &alice).await);
 }
 

@@ -100,7 +100,7 @@ async fn of_two_new_owners_one_stays(server: Server) {
         let all = json!({"owner": owner.name, "members": [one.name, two.name]});
         call(gateway, Method::PUT, &path, &all).await.expect_status(201);
     }
-    // The whole list is set while one of them leaves: his own list and the group's say the same.
+    // The whole list is set while one of them leaves: their own list and the group's say the same.
     let own = format!("{path}/members/{}", one.name);
     let leave = call(gateway, Method::DELETE, &own, &NULL);
     let body = json!({"members": [one.name]});
@@ -134,7 +134,7 @@ async fn writers_and_those_who_clear_disturb_no_value(server: Server) {
             let known = key == "name" || value["n"].as_u64().is_some_and(|n| n < 5);
             assert!(known, "{left}");
         }
-        // Whoever writes after the last who cleared has his value.
+        // Whoever writes after the last who cleared has their value.
         let all: Map<String, Value> = (0..8).map(|n| (format!("last{n}"), json!(n))).collect();
         call(gateway, Method::DELETE, &path, &NULL).await.expect_status(204);
         join_all(all.iter().map(async |(key, value)| {

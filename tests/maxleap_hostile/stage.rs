@@ -34,7 +34,7 @@ pub async fn get(gateway: &Gateway, path: &str) -> Value {
     call(gateway, Method::GET, path, &NULL).await.expect_status(200).json
 }
 
-/// A user's details without when he was last online: that moves with his sessions, and those of the gateway for him.
+/// A user's details without when they were last online: that moves with their sessions, and those of the gateway for them.
 pub async fn look(gateway: &Gateway, user: &str) -> Value {
     let mut details = get(gateway, user).await;
     if let Some(details) = details.as_object_mut() {

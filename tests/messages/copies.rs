@@ -1,4 +1,4 @@
-//! The sender's own copy: in his archive and on his other devices, as the original gave it.
+//! The sender's own copy: in their archive and on their other devices, as the original gave it.
 
 use std::time::Duration;
 

@@ -97,7 +97,7 @@ async fn unknown_senders_may_be_allowed(server: Server) {
     assert_eq!(shown(&bob, &text).await, 1);
     send(&own.gateway, "monitoring@example.org", "nobody@example.org", &text).await.expect_failure(2);
     send(&own.gateway, "monitoring@gw.example.org", bob.bare(), &text).await.expect_failure(10);
-    // Whoever has an account gets his own copy as before.
+    // Whoever has an account gets their own copy as before.
     let alice = Client::login(own.rig, &account(own.rig, "alice")).await;
     let text = fresh("known");
     send(&own.gateway, alice.bare(), bob.bare(), &text).await.expect_success();

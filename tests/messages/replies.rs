@@ -47,7 +47,7 @@ async fn an_answer_reaches_the_senders_device(server: Server) {
     let (bob, alice) = bob_and_alice(rig).await;
     let phone = Client::login(rig, &alice).await;
     let seen = written_to(gateway, &alice, &bob).await;
-    // On ejabberd the message comes from the session of the gateway that gave the sender his copy.
+    // On ejabberd the message comes from the session of the gateway that gave the sender their copy.
     assert_eq!(seen.contains('/'), server.is_ejabberd(), "{seen}");
     let text = answer(&bob, &seen);
     let got = phone.wait_for("the answer", says(&text)).await;

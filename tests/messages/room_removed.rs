@@ -55,7 +55,7 @@ async fn removed(server: Server, occupant: bool) {
     let bob = &room.members[0];
     let owner = Client::login(own.rig, &room.owner).await;
     owner.join(&room.jid, "Owner").await.expect("the owner may enter");
-    // On ejabberd his subscription shows him the room even when he is no occupant.
+    // On ejabberd their subscription shows them the room even when they are no occupant.
     let device = Client::login(own.rig, bob).await;
     if occupant {
         device.join(&room.jid, &bob.name).await.expect("a member may enter");
@@ -71,7 +71,7 @@ async fn removed(server: Server, occupant: bool) {
     owner.wait_for("it", says(&secret)).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(shown(&device, &secret).await, 0, "he hears no more of the room");
-    // Once he is a member again he is heard again.
+    // Once they are a member again they are heard again.
     room.add(&own.gateway, &[&bob.name]).await;
     let text = fresh("heard");
     own.gateway.post(SEND, &entry(&bob.jid, &room.jid, &group(&text))).await.expect_success();

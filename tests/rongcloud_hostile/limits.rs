@@ -65,12 +65,12 @@ async fn passwords_are_not_guessed(server: Server) {
     for n in 0..10 {
         refused("a wrong password", &log_in(gateway, &from, &names[n % 4], &format!("wrong{n}")).await, &[400]);
     }
-    // Even the right one, or the guesser would see by the answer when he has it. He is told nothing by the waiting either.
+    // Even the right one, or the guesser would see by the answer when they have it. They are told nothing by the waiting either.
     for n in 0..100 {
         let password = if n % 10 == 0 { user.password.as_str() } else { "wrong" };
         throttled("one more", &log_in(gateway, &from, &names[n % 4], password).await, 60);
     }
-    // That costs neither him elsewhere nor others at the same address anything.
+    // That costs neither them elsewhere nor others at the same address anything.
     log_in(gateway, &elsewhere, &user.name, &user.password).await.expect_json(200);
     log_in(gateway, &from, &other.name, &other.password).await.expect_json(200);
 
@@ -98,7 +98,7 @@ async fn many_addresses_guess_no_faster_and_lock_nobody_out(server: Server) {
     let net = rand::random::<u16>();
     let home = |host: u16| format!("2001:db8:{net:x}:1:{host:x}::1");
     log_in(gateway, &home(1), &user.name, &user.password).await.expect_json(200);
-    // One who has a /48 is one stranger, whatever address of it he takes, and locks nobody out.
+    // One who has a /48 is one stranger, whatever address of it they take, and locks nobody out.
     let mut guessed = 0;
     for n in 0..60 {
         let from = format!("2001:db9:{net:x}:{n:x}::{n:x}");
@@ -116,7 +116,7 @@ async fn many_addresses_guess_no_faster_and_lock_nobody_out(server: Server) {
     }
     assert_eq!(guessed, 100);
     throttled("from nowhere in particular", &log_in(gateway, &address(), &user.name, &user.password).await, 600);
-    // ... and where he was before he still gets in; so do others, from everywhere.
+    // ... and where they were before they still get in; so do others, from everywhere.
     log_in(gateway, &home(2), &user.name, &user.password).await.expect_json(200);
     log_in(gateway, &address(), &other.name, &other.password).await.expect_json(200);
 }
@@ -135,7 +135,7 @@ async fn codes_are_not_guessed(server: Server) {
     }
     // The empty one was no guess.
     refused("a fifth", &guess(&guest.jid, id, "0").await, &[400]);
-    // Were his further tries counted for the group, nobody could come in any more.
+    // Were their further tries counted for the group, nobody could come in any more.
     for n in 0..60 {
         let code = if n % 10 == 0 { "4711" } else { "0" };
         throttled("one more", &guess(&guest.jid, id, code).await, 300);

@@ -109,7 +109,7 @@ async fn one_who_is_brought_in_by_many_is_in_once(server: Server) {
     assert_eq!(listed, 1);
     let shown = client.bookmarks().await.iter().filter(|bookmark| bookmark.room == room).count();
     assert_eq!(shown, 1);
-    // He is invited once, however many have thought of it.
+    // They are invited once, however many have thought of it.
     let invites =
         |el: &&Element| el.name() == "message" && el.children().any(|child| child.ns() == "jabber:x:conference");
     let invited: Vec<Element> = client.received().iter().filter(invites).cloned().collect();
@@ -197,7 +197,7 @@ async fn an_owner_hands_over_once(server: Server) {
     let (owner, member) = (account(rig, "alice"), account(rig, "bob"));
     let id = group(gateway, &owner, "5").await;
     post(gateway, &member, id, "invite", json!({"code": "5"})).await.expect_json(200);
-    // Unless it is configured he may not, however often he asks.
+    // Unless it is configured they may not, however often they ask.
     for reply in join_all((0..3).map(|_| quit(gateway, &owner, id))).await {
         refused("the only owner", &reply, &[403]);
     }

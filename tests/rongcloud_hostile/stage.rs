@@ -118,7 +118,7 @@ pub fn of(id: u64, endpoint: &str) -> String {
     format!("/api/im/group/{id}/{endpoint}/")
 }
 
-/// The number of a user: he is asked for by a group of his own.
+/// The number of a user: they are asked for by a group of their own.
 pub async fn number(gateway: &Gateway, user: &Account) -> u64 {
     let id = group(gateway, user, "").await;
     let users = call(gateway, &user.jid, Method::GET, &of(id, "users"), &NULL).await.expect_json(200);

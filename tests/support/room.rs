@@ -79,7 +79,7 @@ impl Client {
         assert_eq!(reply.attr("type"), Some("result"), "{}", show(&reply));
     }
 
-    /// Those with this affiliation, each with his reserved nick, sorted.
+    /// Those with this affiliation, each with their reserved nick, sorted.
     pub async fn affiliated(&self, room: &str, affiliation: &str) -> Vec<(String, Option<String>)> {
         let query = format!("<query xmlns='{ADMIN}'><item affiliation='{affiliation}'/></query>");
         let reply = self.iq(stanza(&format!("<iq type='get' to='{room}'>{query}</iq>"))).await;

@@ -56,8 +56,8 @@ impl Chat {
 
     /// When each of `users` was last online, in milliseconds since 1970: now for those who are; `None` where the server
     /// cannot tell, for want of mod_last (ejabberd) or the helper module (Prosody). Exact to the second, and where the
-    /// server has daylight saving time to the hour. For one who was never online ejabberd tells when his account was made,
-    /// Prosody 0. ejabberd takes for online whom the gateway has a session for: it did something in his name within the
+    /// server has daylight saving time to the hour. For one who was never online ejabberd tells when their account was made,
+    /// Prosody 0. ejabberd takes for online whom the gateway has a session for: it did something in their name within the
     /// last `sessions.idle_seconds`.
     pub async fn last_online(&self, call: &Call, users: &[BareJid]) -> Vec<Result<Option<u64>, ChatError>> {
         let mut domains: BTreeMap<&str, Vec<usize>> = BTreeMap::new();

@@ -44,7 +44,7 @@ impl Chat {
         to: &BareJid,
     ) -> Result<Friendship, ChatError> {
         if from == to {
-            return Err(refused("nobody is a friend of his own"));
+            return Err(refused("nobody is a friend of their own"));
         }
         self.core.require_users(call, &[from, to]).await?;
         if self.core.are_friends(call, from, to).await? {
@@ -137,7 +137,7 @@ fn refused(text: &str) -> ChatError {
 }
 
 impl Core {
-    /// True when each has the other on his list with the subscription `both`.
+    /// True when each has the other on their list with the subscription `both`.
     async fn are_friends(&self, call: &Call, one: &BareJid, other: &BareJid) -> Result<bool, ChatError> {
         let (ours, theirs) = try_join(self.roster(call, one), self.roster(call, other)).await?;
         let on = |roster: &[Item], jid: &BareJid| roster.iter().any(|item| item.jid == *jid && item.is_mutual());

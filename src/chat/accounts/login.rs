@@ -10,7 +10,7 @@ use crate::chat::types::error::ChatError;
 use crate::chat::{Call, Chat};
 
 impl Chat {
-    /// A fresh credential for a client of `user`, good for `life` in whole seconds and at least for one. It is his alone,
+    /// A fresh credential for a client of `user`, good for `life` in whole seconds and at least for one. It is theirs alone,
     /// and good for any number of log-ins; a session opened with it outlasts it. Prosody's helper module keeps 20 of a
     /// user: a further one ends the oldest.
     ///

@@ -1,7 +1,7 @@
 //! Numbers of users, for APIs whose ids are integers: one for each user, and back.
 //!
 //! A localpart that is a number is its own, up to 2^52 - 1; nothing is asked or recorded. Any other user has one of a
-//! few numbers from 2^52 to 2^53 - 1 that a hash of his address gives (in that range JavaScript is exact, and no phone
+//! few numbers from 2^52 to 2^53 - 1 that a hash of their address gives (in that range JavaScript is exact, and no phone
 //! number meets them): the first that no other user holds. Who holds a number is recorded on the server when the user
 //! is first asked about.
 //!
@@ -88,7 +88,7 @@ impl Chat {
         numbers.into_iter().zip(users).map(|(number, user)| number?.ok_or_else(|| none_left(user))).collect()
     }
 
-    /// Whose number it is: the account at a number below 2^52, whoever it was given to above, whether he still has an
+    /// Whose number it is: the account at a number below 2^52, whoever it was given to above, whether they still have an
     /// account or not. None when it is nobody's of the realm's domain.
     ///
     /// # Errors

@@ -35,7 +35,7 @@ impl Core {
         }
     }
 
-    /// Takes `contact` off the list of `user`, who has an account, and withdraws what he has asked of `contact`.
+    /// Takes `contact` off the list of `user`, who has an account, and withdraws what they have asked of `contact`.
     pub(in crate::chat) async fn leave_roster(
         &self,
         call: &Call,

@@ -122,7 +122,7 @@ fn card(answer: Result<Element, StanzaError>) -> Result<VCard, ChatError> {
 
 impl Chat {
     /// The profiles of users, side by side, in their order. One whose vCard cannot be read for want of an account is an
-    /// empty profile: his localpart and nothing else.
+    /// empty profile: their localpart and nothing else.
     pub async fn profiles(&self, call: &Call, users: &[BareJid]) -> Vec<Result<Profile, ChatError>> {
         self.core.profiles(call, users).await
     }

@@ -22,7 +22,7 @@ use crate::chat::{Call, Chat};
 const CLEARED: &str = "cleared";
 /// Archives of rooms that are asked side by side.
 const ARCHIVES: usize = 16;
-/// Entries of a user's archive that are looked at for those with whom he has spoken.
+/// Entries of a user's archive that are looked at for those with whom they have spoken.
 const LOOKED_AT: usize = 2000;
 
 /// Which messages are wanted: the newest `limit` of those at or after `since_ms` and before `before_ms`.
@@ -83,7 +83,7 @@ impl Chat {
     /// What was said in a room, the oldest first. What was cleared is not shown. Bounded as
     /// [`Chat::private_history`].
     ///
-    /// The sender is the real one where the archive names him, as it does in rooms that show addresses to everybody; else
+    /// The sender is the real one where the archive names them, as it does in rooms that show addresses to everybody; else
     /// the member who has the nick now, and failing that the room itself.
     ///
     /// # Errors
@@ -120,7 +120,7 @@ impl Chat {
     }
 
     /// Those with whom `user` has spoken since `since_ms`, each with the last message, the newest first. The newest 2,000
-    /// entries of his archive are looked at; rooms and services are left out.
+    /// entries of their archive are looked at; rooms and services are left out.
     ///
     /// # Errors
     /// As [`Chat::private_history`].

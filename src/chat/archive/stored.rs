@@ -28,7 +28,7 @@ pub(in crate::chat) fn content(message: &Element, child: CardChild) -> Option<Co
     (!body.is_empty() || json.is_some()).then_some(Content { body, json })
 }
 
-/// Sender and recipient of an entry in the archive of `user`. An address that is left out is his own.
+/// Sender and recipient of an entry in the archive of `user`. An address that is left out is their own.
 pub(in crate::chat) fn ends(user: &BareJid, message: &Element) -> Option<(BareJid, BareJid)> {
     let end = |name: &str| match message.attr(name) {
         Some(jid) => Jid::new(jid).ok().map(Jid::into_bare),
@@ -37,7 +37,7 @@ pub(in crate::chat) fn ends(user: &BareJid, message: &Element) -> Option<(BareJi
     Some((end("from")?, end("to")?))
 }
 
-/// With whom `user` exchanged an entry of his archive.
+/// With whom `user` exchanged an entry of their archive.
 pub(in crate::chat) fn peer(user: &BareJid, message: &Element) -> Option<BareJid> {
     match ends(user, message)? {
         (from, to) if from == *user => Some(to),
@@ -46,7 +46,7 @@ pub(in crate::chat) fn peer(user: &BareJid, message: &Element) -> Option<BareJid
     }
 }
 
-/// True for what one user says to another. What a room sends to a subscriber is in his archive too.
+/// True for what one user says to another. What a room sends to a subscriber is in their archive too.
 pub(in crate::chat) fn is_private(message: &Element) -> bool {
     matches!(message.attr("type"), None | Some("chat" | "normal")) && mucsub::event(message).is_none()
 }
@@ -56,7 +56,7 @@ pub(in crate::chat) fn is_private(message: &Element) -> bool {
 pub(in crate::chat) enum Speaker {
     /// This user.
     User(BareJid),
-    /// Whoever had this nick: the archive does not name him.
+    /// Whoever had this nick: the archive does not name them.
     Nick(String),
     /// The room.
     Room,

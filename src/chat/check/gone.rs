@@ -55,7 +55,7 @@ impl Core {
         let own = format!("{user}/{}", self.seat_resource());
         let call_ = call();
         let join = muc::join(&own, &room, "check", None).with("id", self.link.new_id(&call_));
-        // It is to be kept: what it sends to an occupant that no client is comes back, and puts him out (ejabberd).
+        // It is to be kept: what it sends to an occupant that no client is comes back, and puts them out (ejabberd).
         let keep = iq::set(&own, room.as_str(), muc::configure([("muc#roomconfig_persistentroom", "1")]));
         let keep = keep.with("id", self.link.new_id(&call_));
         for sent in self.link.send_all_routed(&call_, &[join, keep]).await {

@@ -167,7 +167,7 @@ impl Chat {
         let nobody = self.core.nobody()?;
         let made = self.core.users_make_nodes(&call(), &realm.pubsub, &nobody).await;
         if made.map_err(|error| error.to_string())? {
-            return Err(format!("any user can make nodes at {}, and what he puts there is believed", realm.pubsub));
+            return Err(format!("any user can make nodes at {}, and what they put there is believed", realm.pubsub));
         }
         let foreign = self.core.foreign_nodes(&realm.pubsub).await.map_err(|error| error.to_string())?;
         match foreign.first() {

@@ -2,7 +2,7 @@
 //!
 //! An upload service hands out files from an origin of its own, by the type that was declared (Prosody) or by the name's
 //! ending (ejabberd, and web servers put in its place). So neither may be one with which a browser would run what is in the
-//! file: whoever opens the link must not lend that origin his session.
+//! file: whoever opens the link must not lend that origin their session.
 
 /// What every file may be.
 const ANY: &str = "application/octet-stream";

@@ -59,13 +59,13 @@ impl Core {
             }
             look.lists.part_with(&user);
             match self.remove_members(call, room, std::slice::from_ref(&user)).await {
-                Ok(_) => tracing::info!(request = %call.request, %room, %user, "has left the room in his client"),
+                Ok(_) => tracing::info!(request = %call.request, %room, %user, "has left the room in their client"),
                 Err(error) => tracing::warn!(request = %call.request, %room, %user, %error, "left, and stays a member"),
             }
         }
     }
 
-    /// Looks again: somebody may be adding him at this moment, and affiliation comes before subscription.
+    /// Looks again: somebody may be adding them at this moment, and affiliation comes before subscription.
     async fn has_left(&self, call: &Call, room: &BareJid, user: &BareJid) -> bool {
         tokio::time::sleep(SETTLING).await;
         let lists = self.lists(call, room).await;

@@ -61,7 +61,7 @@ impl Core {
             known.into_iter().filter(|room| room.node().is_some_and(|node| wanted(node.as_str()))).collect();
         let [(owner, _), ..] = LISTS;
         let owners = |room: &BareJid| iq::get(&self.component, room.as_str(), muc_admin::list(owner));
-        // That he is none is asked anew: a group that he was just given must not be missing.
+        // That they are none is asked anew: a group that they were just given must not be missing.
         let (mut owned, open): (Vec<BareJid>, Vec<BareJid>) =
             rooms.into_iter().partition(|room| self.owners.holds(room, user) == Some(true));
         let answers = self.ask_lists(call, open.iter().map(owners).collect()).await;

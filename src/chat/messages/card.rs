@@ -51,7 +51,7 @@ pub struct Card {
 /// What may be beside a card's body and child.
 #[derive(Debug, Clone, Default)]
 pub struct Extras {
-    /// The user in whose name it is sent, in a chat of his own with each receiver; without him the service itself.
+    /// The user in whose name it is sent, in a chat of their own with each receiver; without them the service itself.
     pub from: Option<BareJid>,
     /// The name of who speaks (XEP-0172).
     pub nick: Option<String>,

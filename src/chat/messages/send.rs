@@ -181,7 +181,7 @@ impl Core {
         Err(error)
     }
 
-    /// The recipient must exist; the sender too, unless the configuration lets anybody speak. True when he does.
+    /// The recipient must exist; the sender too, unless the configuration lets anybody speak. True when they do.
     async fn require_both(&self, call: &Call, message: &Message, to: &BareJid) -> Result<bool, ChatError> {
         if !self.config.server.unknown_senders {
             self.require_users(call, &[to, &message.from]).await?;

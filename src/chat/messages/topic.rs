@@ -27,8 +27,8 @@ pub(in crate::chat) async fn is_open(core: &Core, call: &Call, room: &BareJid) -
     Ok(values.first().is_none_or(|value| value == "1" || value == "true"))
 }
 
-/// Sets the topic in the name of an owner or admin, whom the room would let do it if he were there: the gateway, a
-/// moderator of every room, enters with his name for that moment.
+/// Sets the topic in the name of an owner or admin, whom the room would let do it if they were there: the gateway, a
+/// moderator of every room, enters with their name for that moment.
 pub(in crate::chat) async fn set(
     core: &Core,
     call: &Call,

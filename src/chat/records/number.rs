@@ -79,7 +79,7 @@ impl Core {
         }
     }
 
-    /// Claims each number for a user and says who holds it then: he does, unless another did so before.
+    /// Claims each number for a user and says who holds it then: they do, unless another did so before.
     pub(in crate::chat) async fn claim_numbers(
         &self,
         call: &Call,

@@ -72,7 +72,7 @@ impl Core {
                 break;
             }
             tokio::time::sleep(pause).await;
-            // In ejabberd 23.01 an owner does not replace another's item; but he may remove it. Both are asked at once, and
+            // In ejabberd 23.01 an owner does not replace another's item; but they may remove it. Both are asked at once, and
             // done one after the other.
             let anew = items.into_iter().flat_map(|item: &(&str, &str, &str)| {
                 [iq::set(&self.component, service, pubsub::retract(item.0, item.1)), publishing(item)]

@@ -22,9 +22,9 @@ const ENROLLED: usize = 50;
 /// How far a call that ran out of time came for a member.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::chat) struct Begun {
-    /// All that makes his clients show the room is done.
+    /// All that makes their clients show the room is done.
     enrolled: bool,
-    /// He is invited.
+    /// They are invited.
     invited: bool,
 }
 
@@ -74,7 +74,7 @@ impl Core {
             match outcome {
                 Ok(()) => joined.push(entry),
                 Err(error @ ChatError::Link(_)) => {
-                    outcomes.fail(&entry.0, error.of("he may be a member now"));
+                    outcomes.fail(&entry.0, error.of("they may be a member now"));
                     self.begun.insert((room.clone(), entry.0), Begun { enrolled: false, invited: false });
                 }
                 Err(error) => outcomes.fail(&entry.0, error),
@@ -95,7 +95,7 @@ impl Core {
                     }
                     Err(error) => {
                         partly.push(user.clone());
-                        outcomes.fail(user, error.after("he is a member"));
+                        outcomes.fail(user, error.after("they are a member"));
                     }
                 }
             }
@@ -146,7 +146,7 @@ impl Core {
         (uninvited, outcomes): (&mut HashSet<BareJid>, &mut Outcomes),
     ) {
         let users: Vec<&BareJid> = users.into_iter().filter(|user| uninvited.contains(*user)).collect();
-        let not = |error: ChatError| error.after("he is a member, but not invited");
+        let not = |error: ChatError| error.after("they are a member, but not invited");
         if let Err(error) = self.in_time(call) {
             return users.into_iter().for_each(|user| outcomes.fail(user, not(error.clone())));
         }
@@ -180,9 +180,9 @@ impl Core {
                     let error = self.bounced(call, user, &bounce).await;
                     outcomes.fail(user, error);
                 }
-                // Better invited twice than not at all: he stays among those whom the same call again invites.
+                // Better invited twice than not at all: they stay among those whom the same call again invites.
                 Err(error @ (LinkError::Unknown | LinkError::Timeout)) => {
-                    outcomes.fail(user, ChatError::from(error).after("he is a member, and may be invited"));
+                    outcomes.fail(user, ChatError::from(error).after("they are a member, and may be invited"));
                 }
                 Err(error) => outcomes.fail(user, not(error.into())),
             }
@@ -208,5 +208,5 @@ impl Core {
 
 /// The failure of a question before anything was done for a user: an outcome that is not known would look the same.
 fn undone(error: ChatError) -> ChatError {
-    if matches!(error, ChatError::Link(_)) { error.of("nothing was done for him") } else { error }
+    if matches!(error, ChatError::Link(_)) { error.of("nothing was done for them") } else { error }
 }

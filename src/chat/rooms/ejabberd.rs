@@ -65,7 +65,7 @@ pub(in crate::chat) async fn probe(core: &Core, call: &Call, users: &[BareJid]) 
         .collect()
 }
 
-/// A component's message leaves no copy with its sender; one from a session of his own does.
+/// A component's message leaves no copy with its sender; one from a session of their own does.
 pub(in crate::chat) async fn deliver_with_copy(
     core: &Core,
     call: &Call,
@@ -273,7 +273,7 @@ async fn own_seat(
     Err(LinkError::Timeout.into())
 }
 
-/// An owner's client that removes a member leaves his subscription, and a members-only room goes on sending to him.
+/// An owner's client that removes a member leaves their subscription, and a members-only room goes on sending to them.
 pub(in crate::chat) async fn end_stale_subscriptions(core: &Core, call: &Call, room: &BareJid, lists: &RoomLists) {
     let stale = |user: &&BareJid| !core.is_own(user) && lists.of(user) < Affiliation::Member;
     let stale: Vec<BareJid> = lists.subscribers().filter(stale).cloned().collect();
@@ -318,7 +318,7 @@ async fn subscribe(core: &Core, call: &Call, room: &BareJid, mut requests: Vec<E
     answers.into_iter().map(|answer| answer?.map(drop).map_err(ChatError::refused)).collect()
 }
 
-/// Subscribes members under their nicks; one whose nick somebody else has gets one with his address behind it.
+/// Subscribes members under their nicks; one whose nick somebody else has gets one with their address behind it.
 async fn enrol_nicks(
     core: &Core,
     call: &Call,
@@ -408,7 +408,7 @@ pub(in crate::chat) async fn unsubscribe(
     core.ask_all(call, ends, WINDOW).await.into_iter().map(|answer| absent_is_fine(answer?)).collect()
 }
 
-/// The rooms that a user is subscribed to, and those among his bookmarks; none where no session may be opened.
+/// The rooms that a user is subscribed to, and those among their bookmarks; none where no session may be opened.
 pub(in crate::chat) async fn shown_rooms(
     core: &Core,
     call: &Call,

@@ -131,7 +131,7 @@ impl Core {
         }
     }
 
-    /// Configures a room that was just created, gives it its owner, and makes it show with him.
+    /// Configures a room that was just created, gives it its owner, and makes it show with them.
     async fn furnish(&self, call: &Call, new: &NewRoom) -> Result<(), ChatError> {
         let reply = self.require(call, iq::get(&self.component, new.room.as_str(), muc::config_query())).await?;
         let flag = |on: bool| if on { "1" } else { "0" };
@@ -144,7 +144,7 @@ impl Core {
             ("muc#roomconfig_membersonly", flag(new.members_only)),
             ("muc#roomconfig_publicroom", flag(!new.members_only)),
             ("muc#roomconfig_whois", "anyone"),
-            // ejabberd 23 remembers the role that a member of a moderated room had, and lets him in with it when he is
+            // ejabberd 23 remembers the role that a member of a moderated room had, and lets them in with it when they are
             // a member no longer.
             ("muc#roomconfig_moderatedroom", "0"),
             // Members set the topic, unless an owner decides otherwise: ejabberd's default, and not Prosody's.

@@ -38,7 +38,7 @@ impl RoomLists {
         }
     }
 
-    /// Notes who is listed as a subscriber (ejabberd), and whether he gets all that a member gets.
+    /// Notes who is listed as a subscriber (ejabberd), and whether they get all that a member gets.
     pub(in crate::chat) fn subscribe(&mut self, subscribers: Vec<Subscriber>) {
         self.people.reserve(subscribers.len());
         for Subscriber { jid, nick, gets } in subscribers {
@@ -78,17 +78,17 @@ impl RoomLists {
         self.people.iter().filter(|(_, person)| person.subscribed).map(|(user, _)| user)
     }
 
-    /// Whether he is a subscriber (ejabberd).
+    /// Whether they are a subscriber (ejabberd).
     pub(in crate::chat) fn is_subscribed(&self, user: &BareJid) -> bool {
         self.people.get(user).is_some_and(|person| person.subscribed)
     }
 
-    /// Whether he is a subscriber who gets all that a member gets.
+    /// Whether they are a subscriber who gets all that a member gets.
     pub(in crate::chat) fn hears(&self, user: &BareJid) -> bool {
         self.people.get(user).is_some_and(|person| person.hears)
     }
 
-    /// Notes that he gets nothing any more.
+    /// Notes that they get nothing any more.
     pub(in crate::chat) fn deafen(&mut self, user: &BareJid) {
         if let Some(person) = self.people.get_mut(user) {
             person.hears = false;
@@ -105,7 +105,7 @@ impl RoomLists {
         self.people.into_iter().filter(|(_, person)| !person.nick.is_empty()).map(|(user, person)| (person.nick, user))
     }
 
-    /// As [`RoomLists::nick_for`], and notes that he has it.
+    /// As [`RoomLists::nick_for`], and notes that they have it.
     pub(in crate::chat) fn free_nick(&mut self, user: &BareJid, wanted: &str) -> String {
         let nick = self.nick_for(user, wanted);
         self.people.entry(user.clone()).or_default().call(nick.clone());
@@ -115,7 +115,7 @@ impl RoomLists {
         nick
     }
 
-    /// The nick that `user` has, else `wanted`, else, where somebody else has that, with his address behind it.
+    /// The nick that `user` has, else `wanted`, else, where somebody else has that, with their address behind it.
     pub(in crate::chat) fn nick_for(&self, user: &BareJid, wanted: &str) -> String {
         if let Some(nick) = self.nick(user) {
             return nick.to_owned();
@@ -131,7 +131,7 @@ impl RoomLists {
 }
 
 impl Person {
-    /// Notes his nick. An empty one is none.
+    /// Notes their nick. An empty one is none.
     fn call(&mut self, nick: String) {
         if !nick.is_empty() {
             self.nick = nick;

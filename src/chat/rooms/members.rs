@@ -40,7 +40,7 @@ impl Core {
                 for ((user, _), outcome) in some.iter().zip(self.set_affiliations(call, room, step, some).await?) {
                     if let Err(error) = outcome {
                         failed.insert(user.clone());
-                        outcomes.fail(user, if n == 0 { error } else { error.after("he is banned for now") });
+                        outcomes.fail(user, if n == 0 { error } else { error.after("they are banned for now") });
                     }
                 }
             }
@@ -53,7 +53,7 @@ impl Core {
             tokio::join!(self.withdraw(call, room, &removed, false), self.unnote_members(call, room, &removed));
         for (user, outcome) in removed.iter().zip(withdrawn?) {
             if let Err(error) = outcome {
-                outcomes.fail(user, error.after("he is no member any more"));
+                outcomes.fail(user, error.after("they are no member any more"));
             }
         }
         Ok(outcomes.list)
@@ -70,7 +70,7 @@ impl Core {
         Ok(members)
     }
 
-    /// As [`Core::roll`], each as he calls himself: the room's nick may be one that nobody else has there.
+    /// As [`Core::roll`], each as they call themselves: the room's nick may be one that nobody else has there.
     pub(in crate::chat) async fn members(&self, call: &Call, room: &BareJid) -> Result<Vec<Member>, ChatError> {
         let mut members = self.roll(call, room).await?;
         // Other servers may be slow to say, or never do.
@@ -149,7 +149,7 @@ impl Core {
         }
     }
 
-    /// The nick of each user's vCard, else his localpart; side by side.
+    /// The nick of each user's vCard, else their localpart; side by side.
     pub(in crate::chat) async fn nicks(&self, call: &Call, users: &[BareJid]) -> Vec<Result<String, ChatError>> {
         let questions = users.iter().map(|user| iq::get(&self.component, user.as_str(), vcard::query())).collect();
         let answers = self.ask_all(call, questions, WINDOW).await;
@@ -172,7 +172,7 @@ pub(in crate::chat) struct Outcomes {
 }
 
 impl Outcomes {
-    /// All well so far. A user who is named twice has one outcome, at his first place.
+    /// All well so far. A user who is named twice has one outcome, at their first place.
     pub(in crate::chat) fn new(users: &[BareJid]) -> Outcomes {
         let mut outcomes = Outcomes { list: Vec::with_capacity(users.len()), places: std::collections::HashMap::new() };
         for user in users {

@@ -61,7 +61,7 @@ pub(in crate::chat) async fn probe(core: &Core, call: &Call, users: &[BareJid]) 
         .collect()
 }
 
-/// A privileged message is archived for its sender and copied to his devices. The server says nothing of it but a
+/// A privileged message is archived for its sender and copied to their devices. The server says nothing of it but a
 /// refusal of the privilege.
 pub(in crate::chat) async fn deliver_with_copy(
     core: &Core,
@@ -326,7 +326,7 @@ pub(in crate::chat) async fn enrol(
         // Members are members without bookmarks too. And what the user's own client asked of the node stays.
         Err(ChatError::Right(_)) => Ok(false),
         Err(ChatError::Refused { condition, .. }) if condition == "conflict" => Ok(false),
-        Err(error) => Err(error.of("his bookmark")),
+        Err(error) => Err(error.of("their bookmark")),
     };
     outcomes.into_iter().map(outcome).collect()
 }

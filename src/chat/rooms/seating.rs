@@ -24,7 +24,7 @@ impl Core {
         format!("gw-{}", self.component)
     }
 
-    /// The seat of `user` in `room`; one caller takes it, those who come meanwhile wait for him.
+    /// The seat of `user` in `room`; one caller takes it, those who come meanwhile wait for them.
     pub(in crate::chat) async fn seat<F>(
         &self,
         room: &BareJid,

@@ -14,9 +14,9 @@ const MOST: usize = 4096;
 /// One user's place in one room.
 #[derive(Debug)]
 pub(in crate::chat) struct Seat {
-    /// His nick there.
+    /// Their nick there.
     pub(in crate::chat) nick: String,
-    /// The resource with which he was made an occupant (Prosody).
+    /// The resource with which they were made an occupant (Prosody).
     pub(in crate::chat) resource: Option<String>,
     /// Whether the room keeps an archive, so that a reflection's id is an archive id.
     pub(in crate::chat) archived: bool,
@@ -31,7 +31,7 @@ impl Seat {
     }
 }
 
-/// The place of a seat: empty until the first caller has found the user entitled; those who come meanwhile wait for him.
+/// The place of a seat: empty until the first caller has found the user entitled; those who come meanwhile wait for them.
 pub(in crate::chat) type Place = Arc<OnceCell<Arc<Seat>>>;
 
 type Rooms = HashMap<BareJid, HashMap<BareJid, Place>>;

@@ -64,7 +64,7 @@ impl<T> Surveys<T> {
     }
 
     /// What is found, and whether this caller found it. Where it is the link that failed, or one's time, the next of those
-    /// who wait looks himself.
+    /// who wait looks anew.
     async fn join<F>(&self, room: &BareJid, look: impl Fn() -> F) -> Result<(Outcome<T>, bool), ChatError>
     where
         F: Future<Output = Result<T, ChatError>>,
@@ -105,7 +105,7 @@ impl<T> Drop for Part<'_, T> {
 
 impl Core {
     /// Looks at a room in which somebody wants to say `message`, and ends what should have ended there. What somebody else
-    /// finds who is looking already serves as well where it lets him speak: it is younger than what a seat is believed by.
+    /// finds who is looking already serves as well where it lets them speak: it is younger than what a seat is believed by.
     pub(in crate::chat) async fn survey(
         &self,
         call: &Call,

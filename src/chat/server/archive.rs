@@ -23,7 +23,7 @@ pub(in crate::chat) enum Archive<'a> {
 
 impl Core {
     /// Asks an archive for a page. A room answers the gateway as its owner. An account's archive answers its owner only:
-    /// on ejabberd in a session of his, on Prosody through the helper module.
+    /// on ejabberd in a session of theirs, on Prosody through the helper module.
     pub(in crate::chat) async fn archive_page(
         &self,
         call: &Call,

@@ -114,7 +114,7 @@ impl Links {
     }
 }
 
-/// Sends a message in the name of a user who does not exist to himself.
+/// Sends a message in the name of a user who does not exist to themselves.
 ///
 /// # Errors
 /// Why it did not pass, in words: a server that lets nobody send so closes the connection.

@@ -302,7 +302,7 @@ enum Said<'a> {
 pub struct Receipt {
     /// The gateway's own id for it: the stanza's, where the caller gave none.
     pub id: String,
-    /// The id in the room's archive, when the room has one; of a message to a user, that in his archive, when it was waited
+    /// The id in the room's archive, when the room has one; of a message to a user, that in their archive, when it was waited
     /// for.
     pub archive_id: Option<String>,
 }

@@ -41,7 +41,7 @@ pub struct Member {
     pub jid: BareJid,
     /// As what.
     pub affiliation: Affiliation,
-    /// Reserved or subscribed nick, else the nick of his vCard, else the localpart.
+    /// Reserved or subscribed nick, else the nick of their vCard, else the localpart.
     pub nick: String,
 }
 

@@ -110,7 +110,7 @@ async fn sweep(chat: &Chat, realm: &Realm, users: &[BareJid], before_ms: u64) ->
 }
 
 /// Deletes an account with what others have of it, so that whoever gets its id one day has no part in that. The record
-/// goes last: what is left undone is found by it the next day. False when the passenger has come back since he was
+/// goes last: what is left undone is found by it the next day. False when the passenger has come back since they were
 /// looked at.
 async fn delete(chat: &Chat, realm: &Realm, user: &BareJid, before_ms: u64) -> Result<bool, ChatError> {
     let call = call();
@@ -119,7 +119,7 @@ async fn delete(chat: &Chat, realm: &Realm, user: &BareJid, before_ms: u64) -> R
         return Ok(false);
     }
     let groups = match chat.groups_of(&call, realm, user).await {
-        // His account went without the gateway, or by a round that did not get to the end.
+        // Their account went without the gateway, or by a round that did not get to the end.
         Err(ChatError::UnknownUser(_)) => Vec::new(),
         groups => groups?,
     };

@@ -9,8 +9,8 @@ use super::wire::{Reply, Request};
 use crate::chat::groups::GroupKind;
 use crate::chat::records::Subject;
 
-/// All that is known of a user. His `installs` are the apps on his devices that get pushes, which servers (XEP-0357) tell
-/// nobody but himself: an empty list. The document does not have `ts`, library 4 promises it: see [`super::search::users`].
+/// All that is known of a user. Their `installs` are the apps on their devices that get pushes, which servers (XEP-0357) tell
+/// nobody but themselves: an empty list. The document does not have `ts`, library 4 promises it: see [`super::search::users`].
 pub async fn look(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Failure> {
     let user = cx.user(request.part(0))?;
     let (chat, call, realm) = (cx.chat, cx.call, &cx.app.realm);

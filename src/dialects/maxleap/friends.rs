@@ -18,7 +18,7 @@ use crate::chat::kit::turns::Turn;
 pub async fn befriend(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Failure> {
     let (user, friend) = two(cx, request)?;
     if user == friend {
-        return Err(Failure::parameter("nobody is his own friend"));
+        return Err(Failure::parameter("nobody is their own friend"));
     }
     must_exist(cx, &[user.clone(), friend.clone()]).await?;
     let _turn = turn(cx, &user, &friend).await?;
@@ -68,7 +68,7 @@ pub async fn list(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Fail
     Ok(Reply::ok(friends.iter().zip(online).map(row).collect::<Value>()))
 }
 
-/// The friends of a user on his own domain: no id names others.
+/// The friends of a user on their own domain: no id names others.
 pub async fn of(cx: &Context<'_>, user: &BareJid) -> Result<Vec<BareJid>, Failure> {
     let friends = cx.chat.friends(cx.call, user).await?;
     Ok(friends.into_iter().filter(|friend| cx.is_user(friend)).collect())

@@ -123,7 +123,7 @@ async fn again(cx: &Context<'_>, subject: &Subject, given: &Map<String, Value>) 
     Ok(noted?)
 }
 
-/// Records that an account is a passenger's, with his attributes.
+/// Records that an account is a passenger's, with their attributes.
 async fn equip(cx: &Context<'_>, subject: &Subject, given: &Map<String, Value>) -> Result<(), Failure> {
     let realm = &cx.app.realm;
     // Of an account of this name that was deleted past the gateway nothing may remain.

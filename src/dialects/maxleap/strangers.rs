@@ -1,4 +1,4 @@
-//! Endpoints of strangers: those with whom a user has spoken who are not his friends.
+//! Endpoints of strangers: those with whom a user has spoken who are not their friends.
 
 use jid::BareJid;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! In whose name a caller may act, and of whom he is told: only users of served domains, and only of the domains his key
+//! In whose name a caller may act, and of whom they are told: only users of served domains, and only of the domains their key
 //! is limited to.
 
 use jid::BareJid;
@@ -43,7 +43,7 @@ impl Context<'_> {
 }
 
 impl Scope<'_> {
-    /// A user as callers name him: a localpart at `host`, or a whole address.
+    /// A user as callers name them: a localpart at `host`, or a whole address.
     ///
     /// # Errors
     /// The address is not valid, or its domain is not served.
@@ -55,8 +55,8 @@ impl Scope<'_> {
         person.map_err(Failure::from)
     }
 
-    /// Whether the caller may speak for the user, be told about him, or bring him into a room. Taking him out of a room that
-    /// the key covers, and sending him something, is open to others too, as it is in XMPP.
+    /// Whether the caller may speak for the user, be told about them, or bring them into a room. Taking them out of a room that
+    /// the key covers, and sending them something, is open to others too, as it is in XMPP.
     ///
     /// # Errors
     /// [`Code::Domain`] when the caller's key does not cover the user's domain.

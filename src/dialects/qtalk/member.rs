@@ -110,7 +110,7 @@ impl Serialize for Listed {
     }
 }
 
-/// Users named in a list, with their places in it. One who is named twice counts at his first place.
+/// Users named in a list, with their places in it. One who is named twice counts at their first place.
 pub struct Users {
     /// Those that can be worked with, each once.
     pub jids: Vec<BareJid>,

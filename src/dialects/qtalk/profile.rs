@@ -15,7 +15,7 @@ use crate::chat::accounts::profile::PhotoRef;
 use crate::http::call::CallOf;
 use crate::http::photo;
 
-/// Reads a user's nick name and the URL of his photo. `origin` is the gateway's own URL as the caller sees it, without a
+/// Reads a user's nick name and the URL of their photo. `origin` is the gateway's own URL as the caller sees it, without a
 /// trailing slash.
 pub async fn get_user_nick(context: &Context<'_>, origin: &str, body: &Json<'_>) -> Result<Done, Failure> {
     let user = asked(context.scope, body)?;

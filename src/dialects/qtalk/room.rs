@@ -66,7 +66,7 @@ fn named_room(scope: Scope<'_>, fields: Fields<'_>) -> Result<BareJid, Failure> 
     scope.addresses.room_at(&local, &service).map_err(|error| Failure::from(error).of("muc_id, muc_domain"))
 }
 
-/// A room that the caller is about to change or look at: its domain must be one that his key covers.
+/// A room that the caller is about to change or look at: its domain must be one that their key covers.
 pub fn own_room(scope: Scope<'_>, fields: Fields<'_>) -> Result<BareJid, Failure> {
     let room = named_room(scope, fields)?;
     scope.may_act_in(scope.addresses.domain_of(room.domain().as_str()).unwrap_or_default())?;

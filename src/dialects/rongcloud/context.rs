@@ -30,7 +30,7 @@ pub struct Context<'a> {
     pub turns: &'a Turns,
     /// The gateway's URL as the caller sees it.
     pub origin: &'a str,
-    /// What he asks for.
+    /// What they ask for.
     pub uri: &'a Uri,
 }
 

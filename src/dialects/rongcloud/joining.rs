@@ -13,7 +13,7 @@ use super::routes::Asked;
 use super::wire::{Form, Reply};
 use crate::http::limiter::Attempts;
 
-/// Wrong codes of one user for one group before he has to wait.
+/// Wrong codes of one user for one group before they have to wait.
 const OF_USER: u32 = 5;
 /// Wrong codes for one group, whoever guesses.
 const OF_GROUP: u32 = 50;
@@ -60,7 +60,7 @@ pub async fn join(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure> 
         }
         add(cx, &known, Some(asked.user), &friend).await
     };
-    // Deleted since he was given his number.
+    // Deleted since they were given their number.
     let gone = |failure: Failure| if failure.outcome == "unknown_user" { nobody(&given) } else { failure };
     added.await.map_err(gone)?;
     Ok(Reply::ok(json!({ "userid": given })))
@@ -96,7 +96,7 @@ pub async fn invite(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure
     Ok(Reply::done())
 }
 
-/// Adds a member, if he is none yet.
+/// Adds a member, if they are none yet.
 async fn add(cx: &Context<'_>, known: &Known, by: Option<&BareJid>, user: &BareJid) -> Result<(), Failure> {
     let members = &known.group.members;
     if members.contains(user) {
@@ -108,7 +108,7 @@ async fn add(cx: &Context<'_>, known: &Known, by: Option<&BareJid>, user: &BareJ
             (format!("群组人数已达上限 {most}。"), format!("The group has {most} members, the most it may."));
         return Err(Failure::told(StatusCode::FORBIDDEN, "full", chinese, english));
     }
-    // Whom the owner has banned in his client, no member brings back.
+    // Whom the owner has banned in their client, no member brings back.
     if cx.chat.is_banned(cx.call, &known.group.room, user).await? {
         return Err(Failure::denied());
     }

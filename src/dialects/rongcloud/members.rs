@@ -18,7 +18,7 @@ use crate::http::photo;
 /// GET or POST `/group/<id>/quit/`.
 ///
 /// # Errors
-/// 404; 403 for one who is no member, and for the only owner unless he hands over.
+/// 404; 403 for one who is no member, and for the only owner unless they hand over.
 pub async fn quit(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure> {
     let (known, _turn) = cx.in_turn(asked.id).await?;
     let room = &known.group.room;

@@ -2,7 +2,7 @@
 //! a realtime client.
 //!
 //! - [`routes`]: the table of endpoints, and the way of every call from bytes to reply. [`tokens`]: who a user is;
-//!   [`auth`]: which user calls; [`login`]: how he gets his token. [`context`]: what every endpoint is given.
+//!   [`auth`]: which user calls; [`login`]: how they get their token. [`context`]: what every endpoint is given.
 //! - [`wire`]: reading forms. [`page`]: lists in pages. [`error`]: refusals, in the framework's shape and words.
 //! - [`groups`], [`members`], [`joining`], [`realtime`]: the endpoints, by family.
 

@@ -10,8 +10,8 @@ use super::error::Failure;
 use super::routes::Asked;
 use super::wire::Reply;
 
-/// `key` is the credential. Beside it: the SASL mechanism that takes it, the user's id and JID, where his server is, as far
-/// as that is configured, and for how many seconds the key is good. From here on others can bring him in by that id.
+/// `key` is the credential. Beside it: the SASL mechanism that takes it, the user's id and JID, where their server is, as far
+/// as that is configured, and for how many seconds the key is good. From here on others can bring them in by that id.
 ///
 /// # Errors
 /// 502 that names what the XMPP server lacks.

@@ -56,7 +56,7 @@ pub struct Rongcloud {
 
 /// What an endpoint for logged-in users is given beside its context.
 pub struct Asked<'a> {
-    /// Who calls. He has an account.
+    /// Who calls. They have an account.
     pub user: &'a BareJid,
     /// The id in the path, empty where the route has none.
     pub id: &'a str,
@@ -165,7 +165,7 @@ impl Rongcloud {
         run(&context, Asked { user: &token.user, id: &id, request, guesses: &self.guesses }).await
     }
 
-    /// The gateway's URL as the caller sees it, and what he asks for.
+    /// The gateway's URL as the caller sees it, and what they ask for.
     fn seen(&self, request: Request) -> (Request, (String, axum::http::Uri)) {
         let (parts, body) = request.into_parts();
         let seen = (origin(self.web.config(), &parts), parts.uri.clone());

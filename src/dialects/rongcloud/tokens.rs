@@ -1,4 +1,4 @@
-//! Who a user is: a JWT (RFC 7519, HS256) whose subject is his bare JID, signed by the gateway when he logs in, or by the
+//! Who a user is: a JWT (RFC 7519, HS256) whose subject is their bare JID, signed by the gateway when they log in, or by the
 //! organisation's own back end, which shares the key.
 
 use jid::BareJid;

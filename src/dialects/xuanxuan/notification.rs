@@ -53,9 +53,9 @@ pub struct Action {
 pub struct Sender {
     /// Text or a number.
     pub id: String,
-    /// How he is called.
+    /// How they are called.
     pub name: String,
-    /// His picture: http or https.
+    /// Their picture: http or https.
     pub avatar: String,
 }
 
@@ -84,7 +84,7 @@ impl Notification {
     /// Reads a notification; `None`, and what is no JSON object, is one without anything, as in the original.
     ///
     /// # Errors
-    /// The first thing that is wrong: the receiver, his list, the group, the sender, then everything else.
+    /// The first thing that is wrong: the receiver, their list, the group, the sender, then everything else.
     pub fn read(data: Option<&str>, users: usize) -> Result<Notification, Failure> {
         let Some(Ok(Value::Object(data))) = data.map(|data| json::read(data.as_bytes())) else {
             return Err(Failure::request(NO_RECEIVER));
@@ -161,7 +161,7 @@ impl Notification {
 }
 
 impl Sender {
-    /// How he is called, else his id: what the original's own client shows.
+    /// How they are called, else their id: what the original's own client shows.
     pub fn shown(&self) -> &str {
         if self.name.is_empty() { &self.id } else { &self.name }
     }

@@ -1,4 +1,4 @@
-//! What makes a member's clients show a room on ejabberd: his subscription, and his bookmark where he grants a session.
+//! What makes a member's clients show a room on ejabberd: their subscription, and their bookmark where they grant a session.
 
 use std::time::Duration;
 
@@ -40,19 +40,19 @@ pub(in crate::chat) async fn enrol(
         .iter()
         .map(|(user, _)| match lists.hears(user) {
             true => Ok(()),
-            false => asked.next().unwrap_or(Ok(())).map_err(|error| error.of("his subscription")),
+            false => asked.next().unwrap_or(Ok(())).map_err(|error| error.of("their subscription")),
         })
         .collect();
     if !core.sessions.granted() {
         return subscribed.into_iter().map(|outcome: Result<(), ChatError>| outcome.map(|()| false)).collect();
     }
     let bookmarked = bookmark(core, call, shown, users).await;
-    let bookmarked = bookmarked.into_iter().map(|outcome| outcome.map_err(|error| error.of("his bookmark")));
+    let bookmarked = bookmarked.into_iter().map(|outcome| outcome.map_err(|error| error.of("their bookmark")));
     let both = subscribed.into_iter().zip(bookmarked);
     both.map(|(subscribed, bookmarked)| subscribed.and(bookmarked).map(|()| true)).collect()
 }
 
-/// A bookmark for each, in a session of his own.
+/// A bookmark for each, in a session of their own.
 async fn bookmark(
     core: &Core,
     call: &Call,
@@ -78,7 +78,7 @@ async fn bookmark(
             return publish(user, nick, Options::None).await;
         }
         match publish(user, nick, Options::All).await {
-            // At once, while his session is open.
+            // At once, while their session is open.
             Err(ChatError::Refused { condition, .. }) if condition != "item-not-found" => {
                 let plain = publish(user, nick, Options::None).await;
                 // The options cannot be read, whoever sends them; any other refusal may be one of this user's own node.
