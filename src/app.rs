@@ -60,7 +60,7 @@ impl Gateway {
         let listener = Listener::bind(&web).await.map_err(|error| StartError::Listen(config.http.listen, error))?;
         let addr = listener.addr();
         let chat = Chat::start(Arc::clone(&config), metrics)?;
-        chat.tend_records();
+        chat.records.tend_records();
         let health = Health::new(chat.link_state(), chat.rivals());
         let router = dialects::router(&chat, &config, &web).merge(health::router(web, health.clone()));
         let (stop, stopped) = oneshot::channel();

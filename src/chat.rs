@@ -1,5 +1,11 @@
-//! The verbs, and the nouns they take. Here are the decisions: the order of stanzas, what counts as done, and (in
-//! `server/`) the one place where ejabberd and Prosody differ.
+//! The verbs, and the nouns they take. Here are the decisions: the order of stanzas, what counts as done, and, inside the
+//! rooms, where ejabberd and Prosody differ.
+//!
+//! The rooms, each of which uses only those before it, has its own state, and is alone to touch it:
+//!
+//! ```text
+//! kit, types < server < records, files < accounts < rooms < archive, messages, check < groups < Chat
+//! ```
 
 pub mod accounts;
 pub mod archive;
@@ -13,27 +19,33 @@ pub mod rooms;
 pub mod server;
 pub mod types;
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jid::BareJid;
+use accounts::Accounts;
+use accounts::mark::Mark;
+use archive::Histories;
+use check::Check;
+use files::Files;
+use groups::Groups;
+use messages::Messages;
+use records::Records;
+use rooms::Rooms;
+use server::Server;
+use server::incoming::Incoming;
+pub use server::incoming::KeyAnswer;
+use server::links::Links;
+use server::stray;
+pub use types::address::{Addresses, Realm};
+pub use types::error::ChatError;
+pub use types::product::Product;
 
-pub use self::server::Product;
-pub use self::server::core::KeyAnswer;
-use self::server::core::{Core, Incoming};
 use crate::config::Config;
 pub use crate::link::{Call, LinkError, LinkState, Rivals};
 use crate::link::{Link, LinkConfig};
 use crate::session::{Sessions, Stray};
 use crate::xml::read::Bounds;
-use accounts::mark::Mark;
-use accounts::profile::{Photo, Profile};
-use server::links::Links;
-use server::stray;
-pub use types::address::{Addresses, Realm};
-pub use types::error::ChatError;
-use types::message::{Message, Receipt};
-use types::room::{Affiliation, Member, MemberOutcome, NewRoom};
 
 /// Bounds of what the server sends: a list of 30,000 members is one stanza, and so is that of the records' nodes, three
 /// for each of some 20,000 users.
@@ -44,8 +56,33 @@ const KEY_TIME: Duration = Duration::from_secs(10);
 
 /// The verbs, over one link. Cheap to clone.
 #[derive(Clone)]
-pub struct Chat {
-    core: Arc<Core>,
+pub struct Chat(Arc<Handles>);
+
+/// Where each verb is found.
+pub struct Handles {
+    server: Arc<Server>,
+    /// The gateway's own records.
+    pub records: Arc<Records>,
+    /// Uploads.
+    pub files: Files,
+    /// Accounts, their profiles, friends, numbers and log-in tokens.
+    pub accounts: Arc<Accounts>,
+    /// Rooms and their members.
+    pub rooms: Arc<Rooms>,
+    /// Messages from the archives.
+    pub histories: Arc<Histories>,
+    /// Sending.
+    pub messages: Messages,
+    /// Groups and open rooms, as APIs know them.
+    pub groups: Groups,
+}
+
+impl Deref for Chat {
+    type Target = Handles;
+
+    fn deref(&self) -> &Handles {
+        &self.0
+    }
 }
 
 impl Chat {
@@ -72,135 +109,57 @@ impl Chat {
             }
         });
         let sessions = Sessions::new(config.clone(), metrics.session.clone(), stray)?;
-        let core = Arc::new(Core::new(config, addresses, link, links, sessions, incoming));
-        tokio::spawn(Core::sweep(Arc::downgrade(&core)));
-        Ok(Chat { core })
+        let server = Arc::new(Server::new(config, addresses, (link, links), sessions, incoming));
+        let records = Arc::new(Records::new(Arc::clone(&server)));
+        let accounts = Arc::new(Accounts::new(Arc::clone(&server), Arc::clone(&records)));
+        let rooms = Arc::new(Rooms::new(Arc::clone(&server), Arc::clone(&records), Arc::clone(&accounts)));
+        tokio::spawn(Rooms::sweep(Arc::downgrade(&rooms)));
+        let below = || (Arc::clone(&server), Arc::clone(&records), Arc::clone(&accounts), Arc::clone(&rooms));
+        let histories = {
+            let (server, records, accounts, rooms) = below();
+            Arc::new(Histories::new(server, records, accounts, rooms))
+        };
+        let groups = {
+            let (server, records, accounts, rooms) = below();
+            Groups::new(server, records, accounts, rooms, Arc::clone(&histories))
+        };
+        let messages = Messages::new(Arc::clone(&server), Arc::clone(&accounts), Arc::clone(&rooms));
+        let files = Files::new(Arc::clone(&server));
+        Ok(Chat(Arc::new(Handles { server, records, files, accounts, rooms, histories, messages, groups })))
+    }
+
+    /// Trying what the server lets the gateway do.
+    pub fn check(&self) -> Check<'_> {
+        Check { server: &self.server, records: &self.records, accounts: &self.accounts, rooms: &self.rooms }
     }
 
     /// The link's state, to watch.
     pub fn link_state(&self) -> tokio::sync::watch::Receiver<LinkState> {
-        self.core.link.state()
+        self.server.link.state()
     }
 
     /// What was seen of other gateways under the same name.
     pub fn rivals(&self) -> Arc<Rivals> {
-        self.core.link.rivals()
+        self.server.link.rivals()
     }
 
     /// The addresses that callers may name.
     pub fn addresses(&self) -> &Addresses {
-        &self.core.addresses
-    }
-
-    /// Sends one message, one-to-one or to a room, and returns when what the call waits for is known (one-to-one: by default
-    /// that the server has processed it) or the room has reflected it (rooms).
-    ///
-    /// # Errors
-    /// Unknown recipient, sender or room, a sender who is not a member, a refusal by the room, a link that is busy,
-    /// down, or fell before the answer.
-    pub async fn send(&self, call: &Call, message: &Message) -> Result<Receipt, ChatError> {
-        self.core.send(call, message).await
-    }
-
-    /// As [`Chat::send`] for messages of one sender to one target, which go in their order; one result each, in order.
-    /// One that fails stops none behind it. Those to a user do not wait for each other's processing.
-    pub async fn send_all(&self, call: &Call, messages: Vec<Message>) -> Vec<Result<Receipt, ChatError>> {
-        self.core.send_all(call, messages).await
-    }
-
-    /// Creates a persistent room with `owner` as its owner. Atomic: of two callers one gets [`ChatError::RoomExists`].
-    /// A room that could not be finished is destroyed again.
-    pub async fn create_room(&self, call: &Call, room: NewRoom) -> Result<(), ChatError> {
-        self.core.create_room(call, &room).await
-    }
-
-    /// Destroys a room; its occupants see `reason`.
-    pub async fn destroy_room(&self, call: &Call, room: &BareJid, reason: &str) -> Result<(), ChatError> {
-        self.core.destroy_room(call, room, reason).await
-    }
-
-    /// Makes `users` members of `room` so that their standard clients show it: affiliation, reserved nick, MUC/Sub
-    /// subscription (ejabberd), bookmark with autojoin, invitation from `inviter`. One outcome per user, in order.
-    /// A user who is an admin or owner already keeps that.
-    pub async fn add_members(
-        &self,
-        call: &Call,
-        room: &BareJid,
-        inviter: Option<&BareJid>,
-        users: &[BareJid],
-    ) -> Result<Vec<MemberOutcome>, ChatError> {
-        self.core.add_members(call, room, inviter, users).await
-    }
-
-    /// Undoes [`Chat::add_members`], owners and admins included. Removing one who is not a member is a success.
-    pub async fn remove_members(
-        &self,
-        call: &Call,
-        room: &BareJid,
-        users: &[BareJid],
-    ) -> Result<Vec<MemberOutcome>, ChatError> {
-        self.core.remove_members(call, room, users).await
-    }
-
-    /// Owners, admins and members of a room, the gateway itself never among them, with the nicks that the room knows.
-    pub async fn roll(&self, call: &Call, room: &BareJid) -> Result<Vec<Member>, ChatError> {
-        self.core.roll(call, room).await
-    }
-
-    /// As [`Chat::roll`], each as they call themselves: see [`Chat::profile`].
-    pub async fn members(&self, call: &Call, room: &BareJid) -> Result<Vec<Member>, ChatError> {
-        self.core.members(call, room).await
-    }
-
-    /// The affiliation of one user in a room.
-    pub async fn affiliation(&self, call: &Call, room: &BareJid, user: &BareJid) -> Result<Affiliation, ChatError> {
-        Ok(self.core.lists(call, room).await?.of(user))
-    }
-
-    /// Whether a user is banned from a room, alone or with their whole domain (XEP-0045 section 9.1).
-    pub async fn is_banned(&self, call: &Call, room: &BareJid, user: &BareJid) -> Result<bool, ChatError> {
-        self.core.is_banned(call, room, user).await
-    }
-
-    /// Removes `users` from every room of the MUC service `rooms`, rooms made by ordinary clients included. One outcome
-    /// per user; a user's error names the rooms that failed.
-    pub async fn remove_from_all_rooms(
-        &self,
-        call: &Call,
-        rooms: &str,
-        users: &[BareJid],
-    ) -> Result<Vec<MemberOutcome>, ChatError> {
-        self.core.remove_from_all_rooms(call, rooms, users).await
-    }
-
-    /// Nick name and photo from the user's vCard.
-    pub async fn profile(&self, call: &Call, user: &BareJid) -> Result<Profile, ChatError> {
-        self.core.profile(call, user).await
-    }
-
-    /// The photo in the user's vCard, whole, when it is binary. None too for an account that does not exist: anybody who
-    /// asks must not cause more than this one question.
-    pub async fn photo(&self, call: &Call, user: &BareJid) -> Result<Option<Photo>, ChatError> {
-        self.core.photo(call, user).await
-    }
-
-    /// True when `password` is the XMPP password of `user`.
-    pub async fn check_password(&self, call: &Call, user: &BareJid, password: &str) -> Result<bool, ChatError> {
-        Ok(self.core.sessions.check_password(call, user, password).await?)
+        &self.server.addresses
     }
 
     /// Registers what answers an IQ get that a user of a served domain sends to the component itself: given the sender's
     /// bare JID and the mark of the account, it returns the payload's text (used for `urn:xmpp:key`).
     pub fn on_key_request(&self, answer: KeyAnswer) {
-        // What comes in belongs to the core, which must not hold itself.
-        let core = Arc::downgrade(&self.core);
-        *self.core.incoming.keys.write() = Some(Arc::new(move |user| {
-            let (core, answer) = (core.clone(), Arc::clone(&answer));
+        // What comes in belongs to the server's handle, which must not hold those above it.
+        let accounts = Arc::downgrade(&self.accounts);
+        *self.server.incoming.keys.write() = Some(Arc::new(move |user| {
+            let (accounts, answer) = (accounts.clone(), Arc::clone(&answer));
             Box::pin(async move {
-                let chat = Chat { core: core.upgrade()? };
-                let user = chat.addresses().user(user.as_str()).ok()?;
+                let accounts = accounts.upgrade()?;
+                let user = accounts.served(&user)?;
                 let call = Call::new(Arc::from("key"), Instant::now() + KEY_TIME);
-                let mark = chat.mark_of(&call, &user).await.ok()?;
+                let mark = accounts.mark_of(&call, &user).await.ok()?;
                 answer(&user, mark.as_ref().and_then(Mark::id))
             })
         }));
@@ -208,9 +167,9 @@ impl Chat {
 
     /// Closes sessions and the link after what is pending has ended, or `limit` has passed.
     pub async fn drain(&self, limit: Duration) {
-        self.core.vacate(self.core.seats.drain()).await;
-        self.core.sessions.drain().await;
-        tokio::join!(self.core.links.drain_extra(limit), self.core.link.drain(limit));
+        self.rooms.vacate(self.rooms.seats.drain()).await;
+        self.server.sessions.drain().await;
+        tokio::join!(self.server.links.drain_extra(limit), self.server.link.drain(limit));
     }
 }
 

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::chat::check::{Finding, Report, Right};
-use crate::chat::server::Product;
+use crate::chat::check::{Finding, Report};
+use crate::chat::types::product::Product;
+use crate::chat::types::right::Right;
 use crate::chat::{Chat, LinkState};
 use crate::config::Config;
 use crate::config::component::Component;
@@ -89,7 +90,7 @@ async fn trial(chat: &Chat, config: &Config, user: Option<&str>) -> Result<bool,
     eprintln!("trying each right ...");
     let endpoints = dialects::needs(config);
     let rights = endpoints.iter().flat_map(|(_, needed, wanted)| needed.iter().chain(*wanted)).copied();
-    let Report { product, findings, notes } = chat.check(user.as_ref(), rights).await;
+    let Report { product, findings, notes } = chat.check().run(user.as_ref(), rights).await;
     print!("{}", table(&findings));
     if chat.rivals().answers() > 0 {
         println!(
@@ -127,7 +128,7 @@ async fn trial(chat: &Chat, config: &Config, user: Option<&str>) -> Result<bool,
     }
     print!("{}", advice(&missing, product, component, &config.server.domain));
     if let Some(product) = product.filter(|_| granted(&Right::Rooms))
-        && let Some(note) = chat.check_gone(product, user.as_ref()).await
+        && let Some(note) = chat.check().check_gone(product, user.as_ref()).await
     {
         print!("\n{note}");
     }

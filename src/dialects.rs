@@ -10,7 +10,7 @@ use std::sync::Arc;
 use axum::Router;
 
 use crate::chat::Chat;
-use crate::chat::check::Right;
+use crate::chat::types::right::Right;
 use crate::config::Config;
 use crate::config::server::Wait;
 use crate::http::Web;

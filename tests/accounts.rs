@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jid::BareJid;
 use serde_json::json;
-use stanzagate::chat::messages::card::{Card, CardChild, Extras};
+use stanzagate::chat::types::card::{Card, CardChild, Extras};
 use stanzagate::chat::types::error::ChatError;
 use stanzagate::chat::{Chat, LinkState};
 use stanzagate::config::sessions::Grant;
@@ -50,32 +50,35 @@ async fn made_accounts_log_in_and_deleted_ones_do_not(server: Server) {
         .run(async move {
             let chat = &verbs.chat;
             let user = new("made");
-            assert!(!chat.account_exists(&call(), &user).await.expect("an answer"));
-            assert!(chat.create_account(&call(), &user, "secret").await.expect("an account"));
-            assert!(chat.account_exists(&call(), &user).await.expect("an answer"));
-            assert!(!chat.create_account(&call(), &user, "other").await.expect("it is there"));
+            assert!(!chat.accounts.account_exists(&call(), &user).await.expect("an answer"));
+            assert!(chat.accounts.create_account(&call(), &user, "secret").await.expect("an account"));
+            assert!(chat.accounts.account_exists(&call(), &user).await.expect("an answer"));
+            assert!(!chat.accounts.create_account(&call(), &user, "other").await.expect("it is there"));
             assert!(logs_in(server, &user, "secret").await);
             assert!(!logs_in(server, &user, "other").await, "the second call changed the password");
-            assert!(chat.accounts(&call(), &verbs.realm).await.expect("a list").contains(&user));
+            assert!(chat.accounts.accounts(&call(), &verbs.realm).await.expect("a list").contains(&user));
 
             // One whom the gateway has a session for, and friends.
             let friend = new("friend");
-            assert!(chat.create_account(&call(), &friend, "secret").await.expect("an account"));
-            chat.befriend(&call(), &verbs.realm, &user, &friend).await.expect("friends");
+            assert!(chat.accounts.create_account(&call(), &friend, "secret").await.expect("an account"));
+            chat.accounts.befriend(&call(), &verbs.realm, &user, &friend).await.expect("friends");
             for _ in 0..2 {
-                chat.delete_account(&call(), &user).await.expect("deleted");
+                chat.accounts.delete_account(&call(), &user).await.expect("deleted");
             }
-            assert!(!chat.account_exists(&call(), &user).await.expect("an answer"));
+            assert!(!chat.accounts.account_exists(&call(), &user).await.expect("an answer"));
             assert!(!logs_in(server, &user, "secret").await);
-            assert!(!chat.accounts(&call(), &verbs.realm).await.expect("a list").contains(&user));
-            let gone = chat.friends(&call(), &user).await.expect_err("no account");
+            assert!(!chat.accounts.accounts(&call(), &verbs.realm).await.expect("a list").contains(&user));
+            let gone = chat.accounts.friends(&call(), &user).await.expect_err("no account");
             assert!(matches!(gone, ChatError::UnknownUser(_)), "{gone}");
-            chat.unfriend(&call(), &verbs.realm, &friend, &user).await.expect("nothing is left");
-            assert!(chat.friends(&call(), &friend).await.expect("a list").is_empty());
+            chat.accounts.unfriend(&call(), &verbs.realm, &friend, &user).await.expect("nothing is left");
+            assert!(chat.accounts.friends(&call(), &friend).await.expect("a list").is_empty());
 
-            assert!(chat.create_account(&call(), &user, "third").await.expect("an account"));
+            assert!(chat.accounts.create_account(&call(), &user, "third").await.expect("an account"));
             assert!(logs_in(server, &user, "third").await);
-            assert!(chat.friends(&call(), &user).await.expect("a list").is_empty(), "the old account's friends");
+            assert!(
+                chat.accounts.friends(&call(), &user).await.expect("a list").is_empty(),
+                "the old account's friends"
+            );
         })
         .await;
 }
@@ -86,13 +89,16 @@ async fn passwords_of_all_sorts(server: Server) {
         .run(async move {
             for password in ["p<ä>&ss'\" wörd", "密码密码", " ~!@#$%^*()_+{}|:?-=[]\\;,./ x", &"x".repeat(500)] {
                 let user = new("odd");
-                assert!(verbs.chat.create_account(&call(), &user, password).await.expect("an account"), "{password}");
+                assert!(
+                    verbs.chat.accounts.create_account(&call(), &user, password).await.expect("an account"),
+                    "{password}"
+                );
                 assert!(logs_in(server, &user, password).await, "{password}");
             }
             for password in ["", "a\0b", "a\nb", "\u{7f}"] {
                 let user = new("bad");
-                verbs.chat.create_account(&call(), &user, password).await.expect_err("no password");
-                assert!(!verbs.chat.account_exists(&call(), &user).await.expect("an answer"), "{password:?}");
+                verbs.chat.accounts.create_account(&call(), &user, password).await.expect_err("no password");
+                assert!(!verbs.chat.accounts.account_exists(&call(), &user).await.expect("an answer"), "{password:?}");
             }
         })
         .await;
@@ -104,7 +110,7 @@ async fn one_account_is_made_once(server: Server) {
         .run(async move {
             let user = new("once");
             let made = (0..8).map(async |n| {
-                verbs.chat.create_account(&call(), &user, &format!("secret{n}")).await.expect("an answer")
+                verbs.chat.accounts.create_account(&call(), &user, &format!("secret{n}")).await.expect("an answer")
             });
             let made = futures::future::join_all(made).await;
             let first: Vec<usize> = (0..8).filter(|n| made[*n]).collect();
@@ -127,7 +133,7 @@ async fn when_users_were_online(server: Server) {
             let chat = &verbs.chat;
             let users = [&alice, &bob].map(|account| BareJid::new(&account.jid).expect("a JID"));
             let seen = async || {
-                let seen = chat.last_online(&call(), &users).await;
+                let seen = chat.accounts.last_online(&call(), &users).await;
                 seen.into_iter().map(|seen| seen.expect("an answer")).collect::<Vec<_>>()
             };
             let phone = Client::login(server.shared(), &alice).await;
@@ -138,7 +144,7 @@ async fn when_users_were_online(server: Server) {
             let before = seen().await;
             assert!(before[0].is_some_and(|at| left.abs_diff(at) < 2000), "{before:?}, left at {left}");
             // What the gateway does in her name does not make her seen; ejabberd cannot tell while its session is open.
-            chat.befriend(&call(), &verbs.realm, &users[0], &users[1]).await.expect("friends");
+            chat.accounts.befriend(&call(), &verbs.realm, &users[0], &users[1]).await.expect("friends");
             let after = seen().await;
             let now_for_ejabberd = |at: u64| server.is_ejabberd() && now().abs_diff(at) < 1000;
             assert!(after[0].is_some_and(|at| left.abs_diff(at) < 2000 || now_for_ejabberd(at)), "{after:?}, {left}");
@@ -154,10 +160,11 @@ async fn all_accounts_are_listed(server: Server) {
     verbs
         .run(async move {
             let made: Vec<BareJid> = (0..120).map(|_| new("listed")).collect();
-            let creating =
-                made.iter().map(async |user| verbs.chat.create_account(&call(), user, "secret").await.expect("made"));
+            let creating = made
+                .iter()
+                .map(async |user| verbs.chat.accounts.create_account(&call(), user, "secret").await.expect("made"));
             assert!(futures::future::join_all(creating).await.into_iter().all(|made| made));
-            let listed = verbs.chat.accounts(&call(), &verbs.realm).await.expect("a list");
+            let listed = verbs.chat.accounts.accounts(&call(), &verbs.realm).await.expect("a list");
             assert!(listed.is_sorted(), "{listed:?}");
             assert_eq!(listed.iter().collect::<BTreeSet<_>>().len(), listed.len(), "{listed:?}");
             assert!(made.iter().all(|user| listed.contains(user)));
@@ -180,7 +187,7 @@ async fn accounts_of_several_pages_are_listed() {
         let chat = Chat::start(Arc::new(rig.gateway_config()), Metrics::new()).expect("the verbs");
         chat.link_state().wait_for(|state| *state == LinkState::Up).await.expect("a link");
         let realm = chat.addresses().realm(&Default::default()).expect("the default hosts");
-        let listed = chat.accounts(&call(), &realm).await.expect("a list");
+        let listed = chat.accounts.accounts(&call(), &realm).await.expect("a list");
         let listed: Vec<String> = listed.iter().map(|user| local(user).to_owned()).collect();
         assert!(
             BTreeSet::from_iter(listed.iter()).is_superset(&names.iter().collect()),
@@ -239,20 +246,20 @@ async fn a_missing_right_is_named(server: Server) {
         let named = error.to_string().contains(right);
         assert!(named && error.kind() == stanzagate::chat::types::error::Kind::MissingRight, "{what}: {error:?}");
     };
-    names("create", admin, chat.create_account(&call(), &alice, "x").await.expect_err("no right"));
-    names("delete", admin, chat.delete_account(&call(), &alice).await.expect_err("no right"));
+    names("create", admin, chat.accounts.create_account(&call(), &alice, "x").await.expect_err("no right"));
+    names("delete", admin, chat.accounts.delete_account(&call(), &alice).await.expect_err("no right"));
     names(
         "sessions",
         admin,
-        chat.sessions(&call(), std::slice::from_ref(&alice)).await.remove(0).expect_err("no right"),
+        chat.accounts.sessions(&call(), std::slice::from_ref(&alice)).await.remove(0).expect_err("no right"),
     );
-    names("broadcast", announce, chat.broadcast(&call(), &realm, &card).await.expect_err("no right"));
+    names("broadcast", announce, chat.messages.broadcast(&call(), &realm, &card).await.expect_err("no right"));
     let list = if server.is_ejabberd() { admin } else { "stanzagate_component" };
-    names("accounts", list, chat.accounts(&call(), &realm).await.expect_err("no right"));
+    names("accounts", list, chat.accounts.accounts(&call(), &realm).await.expect_err("no right"));
     // On Prosody the same right tells whether an account exists.
     let lists = if server.is_ejabberd() { lists } else { admin };
-    names("friends", lists, chat.friends(&call(), &alice).await.expect_err("no right"));
-    names("befriend", lists, chat.befriend(&call(), &realm, &alice, &bob).await.expect_err("no right"));
+    names("friends", lists, chat.accounts.friends(&call(), &alice).await.expect_err("no right"));
+    names("befriend", lists, chat.accounts.befriend(&call(), &realm, &alice, &bob).await.expect_err("no right"));
     assert!(Client::try_connect(&rig, "alice", &rig.users()["alice"], None).await.is_ok(), "alice is still there");
     chat.drain(Duration::from_secs(2)).await;
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use jid::BareJid;
 use serde_json::{Value, json};
-use stanzagate::chat::messages::card::{Card, CardChild, Extras};
+use stanzagate::chat::types::card::{Card, CardChild, Extras};
 use stanzagate::chat::types::error::ChatError;
 use stanzagate::chat::types::message::Receipt;
 use support::element::says;
@@ -52,7 +52,7 @@ async fn a_kept_card_waits_for_its_receiver(server: Server) {
             let phone = Client::login(server.shared(), &alice).await;
             let text = fresh("kept");
             let kept = card(&text, true);
-            let sent = verbs.chat.notify(&call(), &verbs.realm, &[jid(&alice), jid(&bob)], &kept).await;
+            let sent = verbs.chat.messages.notify(&call(), &verbs.realm, &[jid(&alice), jid(&bob)], &kept).await;
             assert!(sent.iter().all(Result::is_ok), "{sent:?}");
             expect(&phone.wait_for("the card", says(&text)).await, &kept);
             let late = Client::login(server.shared(), &bob).await;
@@ -76,7 +76,7 @@ async fn a_passing_card_reaches_only_those_who_are_here(server: Server) {
             let laptop = Client::login(server.shared(), &alice).await;
             let text = fresh("passing");
             let passing = card(&text, false);
-            let sent = verbs.chat.notify(&call(), &verbs.realm, &[jid(&alice), jid(&bob)], &passing).await;
+            let sent = verbs.chat.messages.notify(&call(), &verbs.realm, &[jid(&alice), jid(&bob)], &passing).await;
             assert!(sent.iter().all(Result::is_ok), "{sent:?}");
             for client in [&phone, &laptop] {
                 let message = client.wait_for("the card", says(&text)).await;
@@ -101,20 +101,20 @@ async fn each_receiver_has_his_own_outcome(server: Server) {
             let nobody = BareJid::new(&format!("{}@example.org", fresh("nobody"))).expect("a JID");
             let text = fresh("some");
             let users = [nobody.clone(), jid(&alice), nobody.clone()];
-            let sent = verbs.chat.notify(&call(), &verbs.realm, &users, &card(&text, true)).await;
+            let sent = verbs.chat.messages.notify(&call(), &verbs.realm, &users, &card(&text, true)).await;
             let unknown =
                 |sent: &Result<Receipt, ChatError>| matches!(sent, Err(ChatError::UnknownUser(u)) if *u == nobody);
             assert!(sent.len() == 3 && unknown(&sent[0]) && sent[1].is_ok() && unknown(&sent[2]), "{sent:?}");
             phone.wait_for("the card", says(&text)).await;
-            assert!(verbs.chat.notify(&call(), &verbs.realm, &[], &card(&text, true)).await.is_empty());
+            assert!(verbs.chat.messages.notify(&call(), &verbs.realm, &[], &card(&text, true)).await.is_empty());
             // What XML cannot carry, and what no stanza may weigh, harms nobody else.
             for bad in [card("\u{ffff}", true), card(&"x".repeat(300_000), true)] {
-                let sent = verbs.chat.notify(&call(), &verbs.realm, &[jid(&alice)], &bad).await;
+                let sent = verbs.chat.messages.notify(&call(), &verbs.realm, &[jid(&alice)], &bad).await;
                 assert!(sent[0].is_err(), "{sent:?}");
             }
             phone.ping().await;
             let again = fresh("again");
-            let sent = verbs.chat.notify(&call(), &verbs.realm, &[jid(&alice)], &card(&again, true)).await;
+            let sent = verbs.chat.messages.notify(&call(), &verbs.realm, &[jid(&alice)], &card(&again, true)).await;
             assert!(sent[0].is_ok(), "{sent:?}");
             phone.wait_for("the card", says(&again)).await;
         })
@@ -130,7 +130,7 @@ async fn many_receivers_are_served_in_one_call(server: Server) {
             // The same one many times, with more text than the queue to the server holds at once.
             let users = vec![jid(&alice); 1000];
             let text = format!("{}{}", fresh("many"), "x".repeat(4500));
-            let sent = verbs.chat.notify(&call(), &verbs.realm, &users, &card(&text, false)).await;
+            let sent = verbs.chat.messages.notify(&call(), &verbs.realm, &users, &card(&text, false)).await;
             assert!(sent.len() == 1000 && sent.iter().all(Result::is_ok), "{:?}", sent.iter().find(|s| s.is_err()));
             let count = || phone.received().iter().filter(|el| says(&text)(el)).count();
             let deadline = Instant::now() + Duration::from_secs(60);
@@ -152,11 +152,11 @@ async fn everybody_online_gets_a_broadcast_and_nobody_else(server: Server) {
             let clients =
                 [Client::login(rig, &alice).await, Client::login(rig, &alice).await, Client::login(rig, &bob).await];
             // On ejabberd the gateway has a session of hers, which must not bring it back to her as a message.
-            verbs.chat.befriend(&call(), &verbs.realm, &jid(&bob), &jid(&carol)).await.expect("friends");
+            verbs.chat.accounts.befriend(&call(), &verbs.realm, &jid(&bob), &jid(&carol)).await.expect("friends");
             let text = fresh("all");
             // Nobody keeps it, whatever the card says.
             let all = card(&text, true);
-            verbs.chat.broadcast(&call(), &verbs.realm, &all).await.expect("sent");
+            verbs.chat.messages.broadcast(&call(), &verbs.realm, &all).await.expect("sent");
             for client in &clients {
                 let message = client.wait_for("the card", says(&text)).await;
                 assert_eq!(message.attr("type"), Some("headline"));

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use stanzagate::chat::check::Right;
+use stanzagate::chat::types::right::Right;
 use stanzagate::chat::{Chat, LinkState};
 use stanzagate::metrics::Metrics;
 use support::{Server, account};
@@ -26,7 +26,7 @@ async fn the_shipped_configuration_grants_everything(server: Server) {
         .into_iter()
         .flat_map(|(_, needed, wanted)| [needed, wanted].concat())
         .collect();
-    let report = chat.check(Some(&jid), rights.clone()).await;
+    let report = chat.check().run(Some(&jid), rights.clone()).await;
     assert!(report.product.is_some());
     // Tried wherever there are records.
     rights.extend([Right::RecordsAlone, Right::RecordsClosed]);

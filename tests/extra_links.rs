@@ -13,9 +13,10 @@ use fake_server::{FakeServer, PATIENCE, Peer, SECRET};
 use futures::future::join_all;
 use jid::BareJid;
 use parking_lot::Mutex;
-use stanzagate::chat::check::{Finding, Right};
+use stanzagate::chat::check::Finding;
 use stanzagate::chat::types::error::ChatError;
 use stanzagate::chat::types::message::{Content, MarksChild, Message, Receipt, Target};
+use stanzagate::chat::types::right::Right;
 use stanzagate::chat::{Chat, LinkError, LinkState};
 use stanzagate::config::Config;
 use stanzagate::config::secret::Secret;
@@ -63,12 +64,12 @@ fn message(to: &BareJid, text: &str) -> Message {
 /// Sends a text to each user in turn, all in the same moment, after the accounts have become known.
 async fn send_in_turn(chat: &Chat, users: &[BareJid], texts: &[String]) -> Vec<Result<Receipt, ChatError>> {
     for user in users {
-        let hello = chat.send(&call(), &message(user, "hello")).await;
+        let hello = chat.messages.send(&call(), &message(user, "hello")).await;
         assert!(hello.is_ok(), "{hello:?}");
     }
     let call = call();
     let messages = texts.iter().zip(users.iter().cycle()).map(|(text, user)| message(user, text));
-    join_all(messages.map(async |message| chat.send(&call, &message).await)).await
+    join_all(messages.map(async |message| chat.messages.send(&call, &message).await)).await
 }
 
 fn texts(count: usize) -> Vec<String> {
@@ -221,7 +222,7 @@ async fn messages_take_all_links_and_those_to_one_user_the_same() {
     // One after the other they need no second link.
     let sent = texts(40);
     for text in &sent {
-        chat.send(&call(), &message(&users[0], text)).await.expect("sent");
+        chat.messages.send(&call(), &message(&users[0], text)).await.expect("sent");
     }
     assert_eq!(board.came(&sent), BTreeMap::from([(FIRST.to_owned(), 40)]));
     chat.drain(PATIENCE).await;
@@ -237,7 +238,9 @@ async fn a_link_that_falls_costs_no_message_that_was_not_on_it() {
     let (sending, call) = (chat.clone(), call());
     let messages: Vec<Message> = users.iter().zip(&sent).map(|(user, text)| message(user, text)).collect();
     let outcomes =
-        tokio::spawn(async move { join_all(messages.iter().map(|message| sending.send(&call, message))).await });
+        tokio::spawn(
+            async move { join_all(messages.iter().map(|message| sending.messages.send(&call, message))).await },
+        );
     until("all under way", || async { (board.came(&sent).values().sum::<usize>() == sent.len()).then_some(()) }).await;
     let on_extra = board.came(&sent)[EXTRA];
     board.0.closing.store(true, Ordering::Relaxed);
@@ -299,7 +302,7 @@ async fn a_users_messages_keep_their_order(server: Server) {
 
 async fn finding(rig: &Rig) -> Finding {
     let chat = start(with_extra(rig), &Metrics::new()).await;
-    let findings = chat.check(None, [Right::SendAs]).await.findings;
+    let findings = chat.check().run(None, [Right::SendAs]).await.findings;
     chat.drain(PATIENCE).await;
     findings.into_iter().find(|finding| finding.right == Right::ExtraLinks).expect("a finding")
 }

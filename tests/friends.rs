@@ -67,7 +67,7 @@ fn presence(kind: &str, to: &Account) -> Element {
 }
 
 async fn befriend(chat: &Chat, realm: &Realm, from: &Account, to: &Account) -> Friendship {
-    chat.befriend(&call(), realm, &jid(from), &jid(to)).await.expect("friends")
+    chat.accounts.befriend(&call(), realm, &jid(from), &jid(to)).await.expect("friends")
 }
 
 async fn friends_are_on_both_lists(server: Server) {
@@ -95,9 +95,9 @@ async fn friends_are_on_both_lists(server: Server) {
 
             assert_eq!(befriend(chat, realm, &bob, &alice).await, begun, "a second time changes nothing");
             for (one, other) in [(&alice, &bob), (&bob, &alice)] {
-                let seen = chat.friendship(&call(), realm, &jid(one), &jid(other)).await.expect("an answer");
+                let seen = chat.accounts.friendship(&call(), realm, &jid(one), &jid(other)).await.expect("an answer");
                 assert_eq!(seen.as_ref(), Some(&begun));
-                assert_eq!(chat.friends(&call(), &jid(one)).await.expect("a list"), [jid(other)]);
+                assert_eq!(chat.accounts.friends(&call(), &jid(one)).await.expect("a list"), [jid(other)]);
             }
         })
         .await;
@@ -174,16 +174,16 @@ async fn both_may_begin_at_once(server: Server) {
             let made = futures::future::join_all(pairs.map(|(from, to)| befriend(chat, realm, from, to))).await;
             assert_eq!(made.len(), 10);
             let expected = others.iter().chain([&bob]).map(jid).collect::<std::collections::BTreeSet<_>>();
-            let friends = chat.friends(&call(), &jid(&alice)).await.expect("a list");
+            let friends = chat.accounts.friends(&call(), &jid(&alice)).await.expect("a list");
             assert_eq!(friends, Vec::from_iter(expected));
             for other in others.iter().chain([&bob]) {
-                assert_eq!(chat.friends(&call(), &jid(other)).await.expect("a list"), [jid(&alice)]);
+                assert_eq!(chat.accounts.friends(&call(), &jid(other)).await.expect("a list"), [jid(&alice)]);
             }
             let ends = others.iter().map(async |other| {
-                chat.unfriend(&call(), realm, &jid(&alice), &jid(other)).await.expect("an end");
+                chat.accounts.unfriend(&call(), realm, &jid(&alice), &jid(other)).await.expect("an end");
             });
             futures::future::join_all(ends).await;
-            assert_eq!(chat.friends(&call(), &jid(&alice)).await.expect("a list"), [jid(&bob)]);
+            assert_eq!(chat.accounts.friends(&call(), &jid(&alice)).await.expect("a list"), [jid(&bob)]);
         })
         .await;
 }
@@ -202,15 +202,18 @@ async fn what_clients_did_is_seen(server: Server) {
                 other.send(presence("subscribed", to_one));
             }
             hers.wait_for("the push", pushes(&bob, "both")).await;
-            let seen = chat.friendship(&call(), realm, &jid(&bob), &jid(&alice)).await.expect("an answer");
+            let seen = chat.accounts.friendship(&call(), realm, &jid(&bob), &jid(&alice)).await.expect("an answer");
             assert_eq!(seen, Some(Friendship { from: jid(&bob), to: jid(&alice), since_ms: 0 }));
 
             let remove = format!("<item jid='{}' subscription='remove'/>", bob.jid);
             hers.iq(stanza(&format!("<iq type='set'><query xmlns='{ROSTER}'>{remove}</query></iq>"))).await;
             his.wait_for("the end", pushes(&alice, "none")).await;
             for (one, other) in [(&alice, &bob), (&bob, &alice)] {
-                assert_eq!(chat.friends(&call(), &jid(one)).await.expect("a list"), NONE);
-                assert_eq!(chat.friendship(&call(), realm, &jid(one), &jid(other)).await.expect("an answer"), None);
+                assert_eq!(chat.accounts.friends(&call(), &jid(one)).await.expect("a list"), NONE);
+                assert_eq!(
+                    chat.accounts.friendship(&call(), realm, &jid(one), &jid(other)).await.expect("an answer"),
+                    None
+                );
             }
             let again = befriend(chat, realm, &bob, &alice).await;
             assert_eq!((again.from, again.since_ms > 0), (jid(&bob), true));
@@ -230,18 +233,21 @@ async fn an_ended_friendship_leaves_nothing(server: Server) {
             befriend(chat, realm, &alice, &bob).await;
             hers.wait_for("the push", pushes(&bob, "both")).await;
             for _ in 0..2 {
-                chat.unfriend(&call(), realm, &jid(&bob), &jid(&alice)).await.expect("an end");
+                chat.accounts.unfriend(&call(), realm, &jid(&bob), &jid(&alice)).await.expect("an end");
             }
             hers.wait_for("the push", pushes(&bob, "remove")).await;
             assert_eq!(entry(&hers, &bob).await, None);
             let his = device(server, &bob).await;
             assert_eq!(entry(&his, &alice).await, None);
-            assert_eq!(chat.friendship(&call(), realm, &jid(&alice), &jid(&bob)).await.expect("an answer"), None);
+            assert_eq!(
+                chat.accounts.friendship(&call(), realm, &jid(&alice), &jid(&bob)).await.expect("an answer"),
+                None
+            );
 
             // A request that waits is withdrawn with it.
             hers.send(presence("subscribe", &carol));
             hers.ping().await;
-            chat.unfriend(&call(), realm, &jid(&carol), &jid(&alice)).await.expect("an end");
+            chat.accounts.unfriend(&call(), realm, &jid(&carol), &jid(&alice)).await.expect("an end");
             assert_eq!(entry(&hers, &carol).await, None);
             let carols = device(server, &carol).await;
             let asks = |el: &Element| el.name() == "presence" && el.attr("type") == Some("subscribe");
@@ -258,21 +264,26 @@ async fn strangers_and_nobodies_are_told_apart(server: Server) {
             let (chat, realm) = (&verbs.chat, &verbs.realm);
             let nobody = BareJid::new(&format!("{}@example.org", fresh("nobody"))).expect("a JID");
             let unknown = |error: &ChatError| matches!(error, ChatError::UnknownUser(user) if *user == nobody);
-            assert!(unknown(&chat.befriend(&call(), realm, &jid(&alice), &nobody).await.expect_err("nobody")));
-            assert!(unknown(&chat.befriend(&call(), realm, &nobody, &jid(&alice)).await.expect_err("nobody")));
-            assert!(unknown(&chat.friendship(&call(), realm, &jid(&alice), &nobody).await.expect_err("nobody")));
-            assert!(unknown(&chat.friends(&call(), &nobody).await.expect_err("nobody")));
-            chat.unfriend(&call(), realm, &nobody, &jid(&alice)).await.expect("nothing to end");
-            chat.unfriend(&call(), realm, &jid(&alice), &jid(&bob)).await.expect("nothing to end");
-            chat.befriend(&call(), realm, &jid(&alice), &jid(&alice)).await.expect_err("himself");
-            assert_eq!(chat.friendship(&call(), realm, &jid(&alice), &jid(&bob)).await.expect("an answer"), None);
-            assert_eq!(chat.friends(&call(), &jid(&alice)).await.expect("a list"), NONE);
+            assert!(unknown(&chat.accounts.befriend(&call(), realm, &jid(&alice), &nobody).await.expect_err("nobody")));
+            assert!(unknown(&chat.accounts.befriend(&call(), realm, &nobody, &jid(&alice)).await.expect_err("nobody")));
+            assert!(unknown(
+                &chat.accounts.friendship(&call(), realm, &jid(&alice), &nobody).await.expect_err("nobody")
+            ));
+            assert!(unknown(&chat.accounts.friends(&call(), &nobody).await.expect_err("nobody")));
+            chat.accounts.unfriend(&call(), realm, &nobody, &jid(&alice)).await.expect("nothing to end");
+            chat.accounts.unfriend(&call(), realm, &jid(&alice), &jid(&bob)).await.expect("nothing to end");
+            chat.accounts.befriend(&call(), realm, &jid(&alice), &jid(&alice)).await.expect_err("himself");
+            assert_eq!(
+                chat.accounts.friendship(&call(), realm, &jid(&alice), &jid(&bob)).await.expect("an answer"),
+                None
+            );
+            assert_eq!(chat.accounts.friends(&call(), &jid(&alice)).await.expect("a list"), NONE);
 
             // Somebody of another domain is a contact, but nobody whom callers may name.
             let hers = device(server, &alice).await;
             let item = "<item jid='x@elsewhere.example' name='X'/>";
             hers.iq(stanza(&format!("<iq type='set'><query xmlns='{ROSTER}'>{item}</query></iq>"))).await;
-            assert_eq!(chat.friends(&call(), &jid(&alice)).await.expect("a list"), NONE);
+            assert_eq!(chat.accounts.friends(&call(), &jid(&alice)).await.expect("a list"), NONE);
         })
         .await;
 }
@@ -288,7 +299,7 @@ async fn own_sessions_are_not_counted(server: Server) {
             let nobody = BareJid::new("nobody@example.org").expect("a JID");
             let users = [jid(&alice), nobody, jid(&bob)];
             let count = async || {
-                let counted = chat.sessions(&call(), &users).await;
+                let counted = chat.accounts.sessions(&call(), &users).await;
                 counted.into_iter().map(|count| count.expect("a count")).collect::<Vec<_>>()
             };
             assert_eq!(count().await, [0, 0, 0]);

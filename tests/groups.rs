@@ -54,31 +54,31 @@ fn new_group(owner: &Account, members: &[&Account], name: &str) -> NewGroup {
 impl Verbs {
     async fn make(&'static self, new: &NewGroup) -> Result<(), ChatError> {
         let new = new.clone();
-        self.run(async move { self.chat.make_group(&call(), &self.realm, &new).await }).await
+        self.run(async move { self.chat.groups.make_group(&call(), &self.realm, &new).await }).await
     }
 
     async fn group(&'static self, room: &BareJid, kind: GroupKind) -> Result<Group, ChatError> {
         let room = room.clone();
-        self.run(async move { self.chat.group(&call(), &self.realm, &room, kind).await }).await
+        self.run(async move { self.chat.groups.group(&call(), &self.realm, &room, kind).await }).await
     }
 
     async fn groups_of(&'static self, user: &Account, kind: GroupKind) -> Vec<BareJid> {
         let user = jid(&user.jid);
-        let groups = self.run(async move { self.chat.groups_of(&call(), &self.realm, &user).await });
+        let groups = self.run(async move { self.chat.groups.groups_of(&call(), &self.realm, &user).await });
         let groups = groups.await.expect("a list of groups").into_iter();
         groups.filter(|group| group.kind == kind).map(|group| group.room).collect()
     }
 
     async fn noted(&'static self, subject: Subject) -> Record {
-        self.run(async move { self.chat.record(&call(), &self.realm, &subject).await }).await.expect("a record")
+        self.run(async move { self.chat.records.record(&call(), &self.realm, &subject).await }).await.expect("a record")
     }
 
     async fn find(&'static self, room: &BareJid, kind: GroupKind) -> Option<Map<String, Value>> {
         let room = room.clone();
         let found = self.run(async move {
-            let mut all = self.chat.all_rooms(&call(), &self.realm).await?;
+            let mut all = self.chat.groups.all_rooms(&call(), &self.realm).await?;
             all.retain(|listed| *listed == room);
-            self.chat.described(&call(), &self.realm, &all, kind).await
+            self.chat.groups.described(&call(), &self.realm, &all, kind).await
         });
         found.await.expect("a list of groups").pop().map(|(_, attributes)| attributes)
     }
@@ -152,7 +152,7 @@ async fn leaves_nothing_of_what_it_cannot_make(server: Server) {
     let new = new_group(&owner, &[&member], "x");
     let (group, mut realm) = (new.clone(), verbs.realm.clone());
     realm.pubsub = "nothing.example.org".to_owned();
-    let refused = verbs.run(async move { verbs.chat.make_group(&call(), &realm, &group).await }).await;
+    let refused = verbs.run(async move { verbs.chat.groups.make_group(&call(), &realm, &group).await }).await;
     let text = refused.expect_err("a group without a record").to_string();
     assert!(text.contains("server.pubsub"), "{text}");
     alice.expect_no_room(new.room.as_str()).await;
@@ -208,7 +208,7 @@ async fn changes_owner_members_and_attributes(server: Server) {
     let set = |attributes: Value, replace: bool| {
         let (room, attributes) = (room.clone(), map(attributes));
         verbs.run(async move {
-            let set = verbs.chat.set_group_attributes(&call(), &verbs.realm, &room, &attributes, replace).await;
+            let set = verbs.chat.groups.set_group_attributes(&call(), &verbs.realm, &room, &attributes, replace).await;
             set.expect("attributes that are set");
         })
     };
@@ -230,7 +230,7 @@ async fn changes_owner_members_and_attributes(server: Server) {
     let to = jid(&other.jid);
     let given = verbs.run({
         let room = room.clone();
-        async move { verbs.chat.set_owner(&call(), &room, &to).await }
+        async move { verbs.chat.groups.set_owner(&call(), &room, &to).await }
     });
     given.await.expect("another owner");
     let group = verbs.group(&room, GroupKind::Group).await.expect("the group");
@@ -243,7 +243,7 @@ async fn changes_owner_members_and_attributes(server: Server) {
     let members = vec![jid(&last.jid), jid(&member.jid), nobody.clone()];
     let outcomes = verbs.run({
         let room = room.clone();
-        async move { verbs.chat.set_members(&call(), &room, &members).await }
+        async move { verbs.chat.groups.set_members(&call(), &room, &members).await }
     });
     for outcome in outcomes.await.expect("outcomes") {
         match outcome.result {
@@ -266,7 +266,7 @@ async fn destroys_a_group_with_all_that_is_known_of_it(server: Server) {
     let new = new_group(&owner, &[&member], "short-lived");
     let destroy = || {
         let room = new.room.clone();
-        verbs.run(async move { verbs.chat.destroy_group(&call(), &verbs.realm, &room).await })
+        verbs.run(async move { verbs.chat.groups.destroy_group(&call(), &verbs.realm, &room).await })
     };
     assert!(matches!(destroy().await, Err(ChatError::UnknownRoom(_))));
     bob.expect_no_room(new.room.as_str()).await;
@@ -304,7 +304,7 @@ async fn finds_each_of_many_rooms(server: Server) {
             made.expect("a room");
         }
     }
-    let all = verbs.run(async move { verbs.chat.all_rooms(&call(), &verbs.realm).await }).await;
+    let all = verbs.run(async move { verbs.chat.groups.all_rooms(&call(), &verbs.realm).await }).await;
     let all = all.expect("a list of all rooms");
     rooms.retain(|room| !all.contains(room));
     assert!(rooms.is_empty(), "{} of 230 are missing: {:?} …", rooms.len(), rooms.first());

@@ -20,6 +20,18 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("seldom", &[]),
 ];
 
+/// The rooms of chat, from below: each may use those of the steps before its own, and no other of its own step. So there
+/// is no circle among them.
+const ROOMS: [&[&str]; 7] = [
+    &["kit", "types"],
+    &["server"],
+    &["records", "files"],
+    &["accounts"],
+    &["rooms"],
+    &["archive", "messages", "check"],
+    &["groups"],
+];
+
 /// Used by every layer.
 const COMMON: [&str; 4] = ["clock", "config", "metrics", "seldom"];
 
@@ -69,6 +81,14 @@ fn named(code: &str) -> Vec<String> {
     names
 }
 
+/// Whether code in a room of chat may name this.
+fn stands_below(room: &str, name: &str) -> bool {
+    let Some(inside) = name.strip_prefix("chat::") else { return name != "chat" };
+    let other = inside.split("::").next().unwrap_or("");
+    let step = |room: &str| ROOMS.iter().position(|step| step.contains(&room));
+    other == room || matches!((step(other), step(room)), (Some(other), Some(room)) if other < room)
+}
+
 /// What `file`, of the module `path`, says against the rule.
 fn violations(file: &str, path: &[&str], text: &str) -> Vec<String> {
     let layer = path[0];
@@ -99,6 +119,9 @@ fn violations(file: &str, path: &[&str], text: &str) -> Vec<String> {
                 && !name.starts_with(&format!("dialects::{}", path[1]));
             let below = top == layer && !sideways;
             let listed = allowed.iter().any(|a| name == *a || name.starts_with(&format!("{a}::")));
+            if layer == "chat" && path.len() > 1 && !stands_below(path[1], &name) {
+                found.push(format!("{file}:{start}: the room {} may not use {name}: it does not stand below", path[1]));
+            }
             let known = MAY_USE.iter().any(|(module, _)| *module == top) || ABOVE_ALL.contains(&top);
             if known && !below && !listed && !COMMON.contains(&top) {
                 found.push(format!("{file}:{start}: {layer} may not use {name}: it does not stand below"));
@@ -142,6 +165,17 @@ fn the_rule_finds_what_breaks_it() {
             .contains("may not use dialects::maxleap")
     );
     assert!(breaks(&["chat"], "use crate::http::Web;").contains("chat may not use http"));
+    for (room, code) in [
+        ("accounts", "use crate::chat::rooms::Rooms;"),
+        ("rooms", "fn f() { crate::chat::messages::x() }"),
+        ("records", "use crate::chat::files::Files;"),
+        ("messages", "use crate::{chat::{archive::Histories}};"),
+        ("server", "use super::super::super::chat::groups::Groups;"),
+        ("types", "use crate::chat::Chat;"),
+    ] {
+        let said = breaks(&["chat", room, "file"], code);
+        assert!(said.contains(&format!("the room {room} may not use chat")), "{room}: {said}");
+    }
     assert!(breaks(&["shelf"], "").contains("no place among the layers"));
     assert!(violations("f.rs", &["chat"], "use std::fmt;").concat().contains("f.rs:1: the first line"));
     for fine in [
@@ -149,6 +183,10 @@ fn the_rule_finds_what_breaks_it() {
         breaks(
             &["dialects", "qtalk", "auth"],
             "use crate::dialects::qtalk::x;\nuse crate::chat::types::message::Bounds;",
+        ),
+        breaks(
+            &["chat", "groups", "look"],
+            "use crate::chat::groups::Group;\nuse crate::chat::{kit::cache::Cache, server::Server};",
         ),
         breaks(&["link", "conn"], "use super::Call;\npub(crate) fn f() {}"),
     ] {

@@ -10,9 +10,9 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jid::BareJid;
 use secrecy::ExposeSecret as _;
 use stanzagate::chat::accounts::login::LoginToken;
-use stanzagate::chat::check::Right;
 use stanzagate::chat::types::error::ChatError;
 use stanzagate::chat::types::error::Kind;
+use stanzagate::chat::types::right::Right;
 use stanzagate::chat::{Chat, LinkState};
 use stanzagate::config::Config;
 use stanzagate::config::sessions::Grant;
@@ -50,7 +50,7 @@ async fn a_jwt_is_its_users_password() {
         let chat = start(rig.gateway_config()).await;
         logs_in_its_user_and_nobody_else(&chat, &rig, server, "PLAIN").await;
         let (alice, bob) = (account(&rig, "alice"), account(&rig, "bob"));
-        let token = chat.login_token(&call(), &jid(&alice.jid), LIFE).await.expect("a token");
+        let token = chat.accounts.login_token(&call(), &jid(&alice.jid), LIFE).await.expect("a token");
         // With passwords 23.01 and 24.12 let that pass.
         for other in [&bob.jid, &bob.name] {
             let data = format!("{other}\0{}\0{}", alice.name, token.key.expose_secret());
@@ -64,7 +64,7 @@ async fn a_jwt_is_its_users_password() {
 
 async fn logs_in_its_user_and_nobody_else(chat: &Chat, rig: &Rig, server: Server, mechanism: &str) {
     let (alice, bob) = (account(rig, "alice"), account(rig, "bob"));
-    let token = async |life| chat.login_token(&call(), &jid(&alice.jid), life).await.expect("a token");
+    let token = async |life| chat.accounts.login_token(&call(), &jid(&alice.jid), life).await.expect("a token");
     let listener = Client::login(rig, &bob).await;
 
     let asked = Instant::now();
@@ -107,7 +107,7 @@ async fn logs_in_its_user_and_nobody_else(chat: &Chat, rig: &Rig, server: Server
     until("the end of the short life", || async { log_in(rig, &short, &alice).await.err() }).await;
 
     let nobody = jid(&format!("{}@{}", fresh("nobody"), rig.domain()));
-    let unknown = chat.login_token(&call(), &nobody, LIFE).await.expect_err("no account");
+    let unknown = chat.accounts.login_token(&call(), &nobody, LIFE).await.expect_err("no account");
     assert!(matches!(unknown, ChatError::UnknownUser(ref user) if *user == nobody), "{unknown}");
 
     // Each call gives another token, and the one before stays good. Prosody keeps a number of them.
@@ -130,8 +130,8 @@ async fn logs_in_its_user_and_nobody_else(chat: &Chat, rig: &Rig, server: Server
     // On ejabberd a token goes on until its end, for whoever has the name.
     if !server.is_ejabberd() {
         let user = jid(&alice.jid);
-        chat.delete_account(&call(), &user).await.expect("deleted");
-        assert!(chat.create_account(&call(), &user, "anew").await.expect("an account"));
+        chat.accounts.delete_account(&call(), &user).await.expect("deleted");
+        assert!(chat.accounts.create_account(&call(), &user, "anew").await.expect("an account"));
         assert!(log_in(rig, &key(KEPT), &alice).await.is_err(), "the token of an account that is gone");
     }
 }
@@ -167,7 +167,7 @@ async fn a_missing_right_is_named(server: Server) {
     let rig = server.start(Grant::Oauth);
     let alice = jid(&account(&rig, "alice").jid);
     let verdict = async |chat: &Chat, user| {
-        let report = chat.check(user, [Right::LoginTokens]).await;
+        let report = chat.check().run(user, [Right::LoginTokens]).await;
         let found = report.findings.into_iter().find(|finding| finding.right == Right::LoginTokens);
         found.expect("the right was tried").verdict
     };
@@ -189,7 +189,7 @@ async fn a_missing_right_is_named(server: Server) {
     let mut config = rig.gateway_config();
     config.sessions.grant = Grant::None;
     let chat = start(config).await;
-    let error = chat.login_token(&call(), &alice, LIFE).await.expect_err("not granted");
+    let error = chat.accounts.login_token(&call(), &alice, LIFE).await.expect_err("not granted");
     assert!(matches!(error, ChatError::Right(_)) && error.kind() == Kind::MissingRight, "{error}");
     let lines = match server.is_ejabberd() {
         true => "grant = \"oauth\"\noauth_url = ",

@@ -19,7 +19,7 @@ const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+
 impl Verbs {
     async fn profiles(&'static self, users: &[&str]) -> Vec<Result<Profile, ChatError>> {
         let users: Vec<BareJid> = users.iter().map(|user| BareJid::new(user).expect("a JID")).collect();
-        self.run(async move { self.chat.profiles(&call(), &users).await }).await
+        self.run(async move { self.chat.accounts.profiles(&call(), &users).await }).await
     }
 }
 

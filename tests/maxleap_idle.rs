@@ -44,10 +44,10 @@ async fn deletes_idle_passengers(server: Server) {
             .run({
                 let (chat, realm) = (chat.clone(), realm.clone());
                 async move {
-                    chat.merge_attributes(&call(), &realm, &subject, &attributes).await.expect("attributes");
+                    chat.records.merge_attributes(&call(), &realm, &subject, &attributes).await.expect("attributes");
                     let kind = json!(if passenger { "passenger" } else { "other" });
-                    chat.set_note(&call(), &realm, &subject, "kind", Some(&kind)).await.expect("a note");
-                    chat.set_note(&call(), &realm, &subject, "seen", Some(&json!(seen))).await.expect("a note");
+                    chat.records.set_note(&call(), &realm, &subject, "kind", Some(&kind)).await.expect("a note");
+                    chat.records.set_note(&call(), &realm, &subject, "seen", Some(&json!(seen))).await.expect("a note");
                 }
             })
             .await;
@@ -63,7 +63,7 @@ async fn deletes_idle_passengers(server: Server) {
         .run(async move {
             let passenger = json!("passenger");
             let left = Subject::User(gone);
-            chat.set_note(&call(), realm, &left, "kind", Some(&passenger)).await.expect("a note");
+            chat.records.set_note(&call(), realm, &left, "kind", Some(&passenger)).await.expect("a note");
             let room = chat.addresses().room_at(&fresh("group"), &realm.rooms).expect("an address");
             // On ejabberd a new member has been online for a moment: the gateway's own session that bookmarks the room.
             let idle_too = (!server.is_ejabberd()).then(|| idle.clone());
@@ -77,19 +77,19 @@ async fn deletes_idle_passengers(server: Server) {
                 note: None,
                 avatar: None,
             };
-            chat.make_group(&call(), realm, &group).await.expect("a group");
+            chat.groups.make_group(&call(), realm, &group).await.expect("a group");
             // ejabberd counts the making of an account as its first use; both count in seconds.
             tokio::time::sleep(Duration::from_secs(4)).await;
             let idle_since = now_ms() - 1_500;
             let (looked, deleted) = cleanup::round(chat, realm, idle_since).await.expect("a round");
             assert!(looked >= 5 && deleted == 2, "{looked} {deleted}");
-            assert_eq!(chat.record(&call(), realm, &left).await.expect("a record"), Record::default());
+            assert_eq!(chat.records.record(&call(), realm, &left).await.expect("a record"), Record::default());
             for (who, there) in [(&idle, false), (&new, true), (&back_jid, true), (&user, true)] {
-                assert_eq!(chat.account_exists(&call(), who).await.expect("an answer"), there, "{who}");
-                let record = chat.record(&call(), realm, &Subject::User(who.clone())).await.expect("a record");
+                assert_eq!(chat.accounts.account_exists(&call(), who).await.expect("an answer"), there, "{who}");
+                let record = chat.records.record(&call(), realm, &Subject::User(who.clone())).await.expect("a record");
                 assert_eq!(record != Record::default(), there, "{who}");
             }
-            let group = chat.group(&call(), realm, &room, GroupKind::Group).await.expect("the group");
+            let group = chat.groups.group(&call(), realm, &room, GroupKind::Group).await.expect("the group");
             assert!(group.members.contains(&new) && !group.members.contains(&idle), "{:?}", group.members);
             let again = cleanup::round(chat, realm, idle_since).await.expect("a round");
             assert_eq!(again.1, 0);
@@ -115,9 +115,9 @@ async fn keeps_whom_the_server_does_not_tell_of(server: Server) {
 
     let alice = chat.addresses().user_at("alice", &realm.domain).expect("an address");
     let subject = Subject::User(alice.clone());
-    chat.set_note(&call(), &realm, &subject, "kind", Some(&json!("passenger"))).await.expect("a note");
+    chat.records.set_note(&call(), &realm, &subject, "kind", Some(&json!("passenger"))).await.expect("a note");
     let round = cleanup::round(&chat, &realm, now_ms() + DAY_MS).await.expect("a round");
     assert_eq!(round, (1, 0));
-    assert!(chat.account_exists(&call(), &alice).await.expect("an answer"));
+    assert!(chat.accounts.account_exists(&call(), &alice).await.expect("an answer"));
     chat.drain(Duration::from_secs(2)).await;
 }

@@ -141,9 +141,9 @@ async fn populate(server: Server, names: &[String]) {
         let user = BareJid::new(&format!("{name}@{domain}")).expect("a JID");
         let (chat, realm) = (&chat, &realm);
         async move {
-            let new = chat.create_account(&call(), &user, PASSWORD).await.expect("an account");
+            let new = chat.accounts.create_account(&call(), &user, PASSWORD).await.expect("an account");
             let attributes = attributes(n).as_object().cloned().expect("attributes");
-            chat.merge_attributes(&call(), realm, &Subject::User(user), &attributes).await.expect("attributes");
+            chat.records.merge_attributes(&call(), realm, &Subject::User(user), &attributes).await.expect("attributes");
             new
         }
     });

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use stanzagate::chat::check::Right;
+use stanzagate::chat::types::right::Right;
 use stanzagate::chat::{Chat, LinkState};
 use stanzagate::config::qtalk::Replies;
 use stanzagate::config::sessions::Grant;
@@ -336,7 +336,7 @@ async fn a_ban_of_the_gateway_is_told_with_its_cure() {
         assert!(up.is_ok_and(|up| up.is_ok()), "no link");
         let user = chat.addresses().user_at("alice", "example.org").expect("an address");
         let wanted = [Right::Passwords, Right::SenderCopy, Right::Rooms];
-        let report = chat.check(Some(&user), wanted).await;
+        let report = chat.check().run(Some(&user), wanted).await;
         for finding in report.findings {
             match &finding.verdict {
                 Ok(seen) => assert!([Right::Answers, Right::Rooms].contains(&finding.right), "{finding:?}: {seen}"),

@@ -40,17 +40,19 @@ fn map(value: Value) -> Map<String, Value> {
 impl Verbs {
     async fn merge(&'static self, subject: &Subject, attributes: Value) -> Result<(), ChatError> {
         let (subject, attributes) = (subject.clone(), map(attributes));
-        self.run(async move { self.chat.merge_attributes(&call(), &self.realm, &subject, &attributes).await }).await
+        self.run(async move { self.chat.records.merge_attributes(&call(), &self.realm, &subject, &attributes).await })
+            .await
     }
 
     async fn replace(&'static self, subject: &Subject, attributes: Value) -> Result<(), ChatError> {
         let (subject, attributes) = (subject.clone(), map(attributes));
-        self.run(async move { self.chat.replace_attributes(&call(), &self.realm, &subject, &attributes).await }).await
+        self.run(async move { self.chat.records.replace_attributes(&call(), &self.realm, &subject, &attributes).await })
+            .await
     }
 
     async fn record(&'static self, subject: &Subject) -> Record {
         let subject = subject.clone();
-        let read = self.run(async move { self.chat.record(&call(), &self.realm, &subject).await }).await;
+        let read = self.run(async move { self.chat.records.record(&call(), &self.realm, &subject).await }).await;
         read.expect("a record")
     }
 }
@@ -132,12 +134,13 @@ async fn keeps_any_value_under_any_key(server: Server) {
 
     for key in ["\0", "KEY", "", "nested", "markup"] {
         let (of, key_of) = (subject.clone(), key.to_owned());
-        let one = verbs.run(async move { verbs.chat.attribute(&call(), &verbs.realm, &of, &key_of).await }).await;
+        let one =
+            verbs.run(async move { verbs.chat.records.attribute(&call(), &verbs.realm, &of, &key_of).await }).await;
         assert_eq!(one.expect("an answer").as_ref(), attributes.get(key), "{key:?}");
     }
     let none = verbs.run({
         let subject = subject.clone();
-        async move { verbs.chat.attribute(&call(), &verbs.realm, &subject, "no such key").await }
+        async move { verbs.chat.records.attribute(&call(), &verbs.realm, &subject, "no such key").await }
     });
     assert_eq!(none.await.expect("an answer"), None);
 
@@ -153,12 +156,17 @@ async fn replaces_and_forgets(server: Server) {
     let note = |subject: &Subject, value: Option<Value>| {
         let subject = subject.clone();
         verbs.run(async move {
-            verbs.chat.set_note(&call(), &verbs.realm, &subject, "kept %", value.as_ref()).await.expect("a note");
+            verbs
+                .chat
+                .records
+                .set_note(&call(), &verbs.realm, &subject, "kept %", value.as_ref())
+                .await
+                .expect("a note");
         })
     };
     let forget = |subject: &Subject| {
         let subject = subject.clone();
-        verbs.run(async move { verbs.chat.forget(&call(), &verbs.realm, &subject).await })
+        verbs.run(async move { verbs.chat.records.forget(&call(), &verbs.realm, &subject).await })
     };
     assert_eq!(verbs.record(&subject).await, Record::default());
     verbs.replace(&subject, json!({})).await.expect("nothing to remove");
@@ -194,7 +202,10 @@ async fn reads_a_large_record(server: Server) {
         verbs.merge(&subject, Value::Object(part)).await.expect("big values");
     }
     assert!(verbs.record(&subject).await.attributes == big, "a large record is not what was written");
-    verbs.run(async move { verbs.chat.forget(&call(), &verbs.realm, &subject).await }).await.expect("forgotten");
+    verbs
+        .run(async move { verbs.chat.records.forget(&call(), &verbs.realm, &subject).await })
+        .await
+        .expect("forgotten");
 }
 
 async fn lets_nobody_else_see(server: Server) {
@@ -247,7 +258,8 @@ async fn lists_the_users_with_records(server: Server) {
     }
     let foreign = BareJid::new("foreign@elsewhere.example").expect("a JID");
     verbs.merge(&Subject::User(foreign.clone()), json!({"x": 1})).await.expect("a value");
-    let listed = verbs.run(async move { verbs.chat.recorded_users(&call(), &verbs.realm).await }).await.expect("users");
+    let listed =
+        verbs.run(async move { verbs.chat.records.recorded_users(&call(), &verbs.realm).await }).await.expect("users");
     assert!(listed.is_sorted() && !listed.contains(&foreign));
     assert!(!listed.iter().any(|user| user.as_str().starts_with("unlisted")));
     let missing: Vec<_> = users.iter().filter(|user| !listed.contains(user)).collect();
@@ -255,7 +267,7 @@ async fn lists_the_users_with_records(server: Server) {
 
     let mut subjects: Vec<Subject> = users.iter().cloned().map(Subject::User).collect();
     subjects.insert(1, fresh_subject());
-    let records = verbs.run(async move { verbs.chat.records(&call(), &verbs.realm, &subjects).await }).await;
+    let records = verbs.run(async move { verbs.chat.records.records(&call(), &verbs.realm, &subjects).await }).await;
     let mut records = records.into_iter().map(|record| record.expect("a record").attributes).collect::<Vec<_>>();
     assert_eq!(records.remove(1), Map::new());
     let expected: Vec<_> = users.iter().map(|user| map(json!({"of": user.as_str()}))).collect();
@@ -268,9 +280,9 @@ async fn names_a_service_that_is_missing(server: Server) {
     realm.pubsub = "nothing.example.org".to_owned();
     let subject = fresh_subject();
     let outcomes = verbs.run(async move {
-        let read = verbs.chat.record(&call(), &realm, &subject).await.map(drop);
-        let set = verbs.chat.merge_attributes(&call(), &realm, &subject, &map(json!({"a": 1}))).await;
-        [read, set, verbs.chat.recorded_users(&call(), &realm).await.map(drop)]
+        let read = verbs.chat.records.record(&call(), &realm, &subject).await.map(drop);
+        let set = verbs.chat.records.merge_attributes(&call(), &realm, &subject, &map(json!({"a": 1}))).await;
+        [read, set, verbs.chat.records.recorded_users(&call(), &realm).await.map(drop)]
     });
     for outcome in outcomes.await {
         match outcome {

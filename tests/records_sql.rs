@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use jid::BareJid;
 use serde_json::{Map, Value, json};
-use stanzagate::chat::check::Right;
 use stanzagate::chat::records::Subject;
 use stanzagate::chat::types::error::ChatError;
+use stanzagate::chat::types::right::Right;
 use stanzagate::dev::{Rig, RigOptions};
 use support::people::until;
 use support::postgres::Postgres;
@@ -65,18 +65,20 @@ async fn verbs(rig: &Rig, name: &str) -> &'static Verbs {
 impl Verbs {
     async fn set(&'static self, user: &BareJid, attributes: Value) -> Result<(), ChatError> {
         let (subject, attributes) = (Subject::User(user.clone()), map(attributes));
-        self.run(async move { self.chat.merge_attributes(&call(), &self.realm, &subject, &attributes).await }).await
+        self.run(async move { self.chat.records.merge_attributes(&call(), &self.realm, &subject, &attributes).await })
+            .await
     }
 
     async fn attributes(&'static self, user: &BareJid) -> Result<Value, ChatError> {
         let subject = Subject::User(user.clone());
-        let record = self.run(async move { self.chat.record(&call(), &self.realm, &subject).await }).await;
+        let record = self.run(async move { self.chat.records.record(&call(), &self.realm, &subject).await }).await;
         record.map(|record| Value::Object(record.attributes))
     }
 
     /// What `check` says of the records: whether they are closed.
     async fn closed(&'static self) -> Result<String, String> {
-        let findings = self.run(self.chat.check(None, [Right::Records])).await.findings;
+        let chat = self.chat.clone();
+        let findings = self.run(async move { chat.check().run(None, [Right::Records]).await }).await.findings;
         let finding = findings.into_iter().find(|finding| finding.right == Right::RecordsClosed);
         finding.expect("a finding").verdict
     }
@@ -183,7 +185,7 @@ fn open_records_are_closed_and_listed() {
         assert_eq!((read().await, stage.open()), (0, Vec::new()));
 
         open().await;
-        two.run(async { two.chat.tend_records() }).await;
+        two.run(async { two.chat.records.tend_records() }).await;
         until("records that are closed", async || (read().await == 0).then_some(())).await;
         assert_eq!(stage.open(), Vec::<String>::new());
 
@@ -255,7 +257,7 @@ fn a_user_has_one_number() {
             let users: Vec<BareJid> = (0..20).map(|_| user(&fresh("numbered"))).collect();
             let ask = |verbs: &'static Verbs, user: BareJid| {
                 tokio::spawn(verbs.run(async move {
-                    verbs.chat.numbers(&call(), &verbs.realm, &[user]).await.remove(0).expect("a number")
+                    verbs.chat.accounts.numbers(&call(), &verbs.realm, &[user]).await.remove(0).expect("a number")
                 }))
             };
             let asked: Vec<_> = users.iter().map(|user| stage.verbs.map(|verbs| ask(verbs, user.clone()))).collect();

@@ -173,7 +173,7 @@ async fn numbers_agree(server: Server) {
     let ask = |verbs: &'static Verbs, users: &[BareJid]| {
         let users = users.to_vec();
         verbs.run(async move {
-            let numbers = verbs.chat.numbers(&call(), &verbs.realm, &users).await;
+            let numbers = verbs.chat.accounts.numbers(&call(), &verbs.realm, &users).await;
             numbers.into_iter().map(|number| number.expect("a number")).collect::<Vec<u64>>()
         })
     };
@@ -182,7 +182,7 @@ async fn numbers_agree(server: Server) {
     assert_eq!(here, there);
     assert_eq!(here.iter().collect::<BTreeSet<_>>().len(), users.len());
     for (number, user) in here.into_iter().zip(users) {
-        let found = two.run(async move { two.chat.user_of_number(&call(), &two.realm, number).await }).await;
+        let found = two.run(async move { two.chat.accounts.user_of_number(&call(), &two.realm, number).await }).await;
         assert_eq!(found.expect("an answer"), Some(user));
     }
 }
@@ -321,7 +321,7 @@ async fn users_make_no_records(server: Server) {
         }
     }
     for subject in [Subject::User(bob.clone()), Subject::Room(room), Subject::RoomsOf(bob)] {
-        let record = verbs.run(async move { verbs.chat.record(&call(), &verbs.realm, &subject).await }).await;
+        let record = verbs.run(async move { verbs.chat.records.record(&call(), &verbs.realm, &subject).await }).await;
         assert_eq!(record.expect("a record"), Default::default());
     }
     // Their own personal nodes they make as ever.

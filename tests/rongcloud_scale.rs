@@ -77,7 +77,7 @@ async fn hall(server: Server, owner: &Account, count: usize) -> Vec<String> {
     let users: Vec<BareJid> = names.iter().map(|name| jid(name)).collect();
     let made = stream::iter(&users).map(|user| {
         let chat = &chat;
-        async move { chat.create_account(&call(), user, "a password of theirs").await.expect("an account") }
+        async move { chat.accounts.create_account(&call(), user, "a password of theirs").await.expect("an account") }
     });
     let made: Vec<bool> = made.buffered(32).collect().await;
     assert!(made.into_iter().all(|new| new), "an account was there before");
@@ -90,9 +90,9 @@ async fn hall(server: Server, owner: &Account, count: usize) -> Vec<String> {
         note: Some(("rongcloud", json!({"code": "", "cover": ""}))),
         avatar: None,
     };
-    chat.make_group(&call(), &realm, &new).await.expect("a group");
+    chat.groups.make_group(&call(), &realm, &new).await.expect("a group");
     for some in users.chunks(250) {
-        let added = chat.add_members(&call(), &new.room, None, some).await.expect("members");
+        let added = chat.rooms.add_members(&call(), &new.room, None, some).await.expect("members");
         assert!(added.iter().all(|outcome| outcome.result.is_ok()), "{added:?}");
     }
     chat.drain(Duration::from_secs(5)).await;

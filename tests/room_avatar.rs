@@ -44,7 +44,7 @@ fn sha1(bytes: &[u8]) -> String {
 impl Verbs {
     async fn set(&'static self, room: &str, image: &[u8]) -> Result<bool, ChatError> {
         let (room, image) = (BareJid::new(room).expect("a JID"), image.to_vec());
-        self.run(async move { self.chat.set_room_avatar(&call(), &room, "image/png", &image).await }).await
+        self.run(async move { self.chat.rooms.set_room_avatar(&call(), &room, "image/png", &image).await }).await
     }
 
     /// Makes a room as the APIs do, owned by `owner`.
@@ -57,12 +57,14 @@ impl Verbs {
             description: String::new(),
             members_only: true,
         };
-        self.run(async move { self.chat.create_room(&call(), new).await }).await.expect("the room");
+        self.run(async move { self.chat.rooms.create_room(&call(), &new).await }).await.expect("the room");
     }
 
     async fn add(&'static self, room: &str, user: &str) {
         let (room, user) = (BareJid::new(room).expect("a JID"), BareJid::new(user).expect("a JID"));
-        self.run(async move { self.chat.add_members(&call(), &room, None, &[user]).await }).await.expect("a member");
+        self.run(async move { self.chat.rooms.add_members(&call(), &room, None, &[user]).await })
+            .await
+            .expect("a member");
     }
 }
 
@@ -171,7 +173,7 @@ async fn ends_with_the_room(server: Server) {
     verbs.make(&room, &owner.jid).await;
     assert!(verbs.set(&room, b"the picture").await.expect("set"));
     let jid = BareJid::new(&room).expect("a JID");
-    verbs.run(async move { verbs.chat.destroy_room(&call(), &jid, "over").await }).await.expect("destroyed");
+    verbs.run(async move { verbs.chat.rooms.destroy_room(&call(), &jid, "over").await }).await.expect("destroyed");
     let client = Client::login(rig, &next).await;
     assert_eq!(client.picture(&room).await, None);
     verbs.make(&room, &next.jid).await;

@@ -41,7 +41,8 @@ async fn uploads(server: Server) {
     let mut config = rig.gateway_config();
     config.server.upload_origin = service.port().map(|port| format!("http://localhost:{port}"));
     let chat = linked(config).await;
-    let url = chat.upload(&call(), &realm, &small("a.txt", "text/plain", b"by another way")).await.expect("a URL");
+    let url =
+        chat.files.upload(&call(), &realm, &small("a.txt", "text/plain", b"by another way")).await.expect("a URL");
     assert_eq!(Url::parse(&url).expect("a URL").host_str(), Some("127.0.0.1"));
     assert_eq!(got(&url).await.1, "by another way");
     chat.drain(Duration::from_secs(5)).await;
@@ -91,7 +92,7 @@ async fn every_name_and_type(chat: &Chat, realm: &Realm) {
         &wide,
     ];
     for name in names {
-        let url = chat.upload(&call(), realm, &small(name, "text/plain", b"what is in it")).await;
+        let url = chat.files.upload(&call(), realm, &small(name, "text/plain", b"what is in it")).await;
         let url = url.unwrap_or_else(|error| panic!("{name:?}: {error}"));
         let (_, bytes) = got(&url).await;
         assert_eq!(bytes, "what is in it", "{name:?} {url}");
@@ -112,14 +113,14 @@ async fn every_name_and_type(chat: &Chat, realm: &Realm) {
         ("x.bin", "text/html\r\nX-Evil: 1"),
         ("x.bin", "no type at all"),
     ] {
-        let url = chat.upload(&call(), realm, &small(name, content_type, page)).await.expect(name);
+        let url = chat.files.upload(&call(), realm, &small(name, content_type, page)).await.expect(name);
         let (served, bytes) = got(&url).await;
         assert_eq!(bytes, &page[..]);
         let inert = ["application/octet-stream", "application/javascript", "text/javascript"];
         let inert = inert.contains(&served.as_str()) || (name == "page.html" && served == "image/png");
         assert!(inert, "{name} {content_type} is served as {served}");
     }
-    let url = chat.upload(&call(), realm, &small("small.png", "image/png", b"\x89PNG")).await.expect("a picture");
+    let url = chat.files.upload(&call(), realm, &small("small.png", "image/png", b"\x89PNG")).await.expect("a picture");
     assert_eq!(got(&url).await.0, "image/png");
 }
 
@@ -133,7 +134,7 @@ async fn from_disk(chat: &Chat, realm: &Realm) {
     let content = Content::Disk(file, size);
     let file = NewFile { name: "film.mp4".to_owned(), content_type: "video/mp4".to_owned(), content };
     for _ in 0..2 {
-        let url = chat.upload(&call(), realm, &file).await.expect("a URL");
+        let url = chat.files.upload(&call(), realm, &file).await.expect("a URL");
         let (content_type, bytes) = got(&url).await;
         assert_eq!(content_type, "video/mp4");
         assert!(bytes.len() as u64 == size && bytes.chunks(1 << 20).all(|chunk| chunk == block), "{url}");
@@ -144,7 +145,7 @@ async fn from_disk(chat: &Chat, realm: &Realm) {
     file.write_all(b"!").expect("room on the disk");
     let content = Content::Disk(file, (100 << 20) + 1);
     let large = NewFile { name: "large".to_owned(), content_type: String::new(), content };
-    match chat.upload(&call(), realm, &large).await {
+    match chat.files.upload(&call(), realm, &large).await {
         Err(ChatError::FileTooLarge(Some(most))) => assert_eq!(most, 100 << 20),
         other => panic!("{other:?}"),
     }
@@ -153,7 +154,7 @@ async fn from_disk(chat: &Chat, realm: &Realm) {
 async fn no_service(chat: &Chat, realm: &Realm) {
     for nowhere in ["nowhere.example.org", "example.org", "conference.example.org"] {
         let realm = Realm { upload: nowhere.to_owned(), ..realm.clone() };
-        let error = chat.upload(&call(), &realm, &small("a", "", b"a")).await.expect_err(nowhere);
+        let error = chat.files.upload(&call(), &realm, &small("a", "", b"a")).await.expect_err(nowhere);
         assert_eq!(error.kind(), Kind::MissingRight, "{nowhere}: {error}");
         assert!(error.to_string().contains(nowhere) && error.to_string().contains("http_file_share"), "{error}");
     }
@@ -204,7 +205,7 @@ async fn services_of_all_sorts(chat: &Chat, realm: &Realm, user: &Client) {
                    <header name='X-Evil'>1</header><header name='Cookie'>c=d</header>";
     let (now, inside) = (call(), slot(&url, headers));
     let (done, _, came) = tokio::join!(
-        chat.upload(&now, realm, file),
+        chat.files.upload(&now, realm, file),
         answer(user, "result", &inside),
         one_request(&listener, "HTTP/1.1 204 No Content"),
     );
@@ -228,7 +229,7 @@ async fn services_of_all_sorts(chat: &Chat, realm: &Realm, user: &Client) {
     ] {
         let (now, inside) = (call(), slot(&url, ""));
         let (done, _, _) = tokio::join!(
-            chat.upload(&now, realm, file),
+            chat.files.upload(&now, realm, file),
             answer(user, "result", &inside),
             one_request(&listener, &head)
         );
@@ -242,8 +243,11 @@ async fn services_of_all_sorts(chat: &Chat, realm: &Realm, user: &Client) {
     // Silence, within the call's own time.
     let brief = Call { deadline: Instant::now() + Duration::from_secs(2), ..call() };
     let silent = slot(&url, "");
-    let (done, _, _) =
-        tokio::join!(chat.upload(&brief, realm, file), answer(user, "result", &silent), one_request(&listener, ""));
+    let (done, _, _) = tokio::join!(
+        chat.files.upload(&brief, realm, file),
+        answer(user, "result", &silent),
+        one_request(&listener, "")
+    );
     let error = done.expect_err("silence");
     assert!(error.kind() == Kind::Storage && error.to_string().contains("in time"), "{error}");
 
@@ -271,7 +275,7 @@ async fn services_of_all_sorts(chat: &Chat, realm: &Realm, user: &Client) {
         ("error", refusal("internal-server-error", ""), Kind::Storage, "internal-server-error"),
     ] {
         let now = call();
-        let (done, request) = tokio::join!(chat.upload(&now, realm, file), answer(user, kind, &inside));
+        let (done, request) = tokio::join!(chat.files.upload(&now, realm, file), answer(user, kind, &inside));
         let error = done.expect_err(&inside);
         assert_eq!(error.kind(), expected, "{inside}: {error}");
         assert!(error.to_string().contains(says), "{inside}: {error}");

@@ -5,16 +5,23 @@ mod left;
 mod look;
 mod names;
 mod owned;
+mod recent;
+
+use std::hash::Hash;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use jid::BareJid;
 use serde_json::{Map, Value};
 
-pub(in crate::chat) use self::owned::Owners;
+use crate::chat::accounts::Accounts;
+use crate::chat::archive::Histories;
+use crate::chat::records::Records;
+use crate::chat::rooms::Rooms;
+use crate::chat::server::Server;
 use crate::chat::types::address::Realm;
 use crate::chat::types::error::ChatError;
-use crate::chat::types::room::MemberOutcome;
-use crate::chat::{Call, Chat};
+use crate::link::Call;
 
 /// The attribute that the room's configuration holds too.
 const NAME: &str = "name";
@@ -91,54 +98,36 @@ pub struct Group {
     pub cleared_ms: Option<u64>,
 }
 
-impl Chat {
-    /// Makes a group or room whole, or not at all: what could not be finished is destroyed again.
-    ///
-    /// # Errors
-    /// An unknown owner or member, found before anything is made; a room of that address; what a step was refused with.
-    /// [`ChatError::Partial`] when what was made could not be destroyed.
-    pub async fn make_group(&self, call: &Call, realm: &Realm, new: &NewGroup) -> Result<(), ChatError> {
-        self.core.make_group(call, realm, new).await
+/// Groups and open rooms.
+pub struct Groups {
+    server: Arc<Server>,
+    records: Arc<Records>,
+    accounts: Arc<Accounts>,
+    rooms: Arc<Rooms>,
+    histories: Arc<Histories>,
+}
+
+impl Groups {
+    /// The groups among the rooms of `server`.
+    pub(in crate::chat) fn new(
+        server: Arc<Server>,
+        records: Arc<Records>,
+        accounts: Arc<Accounts>,
+        rooms: Arc<Rooms>,
+        histories: Arc<Histories>,
+    ) -> Groups {
+        Groups { server, records, accounts, rooms, histories }
     }
 
     /// Looks at a group or room of this sort; one of the other sort is [`ChatError::UnknownRoom`].
     pub async fn group(&self, call: &Call, realm: &Realm, room: &BareJid, kind: GroupKind) -> Result<Group, ChatError> {
-        let mut groups = self.core.groups(call, realm, std::slice::from_ref(room), kind).await;
+        let mut groups = self.groups(call, realm, std::slice::from_ref(room), kind).await;
         groups.pop().unwrap_or_else(|| Err(ChatError::UnknownRoom(room.clone())))
-    }
-
-    /// Looks at many, side by side, in their order.
-    pub async fn groups(
-        &self,
-        call: &Call,
-        realm: &Realm,
-        rooms: &[BareJid],
-        kind: GroupKind,
-    ) -> Vec<Result<Group, ChatError>> {
-        self.core.groups(call, realm, rooms, kind).await
     }
 
     /// The addresses of all groups and rooms of the realm, in no order.
     pub async fn all_rooms(&self, call: &Call, realm: &Realm) -> Result<Vec<BareJid>, ChatError> {
-        self.core.rooms(call, &realm.rooms).await
-    }
-
-    /// Those of `rooms` that are of this sort and still there, in their order, with their attributes: what a search looks
-    /// through, at a smaller price than [`Chat::groups`].
-    pub async fn described(
-        &self,
-        call: &Call,
-        realm: &Realm,
-        rooms: &[BareJid],
-        kind: GroupKind,
-    ) -> Result<Vec<(BareJid, Map<String, Value>)>, ChatError> {
-        self.core.described(call, realm, rooms, kind).await
-    }
-
-    /// Every room of a realm, hidden ones too, with its name, in order of their addresses. A room without a name is called
-    /// by its localpart.
-    pub async fn room_names(&self, call: &Call, realm: &Realm) -> Result<Vec<(BareJid, String)>, ChatError> {
-        self.core.room_names(call, &realm.rooms).await
+        self.rooms.rooms(call, &realm.rooms).await
     }
 
     /// Who belongs to a room, and what each calls themselves (vCard), in order of their addresses. Never the gateway.
@@ -146,80 +135,19 @@ impl Chat {
     /// # Errors
     /// An unknown room; a server that does not answer.
     pub async fn people(&self, call: &Call, room: &BareJid) -> Result<Vec<(BareJid, String)>, ChatError> {
-        self.core.room_info(call, room).await?;
-        let lists = self.core.lists(call, room).await?;
-        let people = self.core.people(&lists).into_iter().map(|(user, _)| user).collect();
-        self.core.with_names(call, people).await
-    }
-
-    /// Whoever belongs to any room of a realm, and what each calls themselves (vCard), in order of their addresses.
-    pub async fn everybody_in_rooms(&self, call: &Call, realm: &Realm) -> Result<Vec<(BareJid, String)>, ChatError> {
-        self.core.everybody_in_rooms(call, &realm.rooms).await
+        self.rooms.room_info(call, room).await?;
+        let lists = self.rooms.lists(call, room).await?;
+        let people = self.belonging(&lists).into_iter().map(|(user, _)| user).collect();
+        self.with_names(call, people).await
     }
 
     /// All accounts of the realm's domain, and what each calls themselves (vCard), in order of their addresses.
     ///
     /// # Errors
-    /// As [`Chat::accounts`].
+    /// As [`Accounts::accounts`].
     pub async fn everybody(&self, call: &Call, realm: &Realm) -> Result<Vec<(BareJid, String)>, ChatError> {
-        let accounts = self.accounts(call, realm).await?;
-        self.core.with_names(call, accounts).await
-    }
-
-    /// The groups and rooms to which a user belongs, in order of their addresses: of those that the gateway noted or that
-    /// their clients show (MUC/Sub, bookmarks), the ones whose lists name them.
-    ///
-    /// # Errors
-    /// An unknown user, a room or a service that does not answer.
-    pub async fn groups_of(&self, call: &Call, realm: &Realm, user: &BareJid) -> Result<Vec<Group>, ChatError> {
-        self.core.groups_of(call, realm, user).await
-    }
-
-    /// Those of the rooms to which a user belongs, as [`Chat::groups_of`] knows them, whose owner they are and whose localpart
-    /// `wanted` takes, in no order.
-    ///
-    /// # Errors
-    /// As [`Chat::groups_of`].
-    pub async fn owned_rooms(
-        &self,
-        call: &Call,
-        realm: &Realm,
-        user: &BareJid,
-        wanted: impl Fn(&str) -> bool,
-    ) -> Result<Vec<BareJid>, ChatError> {
-        self.core.owned_rooms(call, realm, user, wanted).await
-    }
-
-    /// Gives a group another owner; the old ones become members.
-    pub async fn set_owner(&self, call: &Call, room: &BareJid, owner: &BareJid) -> Result<(), ChatError> {
-        self.core.set_owner(call, room, owner).await
-    }
-
-    /// Makes exactly `members` (and the owners) the members. One outcome for each who was added or removed.
-    pub async fn set_members(
-        &self,
-        call: &Call,
-        room: &BareJid,
-        members: &[BareJid],
-    ) -> Result<Vec<MemberOutcome>, ChatError> {
-        self.core.set_members(call, room, members).await
-    }
-
-    /// Sets attributes of a group or room, merging (`replace` false) or replacing, and its name with them.
-    pub async fn set_group_attributes(
-        &self,
-        call: &Call,
-        realm: &Realm,
-        room: &BareJid,
-        attributes: &Map<String, Value>,
-        replace: bool,
-    ) -> Result<(), ChatError> {
-        self.core.set_group_attributes(call, realm, room, attributes, replace).await
-    }
-
-    /// Destroys a group or room, with its record.
-    pub async fn destroy_group(&self, call: &Call, realm: &Realm, room: &BareJid) -> Result<(), ChatError> {
-        self.core.destroy_group(call, realm, room).await
+        let accounts = self.accounts.accounts(call, realm).await?;
+        self.with_names(call, accounts).await
     }
 }
 

@@ -1,7 +1,49 @@
 //! Messages: to users and to rooms.
 
 pub mod card;
+mod ejabberd;
 pub(in crate::chat) mod proof;
+mod prosody;
 pub(in crate::chat) mod recall;
 mod send;
+mod steps;
 pub(in crate::chat) mod topic;
+
+use std::sync::Arc;
+
+use tokio::sync::OnceCell;
+
+use crate::chat::accounts::Accounts;
+use crate::chat::kit::turns::Turns;
+use crate::chat::messages::proof::Newest;
+use crate::chat::rooms::Rooms;
+use crate::chat::rooms::surveys::Surveys;
+use crate::chat::server::Server;
+
+/// Messages, on their way.
+pub struct Messages {
+    server: Arc<Server>,
+    accounts: Arc<Accounts>,
+    rooms: Arc<Rooms>,
+    /// Messages with ids of their callers' own that are on their way to a room: of those that nothing tells apart, one
+    /// after the other.
+    named: Turns,
+    /// Looks at the archives of users that are being made.
+    newest: Surveys<Newest>,
+    /// Set when an archive of a user was read.
+    archives_read: OnceCell<()>,
+}
+
+impl Messages {
+    /// Messages to users and rooms of `server`.
+    pub(in crate::chat) fn new(server: Arc<Server>, accounts: Arc<Accounts>, rooms: Arc<Rooms>) -> Messages {
+        Messages {
+            server,
+            accounts,
+            rooms,
+            named: Turns::default(),
+            newest: Surveys::default(),
+            archives_read: OnceCell::new(),
+        }
+    }
+}

@@ -9,14 +9,17 @@ mod share;
 mod store;
 mod tend;
 
+pub(in crate::chat) use number::Holder;
+use std::hash::Hash;
+use std::sync::Arc;
+
 use jid::BareJid;
 use serde_json::{Map, Value};
 
-use crate::chat::server::core::Core;
+use crate::chat::server::Server;
 use crate::chat::types::address::Realm;
 use crate::chat::types::error::ChatError;
-use crate::chat::{Call, Chat};
-pub(in crate::chat) use number::Holder;
+use crate::link::Call;
 
 /// What an attribute's item id begins with.
 const ATTRIBUTE: &str = "a:";
@@ -87,24 +90,21 @@ impl Record {
     }
 }
 
-impl Chat {
-    /// The record of a subject; empty when there is none.
-    ///
-    /// # Errors
-    /// A pubsub service that is missing or refuses, a link that fails.
-    pub async fn record(&self, call: &Call, realm: &Realm, subject: &Subject) -> Result<Record, ChatError> {
-        self.core.record(call, realm, subject).await
-    }
+/// The gateway's own records.
+pub struct Records {
+    server: Arc<Server>,
+}
 
-    /// The records of many subjects, asked side by side, in their order.
-    pub async fn records(&self, call: &Call, realm: &Realm, subjects: &[Subject]) -> Vec<Result<Record, ChatError>> {
-        self.core.records(call, realm, subjects).await
+impl Records {
+    /// Records on `server`.
+    pub(in crate::chat) fn new(server: Arc<Server>) -> Records {
+        Records { server }
     }
 
     /// One attribute.
     ///
     /// # Errors
-    /// As [`Chat::record`].
+    /// As [`Records::record`].
     pub async fn attribute(
         &self,
         call: &Call,
@@ -113,43 +113,14 @@ impl Chat {
         key: &str,
     ) -> Result<Option<Value>, ChatError> {
         let id = item(ATTRIBUTE, key);
-        let items = self.core.read_node(call, &realm.pubsub, &name::node(subject), &[&id]).await?;
+        let items = self.read_node(call, &realm.pubsub, &name::node(subject), &[&id]).await?;
         Ok(Record::read(items).attributes.swap_remove(key))
-    }
-
-    /// Sets attributes, each on its own: others stay as they are.
-    ///
-    /// # Errors
-    /// As [`Chat::record`]; [`ChatError::Partial`] when some were set. A value too large for one stanza is found before
-    /// any is set.
-    pub async fn merge_attributes(
-        &self,
-        call: &Call,
-        realm: &Realm,
-        subject: &Subject,
-        attributes: &Map<String, Value>,
-    ) -> Result<(), ChatError> {
-        self.core.merge_attributes(call, realm, subject, attributes).await
-    }
-
-    /// Sets attributes and removes those that were there before and are not among them; none given removes all.
-    ///
-    /// # Errors
-    /// As [`Chat::merge_attributes`].
-    pub async fn replace_attributes(
-        &self,
-        call: &Call,
-        realm: &Realm,
-        subject: &Subject,
-        attributes: &Map<String, Value>,
-    ) -> Result<(), ChatError> {
-        self.core.replace_attributes(call, realm, subject, attributes).await
     }
 
     /// One note.
     ///
     /// # Errors
-    /// As [`Chat::record`].
+    /// As [`Records::record`].
     pub async fn note(
         &self,
         call: &Call,
@@ -158,64 +129,33 @@ impl Chat {
         key: &str,
     ) -> Result<Option<Value>, ChatError> {
         let id = item(NOTE, key);
-        let items = self.core.read_node(call, &realm.pubsub, &name::node(subject), &[&id]).await?;
+        let items = self.read_node(call, &realm.pubsub, &name::node(subject), &[&id]).await?;
         Ok(Record::read(items).notes.swap_remove(key))
-    }
-
-    /// Sets a note; `None` removes it.
-    ///
-    /// # Errors
-    /// As [`Chat::record`].
-    pub async fn set_note(
-        &self,
-        call: &Call,
-        realm: &Realm,
-        subject: &Subject,
-        key: &str,
-        value: Option<&Value>,
-    ) -> Result<(), ChatError> {
-        self.core.set_note(call, realm, subject, key, value).await
-    }
-
-    /// Removes a record; one that is not there needs no removing.
-    ///
-    /// # Errors
-    /// As [`Chat::record`].
-    pub async fn forget(&self, call: &Call, realm: &Realm, subject: &Subject) -> Result<(), ChatError> {
-        self.core.forget(call, realm, subject).await
-    }
-
-    /// All users of the realm's domain who have a record, in order of their addresses.
-    ///
-    /// # Errors
-    /// As [`Chat::record`]; [`ChatError::Right`] when the server does not list all nodes.
-    pub async fn recorded_users(&self, call: &Call, realm: &Realm) -> Result<Vec<BareJid>, ChatError> {
-        self.core.recorded_users(call, realm).await
     }
 }
 
-impl Core {
-    pub(in crate::chat) async fn record(
-        &self,
-        call: &Call,
-        realm: &Realm,
-        subject: &Subject,
-    ) -> Result<Record, ChatError> {
+impl Records {
+    /// The record of a subject; empty when there is none.
+    ///
+    /// # Errors
+    /// A pubsub service that is missing or refuses, a link that fails.
+    pub async fn record(&self, call: &Call, realm: &Realm, subject: &Subject) -> Result<Record, ChatError> {
         Ok(Record::read(self.read_node(call, &realm.pubsub, &name::node(subject), &[]).await?))
     }
 
-    pub(in crate::chat) async fn records(
-        &self,
-        call: &Call,
-        realm: &Realm,
-        subjects: &[Subject],
-    ) -> Vec<Result<Record, ChatError>> {
+    /// The records of many subjects, asked side by side, in their order.
+    pub async fn records(&self, call: &Call, realm: &Realm, subjects: &[Subject]) -> Vec<Result<Record, ChatError>> {
         let nodes: Vec<String> = subjects.iter().map(name::node).collect();
         let read = self.read_nodes(call, &realm.pubsub, &nodes).await;
         read.into_iter().map(|items| items.map(Record::read)).collect()
     }
 
-    pub(in crate::chat) async fn merge_attributes(
+    /// Sets attributes, each on its own: others stay as they are.
+    ///
+    /// # Errors
+    /// As [`Records::record`]; [`ChatError::Partial`] when some were set. A value too large for one stanza is found before
+    /// any is set.
+    pub async fn merge_attributes(
         &self,
         call: &Call,
         realm: &Realm,
@@ -226,7 +166,11 @@ impl Core {
         self.write_node(call, &realm.pubsub, &name::node(subject), subject.jid().as_str(), items).await
     }
 
-    pub(in crate::chat) async fn replace_attributes(
+    /// Sets attributes and removes those that were there before and are not among them; none given removes all.
+    ///
+    /// # Errors
+    /// As [`Records::merge_attributes`].
+    pub async fn replace_attributes(
         &self,
         call: &Call,
         realm: &Realm,
@@ -285,7 +229,11 @@ impl Core {
         self.clear_each(call, &realm.pubsub, &nodes, &item(NOTE, key)).await
     }
 
-    pub(in crate::chat) async fn set_note(
+    /// Sets a note; `None` removes it.
+    ///
+    /// # Errors
+    /// As [`Records::record`].
+    pub async fn set_note(
         &self,
         call: &Call,
         realm: &Realm,
@@ -299,11 +247,19 @@ impl Core {
         }
     }
 
-    pub(in crate::chat) async fn forget(&self, call: &Call, realm: &Realm, subject: &Subject) -> Result<(), ChatError> {
+    /// Removes a record; one that is not there needs no removing.
+    ///
+    /// # Errors
+    /// As [`Records::record`].
+    pub async fn forget(&self, call: &Call, realm: &Realm, subject: &Subject) -> Result<(), ChatError> {
         self.delete_node(call, &realm.pubsub, &name::node(subject)).await
     }
 
-    pub(in crate::chat) async fn recorded_users(&self, call: &Call, realm: &Realm) -> Result<Vec<BareJid>, ChatError> {
+    /// All users of the realm's domain who have a record, in order of their addresses.
+    ///
+    /// # Errors
+    /// As [`Records::record`]; [`ChatError::Right`] when the server does not list all nodes.
+    pub async fn recorded_users(&self, call: &Call, realm: &Realm) -> Result<Vec<BareJid>, ChatError> {
         let mut users = Vec::new();
         let mut digests = Vec::new();
         for node in self.nodes(call, &realm.pubsub).await? {

@@ -15,7 +15,7 @@ use crate::chat::{Call, Chat};
 pub async fn serve(chat: &Chat, call: &Call, user: Option<&BareJid>, sha256: &str) -> Response {
     let is_hash = sha256.len() == 64 && sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     let Some(user) = user.filter(|_| is_hash) else { return absent() };
-    match chat.photo(call, user).await {
+    match chat.accounts.photo(call, user).await {
         Ok(Some(photo)) if photo.sha256 == sha256 => {
             let headers = [
                 (header::CONTENT_TYPE, photo.media_type),

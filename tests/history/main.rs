@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use jid::BareJid;
 use stanzagate::chat::archive::history::{Span, Stored};
-use stanzagate::chat::messages::card::CardChild;
 use stanzagate::chat::types::address::Realm;
+use stanzagate::chat::types::card::CardChild;
 use stanzagate::chat::types::message::{Bounds, Content, Fragment, MarksChild, Message, Target};
 use stanzagate::chat::types::room::NewRoom;
 use stanzagate::chat::{Call, Chat, LinkState};
@@ -102,8 +102,8 @@ async fn room_of(chat: &Chat, rig: &Rig, members: &[&Account]) -> BareJid {
         description: String::new(),
         members_only: true,
     };
-    chat.create_room(&call(), new).await.expect("a room");
-    for outcome in chat.add_members(&call(), &room, None, &users[1..]).await.expect("members") {
+    chat.rooms.create_room(&call(), &new).await.expect("a room");
+    for outcome in chat.rooms.add_members(&call(), &room, None, &users[1..]).await.expect("members") {
         outcome.result.expect("a member");
     }
     room

@@ -52,8 +52,10 @@ async fn pages_through_a_crowded_second(server: Server) {
     bob.wait_for("the last", says("m24")).await;
     assert!(began.elapsed() < Duration::from_secs(20), "no two need share a second");
     let (a, b) = (jid(&one.jid), jid(&two.jid));
-    expect_pages(&bodies, async |span| chat.private_history(&call(), &b, &a, span, CARD).await.expect("the history"))
-        .await;
+    expect_pages(&bodies, async |span| {
+        chat.histories.private_history(&call(), &b, &a, span, CARD).await.expect("the history")
+    })
+    .await;
 
     let room = format!("{}@{}", fresh("room"), rig.rooms());
     alice.make_room(&room, "alice").await;
@@ -63,7 +65,7 @@ async fn pages_through_a_crowded_second(server: Server) {
     alice.wait_for("the last reflection", says("m24")).await;
     let (realm, room) = (realm(chat, rig), jid(&room));
     expect_pages(&bodies, async |span| {
-        chat.room_history(&call(), &realm, &room, span, CARD).await.expect("the history")
+        chat.histories.room_history(&call(), &realm, &room, span, CARD).await.expect("the history")
     })
     .await;
 }

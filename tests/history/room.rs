@@ -18,7 +18,7 @@ async fn reads_what_was_said_in_a_room(server: Server) {
     let (room, realm) = (room_of(chat, rig, &[&one, &two]).await, realm(chat, rig));
     alice.join(room.as_str(), "Al").await.expect("the owner gets in");
     alice.say_aloud(room.as_str(), "first").await;
-    chat.send(&call(), &card(&two, Target::Room(room.clone()), "second")).await.expect("the card is sent");
+    chat.messages.send(&call(), &card(&two, Target::Room(room.clone()), "second")).await.expect("the card is sent");
     alice.send(stanza(&format!("<message to='{room}' type='groupchat'><subject>a subject</subject></message>")));
     let typing = "<composing xmlns='http://jabber.org/protocol/chatstates'/><store xmlns='urn:xmpp:hints'/>";
     alice.send(stanza(&format!("<message to='{room}' type='groupchat'>{typing}</message>")));
@@ -26,18 +26,19 @@ async fn reads_what_was_said_in_a_room(server: Server) {
     alice.send(stanza(&format!("<message to='{room}' type='groupchat'><body>third</body>{forged}</message>")));
     alice.wait_for("the third", says("third")).await;
 
-    let found = chat.room_history(&call(), &realm, &room, ALL, CARD).await.expect("the history");
+    let found = chat.histories.room_history(&call(), &realm, &room, ALL, CARD).await.expect("the history");
     assert_eq!(lines(&found), [(&*one.jid, "first"), (&*two.jid, "second"), (&*one.jid, "third")]);
     expect_order(&found);
     assert_eq!(found[1].json, Some(json!({"media": 1, "of": ["second"]})));
-    let newest = chat.room_history(&call(), &realm, &room, Span { limit: 1, ..ALL }, CARD).await.expect("the history");
+    let newest =
+        chat.histories.room_history(&call(), &realm, &room, Span { limit: 1, ..ALL }, CARD).await.expect("the history");
     assert_eq!(newest, found[2..]);
 
     // Where addresses are hidden from occupants, the archive shows none: only the room can be named.
     let hidden = format!("{}@{}", fresh("room"), rig.rooms());
     alice.make_room(&hidden, "Al").await;
     alice.say_aloud(&hidden, "hidden").await;
-    let found = chat.room_history(&call(), &realm, &jid(&hidden), ALL, CARD).await.expect("the history");
+    let found = chat.histories.room_history(&call(), &realm, &jid(&hidden), ALL, CARD).await.expect("the history");
     assert_eq!(lines(&found), [(&*hidden, "hidden")]);
 }
 
@@ -47,8 +48,8 @@ async fn clears_a_room(server: Server) {
     let alice = Client::login(rig, &one).await;
     let (room, realm) = (room_of(chat, rig, &[&one, &two]).await, realm(chat, rig));
     let other = room_of(chat, rig, &[&one]).await;
-    let read = async || chat.room_history(&call(), &realm, &room, ALL, CARD).await.expect("the history");
-    chat.clear_room_history(&call(), &realm, &room).await.expect("an empty history is clear");
+    let read = async || chat.histories.room_history(&call(), &realm, &room, ALL, CARD).await.expect("the history");
+    chat.histories.clear_room_history(&call(), &realm, &room).await.expect("an empty history is clear");
     for room in [&room, &other] {
         alice.join(room.as_str(), "Al").await.expect("the owner gets in");
         for text in ["old 1", "old 2", "old 3"] {
@@ -57,7 +58,7 @@ async fn clears_a_room(server: Server) {
     }
     for round in ["new 1", "new 2"] {
         assert!(!read().await.is_empty());
-        chat.clear_room_history(&call(), &realm, &room).await.expect("it is cleared");
+        chat.histories.clear_room_history(&call(), &realm, &room).await.expect("it is cleared");
         assert_eq!(read().await, []);
         let archived = alice.mam(Some(room.as_str())).await.iter().filter(|message| body(message).is_some()).count();
         // ejabberd keeps what readers of the API are not shown any more.
@@ -73,7 +74,7 @@ async fn clears_a_room(server: Server) {
         bob.expect_none("what was cleared", SILENCE, |message| body(message).is_some_and(|b| b.starts_with("old")))
             .await;
     }
-    let found = chat.room_history(&call(), &realm, &other, ALL, CARD).await.expect("the history");
+    let found = chat.histories.room_history(&call(), &realm, &other, ALL, CARD).await.expect("the history");
     assert_eq!(found.len(), 3, "the other room keeps its own");
 
     let purge = stanza(&format!("<iq type='set' to='{room}'><purge xmlns='urn:stanzagate:helper:0'/></iq>"));

@@ -18,7 +18,7 @@ async fn believes_no_forged_results(server: Server) {
     let (alice, mallory) = (Client::login(rig, &one).await, Client::login(rig, &two).await);
     let (user, peer) = (jid(&one.jid), jid(&two.jid));
     // From it mallory learns where the gateway's own session of alice is, on ejabberd.
-    chat.send(&call(), &card(&one, Target::User(peer.clone()), "true")).await.expect("the card is sent");
+    chat.messages.send(&call(), &card(&one, Target::User(peer.clone()), "true")).await.expect("the card is sent");
     let told = mallory.wait_for("the card", says("true")).await;
     let seen = told.attr("from").expect("a sender").to_owned();
     assert_eq!(seen.contains("/stanzagate-"), server.is_ejabberd(), "{seen}");
@@ -36,7 +36,7 @@ async fn believes_no_forged_results(server: Server) {
                 mallory.send(result(to, query));
             }
         }
-        let found = chat.private_history(&call(), &user, &peer, ALL, CARD).await.expect("the history");
+        let found = chat.histories.private_history(&call(), &user, &peer, ALL, CARD).await.expect("the history");
         assert!(lines(&found).contains(&(&*one.jid, "true")), "{found:?}");
         assert!(found.iter().all(|stored| stored.body != "forged"), "{found:?}");
     }
@@ -63,14 +63,14 @@ async fn knows_who_does_not_exist(server: Server) {
     let nobody = jid(&format!("{}@{}", fresh("nobody"), rig.domain()));
     let nowhere = jid(&format!("{}@{}", fresh("nowhere"), rig.rooms()));
     for (user, peer) in [(&nobody, &known), (&known, &nobody)] {
-        let error = chat.private_history(&call(), user, peer, ALL, CARD).await.expect_err("nobody");
+        let error = chat.histories.private_history(&call(), user, peer, ALL, CARD).await.expect_err("nobody");
         assert!(matches!(&error, ChatError::UnknownUser(who) if *who == nobody), "{error}");
     }
-    let error = chat.peers(&call(), &nobody, 0, CARD).await.expect_err("nobody");
+    let error = chat.histories.peers(&call(), &nobody, 0, CARD).await.expect_err("nobody");
     assert!(matches!(error, ChatError::UnknownUser(_)), "{error}");
-    let error = chat.room_history(&call(), &realm, &nowhere, ALL, CARD).await.expect_err("no room");
+    let error = chat.histories.room_history(&call(), &realm, &nowhere, ALL, CARD).await.expect_err("no room");
     assert!(matches!(error, ChatError::UnknownRoom(_)), "{error}");
-    let error = chat.clear_room_history(&call(), &realm, &nowhere).await.expect_err("no room");
+    let error = chat.histories.clear_room_history(&call(), &realm, &nowhere).await.expect_err("no room");
     assert!(matches!(error, ChatError::UnknownRoom(_)), "{error}");
     Client::login(rig, &account(rig, "bob")).await.expect_no_room(nowhere.as_str()).await;
 }
@@ -95,9 +95,9 @@ async fn names_what_is_missing(server: Server) {
     let chat = start(config).await;
     let (one, two) = (account(&rig, "alice"), account(&rig, "bob"));
     let (a, b) = (jid(&one.jid), jid(&two.jid));
-    let error = chat.private_history(&call(), &a, &b, ALL, CARD).await.expect_err("no right");
+    let error = chat.histories.private_history(&call(), &a, &b, ALL, CARD).await.expect_err("no right");
     assert!(error.kind() == Kind::MissingRight && error.to_string().contains(expected), "{error}");
-    let error = chat.peers(&call(), &a, 0, CARD).await.expect_err("no right");
+    let error = chat.histories.peers(&call(), &a, 0, CARD).await.expect_err("no right");
     assert!(error.kind() == Kind::MissingRight && error.to_string().contains(expected), "{error}");
     if server.is_ejabberd() {
         return;
@@ -107,10 +107,10 @@ async fn names_what_is_missing(server: Server) {
     let (room, realm) = (room_of(&chat, &rig, &[&one]).await, realm(&chat, &rig));
     alice.join(room.as_str(), "Al").await.expect("the owner gets in");
     alice.say_aloud(room.as_str(), "old").await;
-    let error = chat.clear_room_history(&call(), &realm, &room).await.expect_err("no right");
+    let error = chat.histories.clear_room_history(&call(), &realm, &room).await.expect_err("no right");
     assert!(error.kind() == Kind::MissingRight && error.to_string().contains(expected), "{error}");
-    assert_eq!(chat.room_history(&call(), &realm, &room, ALL, CARD).await.expect("the history"), []);
+    assert_eq!(chat.histories.room_history(&call(), &realm, &room, ALL, CARD).await.expect("the history"), []);
     alice.say_aloud(room.as_str(), "new").await;
-    let found = chat.room_history(&call(), &realm, &room, ALL, CARD).await.expect("the history");
+    let found = chat.histories.room_history(&call(), &realm, &room, ALL, CARD).await.expect("the history");
     assert_eq!(lines(&found), [(&*one.jid, "new")]);
 }

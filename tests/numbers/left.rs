@@ -34,7 +34,7 @@ async fn gives_back_a_number_that_was_lost(server: Server) {
 
     // One that nobody asks for is found when a gateway starts.
     let this = third.clone();
-    run(async move { this.chat.tend_records() }).await;
+    run(async move { this.chat.records.tend_records() }).await;
     let back = async || third.user(derived(&found, 0)).await.expect("an answer");
     assert_eq!(support::people::until("the number's holder", back).await, found);
     let (one, other) = (Gateway::new(all).await, Gateway::new(all).await);
@@ -68,16 +68,16 @@ async fn closes_records_that_were_open(server: Server) {
     let (this, subject) = (gateway.clone(), Subject::User(written.clone()));
     let attributes = serde_json::json!({"y": 1});
     let attributes = attributes.as_object().expect("an object").clone();
-    let set = async move { this.chat.merge_attributes(&call(), &this.realm, &subject, &attributes).await };
+    let set = async move { this.chat.records.merge_attributes(&call(), &this.realm, &subject, &attributes).await };
     run(set).await.expect("an attribute that is set");
     assert!(!read(&written).await, "something was written to an open node");
 
     let this = gateway.clone();
-    run(async move { this.chat.tend_records() }).await;
+    run(async move { this.chat.records.tend_records() }).await;
     let closed = async || (!read(&found).await).then_some(());
     support::people::until("the node that is closed", closed).await;
     let (this, subject) = (gateway.clone(), Subject::User(written));
-    let record = run(async move { this.chat.record(&call(), &this.realm, &subject).await }).await;
+    let record = run(async move { this.chat.records.record(&call(), &this.realm, &subject).await }).await;
     let attributes = serde_json::Value::Object(record.expect("a record").attributes);
     assert_eq!(attributes, serde_json::json!({"x": "secret", "y": 1}));
 }

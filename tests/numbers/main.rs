@@ -82,7 +82,7 @@ impl Gateway {
 
     async fn outcomes(&self, users: &[BareJid]) -> Vec<Result<u64, ChatError>> {
         let (this, users) = (self.clone(), users.to_vec());
-        run(async move { this.chat.numbers(&call(), &this.realm, &users).await }).await
+        run(async move { this.chat.accounts.numbers(&call(), &this.realm, &users).await }).await
     }
 
     async fn numbers(&self, users: &[BareJid]) -> Vec<u64> {
@@ -91,7 +91,7 @@ impl Gateway {
 
     async fn user(&self, number: u64) -> Result<Option<BareJid>, ChatError> {
         let this = self.clone();
-        run(async move { this.chat.user_of_number(&call(), &this.realm, number).await }).await
+        run(async move { this.chat.accounts.user_of_number(&call(), &this.realm, number).await }).await
     }
 
     async fn users(&self, numbers: &[u64]) -> Vec<Option<BareJid>> {
@@ -124,7 +124,7 @@ async fn gives_a_user_one_number_whoever_asks(server: Server) {
     for _ in 0..2 {
         let (this, users, call) = (third.clone(), users.clone(), call());
         let of = call.clone();
-        let found = run(async move { this.chat.numbers(&of, &this.realm, &users).await }).await;
+        let found = run(async move { this.chat.accounts.numbers(&of, &this.realm, &users).await }).await;
         assert_eq!(found.into_iter().map(|number| number.expect("a number")).collect::<Vec<_>>(), numbers);
         asked.push(all.asked(&call));
     }
@@ -229,7 +229,7 @@ async fn takes_a_number_for_itself(server: Server) {
     let users = [phone.clone(), user("1"), user("4503599627370495")];
     let (this, asking) = (gateway.clone(), call());
     let of = asking.clone();
-    let numbers = run(async move { this.chat.numbers(&of, &this.realm, &users).await }).await;
+    let numbers = run(async move { this.chat.accounts.numbers(&of, &this.realm, &users).await }).await;
     let numbers: Vec<u64> = numbers.into_iter().map(|number| number.expect("a number")).collect();
     assert_eq!((numbers, all.asked(&asking)), (vec![13_800_138_000, 1, DERIVED - 1], 0));
 
@@ -272,7 +272,7 @@ async fn keeps_numbers_when_all_restarts(server: Server) {
     };
     let bob = user(&fresh("bob"));
     let number_at = async |gateway: &Gateway| {
-        let mut numbers = gateway.chat.numbers(&call(), &gateway.realm, std::slice::from_ref(&bob)).await;
+        let mut numbers = gateway.chat.accounts.numbers(&call(), &gateway.realm, std::slice::from_ref(&bob)).await;
         numbers.remove(0).expect("a number")
     };
     let gateway = start(&rig).await;
@@ -282,7 +282,7 @@ async fn keeps_numbers_when_all_restarts(server: Server) {
     rig.start_server().expect("the server starts again");
 
     let gateway = start(&rig).await;
-    let holder = gateway.chat.user_of_number(&call(), &gateway.realm, number).await.expect("an answer");
+    let holder = gateway.chat.accounts.user_of_number(&call(), &gateway.realm, number).await.expect("an answer");
     assert_eq!(holder, Some(bob.clone()));
     assert_eq!(number_at(&gateway).await, number);
 }

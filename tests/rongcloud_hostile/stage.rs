@@ -143,9 +143,9 @@ impl Stage {
     }
 
     async fn look(&'static self, user: String) -> Option<BTreeSet<String>> {
-        let rooms = self.chat.all_rooms(&gateways::call(), &self.realm).await.expect("the rooms");
+        let rooms = self.chat.groups.all_rooms(&gateways::call(), &self.realm).await.expect("the rooms");
         let mut found = BTreeSet::new();
-        let all = stream::iter(rooms).map(async |room| (self.chat.people(&gateways::call(), &room).await, room));
+        let all = stream::iter(rooms).map(async |room| (self.chat.groups.people(&gateways::call(), &room).await, room));
         for (people, room) in all.buffered(SIDE_BY_SIDE).collect::<Vec<_>>().await {
             let local = room.node().expect("a localpart").to_string();
             let people = match people {
@@ -178,7 +178,7 @@ impl Stage {
     /// Deletes an account.
     pub async fn delete(&'static self, user: &Account) {
         let jid = user.jid.parse().expect("a JID");
-        gateways::run(async move { self.chat.delete_account(&gateways::call(), &jid).await })
+        gateways::run(async move { self.chat.accounts.delete_account(&gateways::call(), &jid).await })
             .await
             .expect("a deletion");
     }

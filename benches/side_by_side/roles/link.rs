@@ -188,7 +188,7 @@ impl Callers {
                 let (kind, message, marks) = ("groupchat".to_owned(), Vec::new(), Vec::new());
                 let content = Content::Text { body: text, kind, message, marks, child };
                 let to = Target::Room(to.clone());
-                chat.send(&call, &Message { from: from.clone(), to, content, sender_copy: false }).await?;
+                chat.messages.send(&call, &Message { from: from.clone(), to, content, sender_copy: false }).await?;
                 Ok(())
             }
         }

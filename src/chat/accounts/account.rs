@@ -4,11 +4,22 @@ use std::collections::BTreeMap;
 
 use jid::BareJid;
 
+use crate::chat::accounts::Accounts;
 use crate::chat::types::address::Realm;
 use crate::chat::types::error::ChatError;
-use crate::chat::{Call, Chat};
+use crate::link::Call;
 
-impl Chat {
+impl Accounts {
+    /// True when `password` is the XMPP password of `user`.
+    pub async fn check_password(&self, call: &Call, user: &BareJid, password: &str) -> Result<bool, ChatError> {
+        Ok(self.server.sessions.check_password(call, user, password).await?)
+    }
+
+    /// The user at an address from outside, when it is of a served domain.
+    pub(in crate::chat) fn served(&self, user: &BareJid) -> Option<BareJid> {
+        self.server.addresses.user(user.as_str()).ok()
+    }
+
     /// Makes an account. False when there is one already, which stays as it is.
     ///
     /// # Errors
@@ -22,7 +33,7 @@ impl Chat {
                 text: Some("a password is neither empty nor holds control characters".into()),
             });
         }
-        self.core.add_account(call, user, password).await
+        self.add_account(call, user, password).await
     }
 
     /// Deletes an account; one that is not there needs no deleting.
@@ -30,17 +41,17 @@ impl Chat {
     /// # Errors
     /// [`ChatError::Right`] when the server does not let the gateway do this.
     pub async fn delete_account(&self, call: &Call, user: &BareJid) -> Result<(), ChatError> {
-        self.core.remove_account(call, user).await
+        self.remove_account(call, user).await
     }
 
     /// Whether an account exists.
     pub async fn account_exists(&self, call: &Call, user: &BareJid) -> Result<bool, ChatError> {
-        self.core.exist(call, std::slice::from_ref(user)).await.pop().unwrap_or(Ok(false))
+        self.exist(call, std::slice::from_ref(user)).await.pop().unwrap_or(Ok(false))
     }
 
     /// Whether each of `users` has an account, asked side by side.
     pub async fn accounts_exist(&self, call: &Call, users: &[BareJid]) -> Vec<Result<bool, ChatError>> {
-        self.core.exist(call, users).await
+        self.exist(call, users).await
     }
 
     /// All accounts of the realm's domain, in order of their addresses.
@@ -49,7 +60,7 @@ impl Chat {
     /// [`ChatError::Right`] when the server does not let the gateway list them. More than 60,000 on ejabberd are more
     /// than the link takes in one answer: then there is none.
     pub async fn accounts(&self, call: &Call, realm: &Realm) -> Result<Vec<BareJid>, ChatError> {
-        let mut all = self.core.all_accounts(call, &realm.domain).await?;
+        let mut all = self.all_accounts(call, &realm.domain).await?;
         all.sort_unstable();
         Ok(all)
     }
@@ -67,7 +78,7 @@ impl Chat {
         let mut seen: Vec<_> = users.iter().map(|_| Ok(None)).collect();
         for places in domains.into_values() {
             let asked: Vec<BareJid> = places.iter().filter_map(|n| users.get(*n)).cloned().collect();
-            for (n, answer) in places.into_iter().zip(self.core.last_seen(call, &asked).await) {
+            for (n, answer) in places.into_iter().zip(self.last_seen(call, &asked).await) {
                 if let Some(place) = seen.get_mut(n) {
                     *place = answer;
                 }

@@ -6,12 +6,12 @@ use futures::future::try_join;
 use jid::BareJid;
 use serde_json::{Value, json};
 
+use crate::chat::accounts::Accounts;
 use crate::chat::records::Subject;
-use crate::chat::server::core::Core;
 use crate::chat::types::address::Realm;
 use crate::chat::types::error::ChatError;
-use crate::chat::{Call, Chat};
 use crate::clock::now_ms;
+use crate::link::Call;
 use crate::xmpp::roster::Item;
 
 /// How long lists are given to become what they should be before the steps are taken once more.
@@ -29,7 +29,7 @@ pub struct Friendship {
     pub since_ms: u64,
 }
 
-impl Chat {
+impl Accounts {
     /// Makes two users friends: each on the other's roster with subscription `both`. Does nothing when they are. Names
     /// and groups that they gave each other stay.
     ///
@@ -46,15 +46,16 @@ impl Chat {
         if from == to {
             return Err(refused("nobody is a friend of their own"));
         }
-        self.core.require_users(call, &[from, to]).await?;
-        if self.core.are_friends(call, from, to).await? {
+        self.require_users(call, &[from, to]).await?;
+        if self.are_friends(call, from, to).await? {
             return self.noted(call, realm, from, to).await;
         }
-        self.core.make_friends(call, from, to).await?;
+        self.make_friends(call, from, to).await?;
         let since_ms = now_ms();
         let note = json!({ "from": from.as_str(), "ms": since_ms });
         let (subject, key) = place(from, to);
-        self.set_note(call, realm, &subject, key.as_str(), Some(&note))
+        self.records
+            .set_note(call, realm, &subject, key.as_str(), Some(&note))
             .await
             .map_err(|error| error.after("they are friends"))?;
         Ok(Friendship { from: from.clone(), to: to.clone(), since_ms })
@@ -68,8 +69,8 @@ impl Chat {
         one: &BareJid,
         other: &BareJid,
     ) -> Result<Option<Friendship>, ChatError> {
-        self.core.require_users(call, &[one, other]).await?;
-        if one == other || !self.core.are_friends(call, one, other).await? {
+        self.require_users(call, &[one, other]).await?;
+        if one == other || !self.are_friends(call, one, other).await? {
             return Ok(None);
         }
         self.noted(call, realm, one, other).await.map(Some)
@@ -81,25 +82,26 @@ impl Chat {
             return Ok(());
         }
         let users = [one.clone(), other.clone()];
-        let exist: Vec<bool> = self.core.exist(call, &users).await.into_iter().collect::<Result<_, _>>()?;
+        let exist: Vec<bool> = self.exist(call, &users).await.into_iter().collect::<Result<_, _>>()?;
         // One after the other: what the server does to the second list on account of the first must not cross ours.
         for ((user, contact), exists) in [(one, other), (other, one)].into_iter().zip(exist) {
             if exists {
-                let left = self.core.leave_roster(call, user, contact).await;
+                let left = self.leave_roster(call, user, contact).await;
                 left.map_err(|error| error.after("the two contact lists may be half changed"))?;
             }
         }
         let (subject, key) = place(one, other);
-        self.set_note(call, realm, &subject, key.as_str(), None)
+        self.records
+            .set_note(call, realm, &subject, key.as_str(), None)
             .await
             .map_err(|error| error.after("they are friends no longer"))
     }
 
     /// The friends of a user (subscription `both`) on the served domains, in order of their addresses.
     pub async fn friends(&self, call: &Call, user: &BareJid) -> Result<Vec<BareJid>, ChatError> {
-        self.core.require_users(call, &[user]).await?;
-        let served = |jid: &BareJid| self.core.addresses.user(jid.as_str()).is_ok();
-        let roster = self.core.roster(call, user).await?;
+        self.require_users(call, &[user]).await?;
+        let served = |jid: &BareJid| self.server.addresses.user(jid.as_str()).is_ok();
+        let roster = self.roster(call, user).await?;
         let mut friends: Vec<BareJid> =
             roster.into_iter().filter(|item| item.is_mutual()).map(|item| item.jid).filter(served).collect();
         friends.sort_unstable();
@@ -109,13 +111,13 @@ impl Chat {
     /// How many sessions each of `users` has, those of the gateway itself not counted; asked side by side. A session
     /// counts from its log-in on, with presence or without. Whoever has no account has none.
     pub async fn sessions(&self, call: &Call, users: &[BareJid]) -> Vec<Result<usize, ChatError>> {
-        self.core.count_sessions(call, users).await
+        self.count_sessions(call, users).await
     }
 
     /// Who began a friendship, and when, as far as the gateway made it.
     async fn noted(&self, call: &Call, realm: &Realm, one: &BareJid, other: &BareJid) -> Result<Friendship, ChatError> {
         let (subject, key) = place(one, other);
-        let note = self.note(call, realm, &subject, key.as_str()).await?;
+        let note = self.records.note(call, realm, &subject, key.as_str()).await?;
         Ok(read(note.as_ref(), one, other))
     }
 }
@@ -136,7 +138,7 @@ fn refused(text: &str) -> ChatError {
     ChatError::Refused { by: "the gateway".into(), condition: "not-acceptable".into(), text: Some(text.into()) }
 }
 
-impl Core {
+impl Accounts {
     /// True when each has the other on their list with the subscription `both`.
     async fn are_friends(&self, call: &Call, one: &BareJid, other: &BareJid) -> Result<bool, ChatError> {
         let (ours, theirs) = try_join(self.roster(call, one), self.roster(call, other)).await?;

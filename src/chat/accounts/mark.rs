@@ -14,18 +14,16 @@ use std::time::Duration;
 use jid::BareJid;
 use serde_json::Value;
 
+use crate::chat::accounts::Accounts;
 use crate::chat::records::Subject;
-use crate::chat::server::core::Core;
-use crate::chat::types::address::AddressError;
-use crate::chat::types::address::Realm;
-use crate::chat::types::error::ChatError;
-use crate::chat::types::error::Kind;
-use crate::chat::{Call, Chat};
+use crate::chat::types::address::{AddressError, Realm};
+use crate::chat::types::error::{ChatError, Kind};
 use crate::clock::now_ms;
+use crate::link::Call;
 use crate::xml::Element;
 use crate::xml::element::Build as _;
-use crate::xmpp::account_mark::{self, Item};
-use crate::xmpp::iq;
+use crate::xmpp::account_mark::Item;
+use crate::xmpp::{account_mark, iq};
 
 /// The note that an account of a name was seen.
 const SEEN: &str = "account";
@@ -66,34 +64,34 @@ pub fn is_for(mark: Option<&Mark>, id: Option<&str>, issued: Option<f64>) -> boo
     }
 }
 
-impl Chat {
+impl Accounts {
     /// The mark of a user's account, made where there is none; `None` where the server keeps no PEP nodes for users, so that
     /// accounts cannot be told apart. Believed for `server.cache_seconds`. That names were seen is recorded in `realm`.
     ///
     /// # Errors
     /// [`ChatError::UnknownUser`] for one without an account; records that cannot be read or written, a link that fails.
     pub async fn account_mark(&self, call: &Call, realm: &Realm, user: &BareJid) -> Result<Option<Mark>, ChatError> {
-        if let Some(mark) = self.core.marks.get(user) {
+        if let Some(mark) = self.marks.get(user) {
             return Ok(mark);
         }
-        let mark = Box::pin(self.core.find_mark(call, realm, user)).await?;
-        self.core.marks.insert(user.clone(), mark.clone());
+        let mark = Box::pin(self.find_mark(call, realm, user)).await?;
+        self.marks.insert(user.clone(), mark.clone());
         Ok(mark)
     }
 
-    /// As [`Chat::account_mark`], in the realm of the user's domain.
+    /// As [`Accounts::account_mark`], in the realm of the user's domain.
     ///
     /// # Errors
-    /// As [`Chat::account_mark`]; also for a user of no served domain.
+    /// As [`Accounts::account_mark`]; also for a user of no served domain.
     pub async fn mark_of(&self, call: &Call, user: &BareJid) -> Result<Option<Mark>, ChatError> {
         let domain = user.domain().as_str();
-        let realm = self.addresses().realms().find(|realm| realm.domain == domain);
+        let realm = self.server.addresses.realms().find(|realm| realm.domain == domain);
         let realm = realm.ok_or_else(|| AddressError::Domain(domain.to_owned()))?;
         self.account_mark(call, realm, user).await
     }
 }
 
-impl Core {
+impl Accounts {
     async fn find_mark(&self, call: &Call, realm: &Realm, user: &BareJid) -> Result<Option<Mark>, ChatError> {
         if let Some(mark) = self.read_mark(call, user).await? {
             return Ok(Some(mark));
@@ -128,10 +126,10 @@ impl Core {
     /// Notes that an account of this name was seen, and says whether one was before.
     async fn was_seen(&self, call: &Call, realm: &Realm, user: &BareJid) -> Result<bool, ChatError> {
         let subject = Subject::Seen(user.clone());
-        match self.record(call, realm, &subject).await {
+        match self.records.record(call, realm, &subject).await {
             Ok(record) if record.notes.contains_key(SEEN) => Ok(true),
             Ok(_) => {
-                self.set_note(call, realm, &subject, SEEN, Some(&Value::from(now_ms()))).await?;
+                self.records.set_note(call, realm, &subject, SEEN, Some(&Value::from(now_ms()))).await?;
                 Ok(false)
             }
             // Without a place for records nothing is known of names.
@@ -152,7 +150,8 @@ impl Core {
     }
 
     async fn read_mark(&self, call: &Call, user: &BareJid) -> Result<Option<Mark>, ChatError> {
-        let answer = self.ask(call, iq::get(&self.component, user.as_str(), account_mark::query())).await?;
+        let answer =
+            self.server.ask(call, iq::get(&self.server.component, user.as_str(), account_mark::query())).await?;
         // Whatever the refusal says: servers say the same of a node that is not there and of one that others may read.
         let items = answer.map(|reply| account_mark::read(&reply)).unwrap_or_default();
         Ok((!items.is_empty()).then_some(Mark { items }))
@@ -161,12 +160,12 @@ impl Core {
     /// Sends a request in the user's own name to their own account. Its answer goes to them, if anywhere: what came of it is
     /// looked at afterwards.
     async fn as_user(&self, call: &Call, user: &BareJid, payload: Element) -> Result<(), ChatError> {
-        let request = iq::set(user.as_str(), user.as_str(), payload).with("id", self.link.new_id(call));
-        Ok(self.link.send(call, &request).await?)
+        let request = iq::set(user.as_str(), user.as_str(), payload).with("id", self.server.link.new_id(call));
+        Ok(self.server.link.send(call, &request).await?)
     }
 
     fn gateways(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(self.component.as_str()).chain(self.siblings.iter().map(String::as_str))
+        std::iter::once(self.server.component.as_str()).chain(self.server.siblings.iter().map(String::as_str))
     }
 }
 

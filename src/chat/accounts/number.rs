@@ -16,19 +16,16 @@
 use std::time::Duration;
 
 use jid::BareJid;
-use sha2::{Digest as _, Sha256};
 
+use crate::chat::accounts::Accounts;
 use crate::chat::kit::cache::Cache;
 use crate::chat::records::Holder;
-use crate::chat::types::address::AddressError;
-use crate::chat::types::address::Realm;
+use crate::chat::types::address::{AddressError, Realm};
 use crate::chat::types::error::ChatError;
-use crate::chat::{Call, Chat};
+use crate::chat::types::number::derived;
+use crate::chat::types::number::{DERIVED, TRIES};
+use crate::link::Call;
 
-/// Numbers below are those of numeric localparts; those from here up to twice as much are derived.
-const DERIVED: u64 = 1 << 52;
-/// Numbers that a user may have. Two would do: of a billion users hardly a hundred meet in the first.
-const TRIES: u8 = 8;
 /// Numbers that are known without asking again, at most, and as many holders.
 const KNOWN: usize = 100_000;
 
@@ -60,7 +57,7 @@ impl Known {
     }
 }
 
-impl Chat {
+impl Accounts {
     /// The numbers of users of the realm's domain, asked side by side, in their order: from 1 to 2^53 - 1. Whether they
     /// have accounts is not looked at. Those never asked about before are recorded.
     ///
@@ -77,7 +74,7 @@ impl Chat {
                 break;
             }
             let claims: Vec<(u64, &BareJid)> = open.iter().map(|(_, user)| (derived(user, n), *user)).collect();
-            let held = self.core.claim_numbers(call, &realm.pubsub, &claims).await;
+            let held = self.records.claim_numbers(call, &realm.pubsub, &claims).await;
             for (((at, _), (number, user)), holder) in open.iter().zip(claims).zip(held) {
                 let found = holder.map(|holder| self.gained(realm, number, user, &holder));
                 if let Some(place) = numbers.get_mut(*at) {
@@ -92,7 +89,7 @@ impl Chat {
     /// account or not. None when it is nobody's of the realm's domain.
     ///
     /// # Errors
-    /// As [`Chat::numbers`].
+    /// As [`Accounts::numbers`].
     pub async fn user_of_number(&self, call: &Call, realm: &Realm, number: u64) -> Result<Option<BareJid>, ChatError> {
         if number == 0 || number >= DERIVED << 1 {
             return Ok(None);
@@ -103,12 +100,12 @@ impl Chat {
             return Ok(self.account_exists(call, &user).await?.then_some(user));
         }
         let here = |user: &BareJid| user.domain().as_str() == realm.domain;
-        if let Some(user) = self.core.numbers.user(&realm.pubsub, number) {
+        if let Some(user) = self.numbers.user(&realm.pubsub, number) {
             return Ok(Some(user).filter(here));
         }
-        match self.core.number_holders(call, &realm.pubsub, &[number]).await.pop().transpose()?.flatten() {
+        match self.records.number_holders(call, &realm.pubsub, &[number]).await.pop().transpose()?.flatten() {
             Some(Holder::User(user)) => {
-                self.core.numbers.learn(&realm.pubsub, number, &user);
+                self.numbers.learn(&realm.pubsub, number, &user);
                 Ok(Some(user).filter(here))
             }
             Some(Holder::Nobody | Holder::Unsaid) | None => Ok(None),
@@ -121,7 +118,7 @@ impl Chat {
             return Err(AddressError::Domain(user.domain().to_string()).into());
         }
         let Some(local) = user.node() else { return Err(AddressError::NoLocalpart(user.to_string()).into()) };
-        Ok(canonical(local.as_str()).or_else(|| self.core.numbers.number(&realm.pubsub, user)))
+        Ok(canonical(local.as_str()).or_else(|| self.numbers.number(&realm.pubsub, user)))
     }
 
     /// The number, when it is `user` who holds it.
@@ -130,7 +127,7 @@ impl Chat {
             tracing::info!(%user, number, ?holder, "another holds a number that the user might have had");
             return None;
         }
-        self.core.numbers.learn(&realm.pubsub, number, user);
+        self.numbers.learn(&realm.pubsub, number, user);
         Some(number)
     }
 }
@@ -147,19 +144,6 @@ fn none_left(user: &BareJid) -> ChatError {
 fn canonical(local: &str) -> Option<u64> {
     let digits = !local.starts_with('0') && local.bytes().all(|byte| byte.is_ascii_digit());
     local.parse().ok().filter(|number| digits && (1..DERIVED).contains(number))
-}
-
-/// The numbers that a user might have had before `number`, if that is one of theirs.
-pub(in crate::chat) fn numbers_before(user: &BareJid, number: u64) -> impl Iterator<Item = u64> {
-    let at = (0..TRIES).find(|n| derived(user, *n) == number).unwrap_or(0);
-    (0..at).map(|n| derived(user, n))
-}
-
-/// The number that a user has when others hold the `n` before it. It must stay the same in all versions of the gateway.
-fn derived(user: &BareJid, n: u8) -> u64 {
-    let digest = Sha256::new().chain_update(user.as_str()).chain_update([0, n]).finalize();
-    let hash = digest.iter().take(8).fold(0, |hash: u64, byte| hash << 8 | u64::from(*byte));
-    DERIVED | hash >> 12
 }
 
 #[cfg(test)]

@@ -2,20 +2,52 @@
 
 use jid::BareJid;
 
-use crate::chat::Call;
-use crate::chat::accounts::{ejabberd, prosody};
-use crate::chat::server::Product;
-use crate::chat::server::admin::Refusal;
-use crate::chat::server::core::Core;
+use crate::chat::accounts::{Accounts, ejabberd, prosody};
+use crate::chat::server::admin::{Refusal, unreadable};
 use crate::chat::types::error::ChatError;
+use crate::chat::types::product::Product;
+use crate::link::Call;
+use crate::session::RESOURCE_PREFIX;
 use crate::xml::Element;
-use crate::xmpp::commands;
 use crate::xmpp::roster::Item;
+use crate::xmpp::{commands, data_form};
 
-impl Core {
+impl Accounts {
+    /// How many sessions each of `users` has, with presence or without, those of the gateway itself left out. None for
+    /// one who has no account.
+    pub(in crate::chat) async fn count_sessions(
+        &self,
+        call: &Call,
+        users: &[BareJid],
+    ) -> Vec<Result<usize, ChatError>> {
+        let own = |resource: &String| resource.is_empty() || resource.starts_with(RESOURCE_PREFIX);
+        let count = |resources: Vec<String>| resources.iter().filter(|name| !own(name)).count();
+        if users.len() > 1
+            && let Ok(Product::Prosody) = self.server.product(call).await
+            && let Some(known) = crate::chat::accounts::prosody::resources(self, call, users).await
+        {
+            return known.into_iter().map(|known| Ok(known?.map_or(0, count))).collect();
+        }
+        let answers = self.server.command_for_each(call, users, commands::USER_STATS).await;
+        answers
+            .into_iter()
+            .map(|answer| match answer? {
+                Ok(answer) => {
+                    let form = answer.form.ok_or_else(|| unreadable("user-stats"))?;
+                    Ok(count(data_form::values(&form, "onlineresources")))
+                }
+                Err(Refusal::Note(_)) => Ok(0),
+                Err(Refusal::Error(error)) if error.is("item-not-found") => {
+                    Err(self.server.no_command(Product::Ejabberd))
+                }
+                Err(refusal) => Err(refusal.into()),
+            })
+            .collect()
+    }
+
     /// The contact list of a user who has an account.
     pub(in crate::chat) async fn roster(&self, call: &Call, user: &BareJid) -> Result<Vec<Item>, ChatError> {
-        match self.product(call).await? {
+        match self.server.product(call).await? {
             Product::Ejabberd => ejabberd::roster(self, call, user).await,
             Product::Prosody => prosody::roster(self, call, user).await,
         }
@@ -29,7 +61,7 @@ impl Core {
         one: &BareJid,
         other: &BareJid,
     ) -> Result<(), ChatError> {
-        match self.product(call).await? {
+        match self.server.product(call).await? {
             Product::Ejabberd => ejabberd::join(self, call, one, other).await,
             Product::Prosody => prosody::join(self, call, one, other).await,
         }
@@ -44,7 +76,7 @@ impl Core {
     ) -> Result<(), ChatError> {
         let roster = self.roster(call, user).await?;
         let Some(item) = roster.iter().find(|item| item.jid == *contact) else { return Ok(()) };
-        match self.product(call).await? {
+        match self.server.product(call).await? {
             Product::Ejabberd => ejabberd::leave(self, call, user, item).await,
             Product::Prosody => prosody::leave(self, call, user, item).await,
         }
@@ -59,14 +91,16 @@ impl Core {
     ) -> Result<bool, ChatError> {
         let fields = [("accountjid", user.as_str()), ("password", password), ("password-verify", password)];
         let command = commands::execute_with(commands::ADD_USER, &fields);
-        match self.command(call, user.domain().as_str(), command).await? {
+        match self.server.command(call, user.domain().as_str(), command).await? {
             Ok(_) => {
                 // What is still believed is of one that was deleted past the gateway.
                 self.forget_user(user);
                 Ok(true)
             }
             Err(refusal) if refusal.is("conflict") => Ok(false),
-            Err(refusal) if refusal.is("item-not-found") => Err(self.no_command(self.product(call).await?)),
+            Err(refusal) if refusal.is("item-not-found") => {
+                Err(self.server.no_command(self.server.product(call).await?))
+            }
             // Prosody says in words only why it did not.
             Err(refusal @ Refusal::Note(_)) if !self.has_account(call, user).await? => Err(refusal.into()),
             Err(Refusal::Note(_)) => Ok(false),
@@ -77,13 +111,15 @@ impl Core {
     /// Deletes an account, and looks whether it is gone.
     pub(in crate::chat) async fn remove_account(&self, call: &Call, user: &BareJid) -> Result<(), ChatError> {
         let command = commands::execute_with(commands::DELETE_USER, &[("accountjids", user.as_str())]);
-        let answer = self.command(call, user.domain().as_str(), command).await?;
+        let answer = self.server.command(call, user.domain().as_str(), command).await?;
         self.forget_user(user);
-        self.sessions.forget(user).await;
+        self.server.sessions.forget(user).await;
         let there = self.has_account(call, user).await.map_err(|error| error.after("the account may be deleted"))?;
         match (there, answer) {
             (false, _) => Ok(()),
-            (true, Err(refusal)) if refusal.is("item-not-found") => Err(self.no_command(self.product(call).await?)),
+            (true, Err(refusal)) if refusal.is("item-not-found") => {
+                Err(self.server.no_command(self.server.product(call).await?))
+            }
             (true, Err(refusal)) => Err(refusal.into()),
             (true, Ok(_)) => Err(ChatError::Refused {
                 by: "the XMPP server".into(),
@@ -99,7 +135,7 @@ impl Core {
 
     /// All accounts of a domain, in no order.
     pub(in crate::chat) async fn all_accounts(&self, call: &Call, domain: &str) -> Result<Vec<BareJid>, ChatError> {
-        match self.product(call).await? {
+        match self.server.product(call).await? {
             Product::Ejabberd => ejabberd::accounts(self, call, domain).await,
             Product::Prosody => prosody::accounts(self, call, domain).await,
         }
@@ -111,7 +147,7 @@ impl Core {
         call: &Call,
         users: &[BareJid],
     ) -> Vec<Result<Option<u64>, ChatError>> {
-        match self.product(call).await {
+        match self.server.product(call).await {
             Ok(Product::Ejabberd) => ejabberd::last_seen(self, call, users).await,
             Ok(Product::Prosody) => prosody::last_seen(self, call, users).await,
             Err(error) => users.iter().map(|_| Err(error.clone())).collect(),
@@ -120,7 +156,7 @@ impl Core {
 
     /// Has the server pass a message on to everybody who is online on the domain it is addressed to.
     pub(in crate::chat) async fn announce(&self, call: &Call, domain: &str, message: Element) -> Result<(), ChatError> {
-        match self.product(call).await? {
+        match self.server.product(call).await? {
             Product::Ejabberd => ejabberd::announce(self, call, domain, message).await,
             Product::Prosody => prosody::announce(self, call, message).await,
         }

@@ -4,13 +4,14 @@ use jid::BareJid;
 use reqwest::Url;
 use sha2::{Digest as _, Sha256};
 
-use crate::chat::server::core::{Core, WINDOW};
+use crate::chat::accounts::Accounts;
+use crate::chat::server::ask::WINDOW;
 use crate::chat::types::error::ChatError;
-use crate::chat::{Call, Chat};
+use crate::link::Call;
 use crate::xml::Element;
 use crate::xmpp::stanza_error::StanzaError;
-use crate::xmpp::vcard::{self, VCard};
-use crate::xmpp::{iq, jid_escape};
+use crate::xmpp::vcard::VCard;
+use crate::xmpp::{iq, jid_escape, vcard};
 
 /// Longest name or role, in characters; what is longer is cut off.
 const LONGEST: usize = 256;
@@ -120,36 +121,36 @@ fn card(answer: Result<Element, StanzaError>) -> Result<VCard, ChatError> {
     }
 }
 
-impl Chat {
-    /// The profiles of users, side by side, in their order. One whose vCard cannot be read for want of an account is an
-    /// empty profile: their localpart and nothing else.
-    pub async fn profiles(&self, call: &Call, users: &[BareJid]) -> Vec<Result<Profile, ChatError>> {
-        self.core.profiles(call, users).await
-    }
-}
+impl Accounts {}
 
-impl Core {
+impl Accounts {
     async fn vcard(&self, call: &Call, user: &BareJid) -> Result<VCard, ChatError> {
-        card(self.ask(call, iq::get(&self.component, user.as_str(), vcard::query())).await?)
+        card(self.server.ask(call, iq::get(&self.server.component, user.as_str(), vcard::query())).await?)
     }
 
-    pub(in crate::chat) async fn profile(&self, call: &Call, user: &BareJid) -> Result<Profile, ChatError> {
+    /// Nick name and photo from the user's vCard.
+    pub async fn profile(&self, call: &Call, user: &BareJid) -> Result<Profile, ChatError> {
         self.require_users(call, &[user]).await?;
         Ok(Profile::new(user, self.vcard(call, user).await?))
     }
 
-    async fn profiles(&self, call: &Call, users: &[BareJid]) -> Vec<Result<Profile, ChatError>> {
+    /// The profiles of users, side by side, in their order. One whose vCard cannot be read for want of an account is an
+    /// empty profile: their localpart and nothing else.
+    pub async fn profiles(&self, call: &Call, users: &[BareJid]) -> Vec<Result<Profile, ChatError>> {
         let mut profiles = Vec::with_capacity(users.len());
         // A part at a time: the photos of all together may be more than should be held at once.
         for users in users.chunks(WINDOW) {
-            let questions = users.iter().map(|user| iq::get(&self.component, user.as_str(), vcard::query())).collect();
-            let answers = self.ask_all(call, questions, WINDOW).await;
+            let questions =
+                users.iter().map(|user| iq::get(&self.server.component, user.as_str(), vcard::query())).collect();
+            let answers = self.server.ask_all(call, questions, WINDOW).await;
             profiles.extend(users.iter().zip(answers).map(|(user, answer)| Ok(Profile::new(user, card(answer?)?))));
         }
         profiles
     }
 
-    pub(in crate::chat) async fn photo(&self, call: &Call, user: &BareJid) -> Result<Option<Photo>, ChatError> {
+    /// The photo in the user's vCard, whole, when it is binary. None too for an account that does not exist: anybody who
+    /// asks must not cause more than this one question.
+    pub async fn photo(&self, call: &Call, user: &BareJid) -> Result<Option<Photo>, ChatError> {
         match self.vcard(call, user).await?.photo {
             Some(vcard::Photo::Binary(bytes)) => Ok(image(bytes)),
             _ => Ok(None),

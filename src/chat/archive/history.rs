@@ -2,26 +2,21 @@
 
 use std::collections::HashMap;
 
-use futures::{StreamExt as _, stream};
 use jid::BareJid;
 use serde_json::{Value, json};
 
 use crate::chat::archive::reading::Entry;
-use crate::chat::archive::stored::{self, Content, Speaker};
-use crate::chat::archive::timeline;
-use crate::chat::groups::Group;
-use crate::chat::messages::card::CardChild;
+use crate::chat::archive::stored::{Content, Speaker};
+use crate::chat::archive::{Histories, stored, timeline};
 use crate::chat::records::{Record, Subject};
 use crate::chat::server::archive::Archive;
-use crate::chat::server::core::Core;
 use crate::chat::types::address::Realm;
+use crate::chat::types::card::CardChild;
 use crate::chat::types::error::ChatError;
-use crate::chat::{Call, Chat};
+use crate::link::Call;
 
 /// The note that says until which moment a room's history was cleared.
 const CLEARED: &str = "cleared";
-/// Archives of rooms that are asked side by side.
-const ARCHIVES: usize = 16;
 /// Entries of a user's archive that are looked at for those with whom they have spoken.
 const LOOKED_AT: usize = 2000;
 
@@ -52,7 +47,7 @@ pub struct Stored {
     pub json: Option<Value>,
 }
 
-impl Chat {
+impl Histories {
     /// What `user` and `peer` said to each other, the oldest first, from the user's archive.
     ///
     /// At most `span.limit` and 2,000 entries are read, and 32 MiB, from the newest on: where more of them in a row say
@@ -69,19 +64,18 @@ impl Chat {
         span: Span,
         child: CardChild,
     ) -> Result<Vec<Stored>, ChatError> {
-        let core = &self.core;
-        core.require_users(call, &[user, peer]).await?;
+        self.accounts.require_users(call, &[user, peer]).await?;
         let read = |message: &_| {
             let (from, to) = stored::ends(user, message).filter(|_| stored::is_private(message))?;
             let between = (from == *user && to == *peer) || (from == *peer && to == *user);
             between.then_some((from, stored::content(message, child)?))
         };
-        let found = core.newest(call, Archive::User(user), Some(peer), span, read).await?;
+        let found = self.newest(call, Archive::User(user), Some(peer), span, read).await?;
         Ok(found.into_iter().map(|(entry, (from, content))| Stored::new(entry, from, content)).collect())
     }
 
     /// What was said in a room, the oldest first. What was cleared is not shown. Bounded as
-    /// [`Chat::private_history`].
+    /// [`Histories::private_history`].
     ///
     /// The sender is the real one where the archive names them, as it does in rooms that show addresses to everybody; else
     /// the member who has the nick now, and failing that the room itself.
@@ -96,34 +90,18 @@ impl Chat {
         span: Span,
         child: CardChild,
     ) -> Result<Vec<Stored>, ChatError> {
-        let core = &self.core;
         let subject = Subject::Room(room.clone());
-        let (info, record) = futures::join!(core.room_info(call, room), self.record(call, realm, &subject));
+        let (info, record) =
+            futures::join!(self.rooms.room_info(call, room), self.records.record(call, realm, &subject));
         info?;
-        core.room_entries(call, room, span, cleared(&record?), child).await
-    }
-
-    /// The last message of each of `groups` in the span, side by side. Its limit is one.
-    pub async fn last_in_groups(
-        &self,
-        call: &Call,
-        groups: &[Group],
-        span: Span,
-        child: CardChild,
-    ) -> Vec<Result<Option<Stored>, ChatError>> {
-        let span = Span { limit: 1, ..span };
-        let questions = stream::iter(groups.to_vec()).map(async |group: Group| {
-            let last = self.core.room_entries(call, &group.room, span, group.cleared_ms, child).await;
-            Ok(last?.pop())
-        });
-        questions.buffered(ARCHIVES).collect().await
+        self.room_entries(call, room, span, cleared(&record?), child).await
     }
 
     /// Those with whom `user` has spoken since `since_ms`, each with the last message, the newest first. The newest 2,000
     /// entries of their archive are looked at; rooms and services are left out.
     ///
     /// # Errors
-    /// As [`Chat::private_history`].
+    /// As [`Histories::private_history`].
     pub async fn peers(
         &self,
         call: &Call,
@@ -131,13 +109,13 @@ impl Chat {
         since_ms: u64,
         child: CardChild,
     ) -> Result<Vec<(BareJid, Stored)>, ChatError> {
-        let core = &self.core;
-        core.require_users(call, &[user]).await?;
-        let entries = core.newest_entries(call, Archive::User(user), since_ms, LOOKED_AT).await?;
+        self.accounts.require_users(call, &[user]).await?;
+        let entries = self.newest_entries(call, Archive::User(user), since_ms, LOOKED_AT).await?;
         let mut talks: HashMap<BareJid, Vec<(usize, Entry)>> = HashMap::new();
         for (place, entry) in entries.into_iter().enumerate() {
             let peer = stored::peer(user, &entry.message).filter(|peer| peer.node().is_some());
-            if let Some(peer) = peer.filter(|peer| !core.incoming.services.iter().any(|s| s == peer.domain().as_str()))
+            if let Some(peer) =
+                peer.filter(|peer| !self.server.incoming.services.iter().any(|s| s == peer.domain().as_str()))
             {
                 talks.entry(peer).or_default().push((place, entry));
             }
@@ -167,19 +145,19 @@ impl Chat {
     /// [`ChatError::UnknownRoom`]; [`ChatError::Right`] when Prosody lacks the helper module: the history is hidden from
     /// readers of the API then, and still in the archive.
     pub async fn clear_room_history(&self, call: &Call, realm: &Realm, room: &BareJid) -> Result<(), ChatError> {
-        let core = &self.core;
-        core.room_info(call, room).await?;
+        self.rooms.room_info(call, room).await?;
         let span = Span { since_ms: 0, before_ms: u64::MAX, limit: 1 };
-        let newest = core.newest(call, Archive::Room(room), None, span, |_| Some(())).await?;
+        let newest = self.newest(call, Archive::Room(room), None, span, |_| Some(())).await?;
         let Some((newest, ())) = newest.last() else { return Ok(()) };
         let subject = Subject::Room(room.clone());
-        self.set_note(call, realm, &subject, CLEARED, Some(&json!(newest.ms))).await?;
-        let purged = core.purge(call, room).await.map_err(|error| error.after("the history is hidden from readers"))?;
+        self.records.set_note(call, realm, &subject, CLEARED, Some(&json!(newest.ms))).await?;
+        let purged =
+            self.server.purge(call, room).await.map_err(|error| error.after("the history is hidden from readers"))?;
         if !purged {
             return Ok(());
         }
         // What is said from now on may share the second of what is gone, and take its moments.
-        let shown = self.set_note(call, realm, &subject, CLEARED, None).await;
+        let shown = self.records.set_note(call, realm, &subject, CLEARED, None).await;
         shown.map_err(|error| error.after("the archive is emptied"))
     }
 }
@@ -195,9 +173,9 @@ pub(in crate::chat) fn cleared(record: &Record) -> Option<u64> {
     record.notes.get(CLEARED).and_then(Value::as_u64)
 }
 
-impl Core {
-    /// As [`Chat::room_history`], of a room that was looked at.
-    async fn room_entries(
+impl Histories {
+    /// As [`Histories::room_history`], of a room that was looked at.
+    pub(in crate::chat) async fn room_entries(
         &self,
         call: &Call,
         room: &BareJid,
@@ -222,6 +200,6 @@ impl Core {
 
     /// Who has which nick in a room.
     async fn holders(&self, call: &Call, room: &BareJid) -> Result<HashMap<String, BareJid>, ChatError> {
-        Ok(self.lists(call, room).await?.into_nicks().collect())
+        Ok(self.rooms.lists(call, room).await?.into_nicks().collect())
     }
 }

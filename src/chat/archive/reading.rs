@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use jid::BareJid;
 
-use crate::chat::Call;
+use crate::chat::archive::Histories;
 use crate::chat::archive::history::Span;
 use crate::chat::archive::timeline::{first_after_pause, moments};
+use crate::chat::server::Server;
 use crate::chat::server::archive::Archive;
-use crate::chat::server::core::Core;
 use crate::chat::types::error::ChatError;
+use crate::link::Call;
 use crate::xml::Element;
 use crate::xmpp::mam::{Archived, Page};
 
@@ -73,11 +74,11 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the page before; nothing when there is none, or when it has to be asked again.
-    async fn page(&mut self, core: &Core) -> Result<(), ChatError> {
+    async fn page(&mut self, server: &Server) -> Result<(), ChatError> {
         let Some(before) = self.before.clone() else { return Ok(()) };
         let page =
             Page { with: self.with, start: self.start, end: self.end, before: before.as_deref(), max: self.page };
-        let (gathered, end) = match core.archive_page(self.call, self.archive, &page).await? {
+        let (gathered, end) = match server.archive_page(self.call, self.archive, &page).await? {
             Ok(page) => page,
             // What stood there was removed meanwhile, and with it what stood before.
             Err(error) if before.is_some() && error.is("item-not-found") => {
@@ -121,7 +122,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-impl Core {
+impl Histories {
     /// The newest `span.limit` entries in the span of which `read` makes something, the oldest first.
     pub(in crate::chat) async fn newest<T>(
         &self,
@@ -137,7 +138,7 @@ impl Core {
         let mut reader = Reader::new(call, archive, with, span);
         let within = |ms: &u64| (span.since_ms..span.before_ms).contains(ms);
         loop {
-            reader.page(self).await?;
+            reader.page(&self.server).await?;
             let stamps = reader.stamps();
             let pause = first_after_pause(&stamps);
             let at_end = reader.at_end(span.limit.saturating_add(BEYOND));
@@ -174,7 +175,7 @@ impl Core {
     ) -> Result<Vec<Entry>, ChatError> {
         let mut reader = Reader::new(call, archive, None, Span { since_ms, before_ms: u64::MAX, limit: most });
         while !reader.at_end(most) {
-            reader.page(self).await?;
+            reader.page(&self.server).await?;
         }
         let from = match reader.before {
             None => 0,

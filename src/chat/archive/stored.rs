@@ -3,7 +3,7 @@
 use jid::{BareJid, Jid};
 use serde_json::Value;
 
-use crate::chat::messages::card::CardChild;
+use crate::chat::types::card::CardChild;
 use crate::xml::element::child_text;
 use crate::xml::{CLIENT, Element};
 use crate::xmpp::{muc, mucsub};

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::chat::check::{Product, Right};
+use crate::chat::types::product::Product;
+use crate::chat::types::right::Right;
 
 /// What trying a right showed.
 #[derive(Debug, Clone)]

@@ -4,11 +4,10 @@ use std::time::{Duration, Instant};
 
 use jid::BareJid;
 
-use crate::chat::check::call;
-use crate::chat::server::Product;
-use crate::chat::server::core::Core;
+use crate::chat::check::{Check, call};
 use crate::chat::types::error::ChatError;
-use crate::chat::{Call, Chat, LinkError};
+use crate::chat::types::product::Product;
+use crate::link::{Call, LinkError};
 use crate::xml::element::Build;
 use crate::xmpp::{commands, iq, muc};
 
@@ -16,7 +15,7 @@ use crate::xmpp::{commands, iq, muc};
 const LOOK: Duration = Duration::from_secs(1);
 const LOOKS: usize = 10;
 
-impl Chat {
+impl Check<'_> {
     /// What a server's administrator should know though every endpoint works: that users' clients bring back rooms that
     /// were destroyed, and the lines that prevent it. It is tried with `user`, if there is one.
     pub async fn check_gone(&self, product: Product, user: Option<&BareJid>) -> Option<String> {
@@ -26,7 +25,7 @@ impl Chat {
             }
             Product::Prosody => "-- prosody.cfg.lua, in the MUC component:\n    muc_tombstones = true",
         };
-        match self.core.comes_back(product, user).await {
+        match self.comes_back(product, user).await {
             Ok(true) => Some(format!(
                 "A client that enters a room which was destroyed makes it anew (docs/operations.md, \"Rooms that are gone\"). \
                  Unless users are to make such rooms:\n\n{lines}\n"
@@ -37,7 +36,7 @@ impl Chat {
     }
 }
 
-impl Core {
+impl Check<'_> {
     /// Makes a room, destroys it, and enters it as a user's client would.
     async fn comes_back(&self, product: Product, user: Option<&BareJid>) -> Result<bool, String> {
         let text = |error: ChatError| error.to_string();
@@ -46,26 +45,26 @@ impl Core {
             None => self.nobody()?,
         };
         let room = self.check_room_made().await?;
-        let destroy = || iq::set(&self.component, room.as_str(), muc::destroy(""));
-        self.require(&call(), destroy()).await.map_err(text)?;
+        let destroy = || iq::set(&self.server.component, room.as_str(), muc::destroy(""));
+        self.server.require(&call(), destroy()).await.map_err(text)?;
         // What comes to a room that is ending is lost with it.
         if self.is_there(&room).await? {
             return Err(format!("{room} is still there after it was destroyed"));
         }
-        let own = format!("{user}/{}", self.seat_resource());
+        let own = format!("{user}/{}", self.rooms.seat_resource());
         let call_ = call();
-        let join = muc::join(&own, &room, "check", None).with("id", self.link.new_id(&call_));
+        let join = muc::join(&own, &room, "check", None).with("id", self.server.link.new_id(&call_));
         // It is to be kept: what it sends to an occupant that no client is comes back, and puts them out (ejabberd).
         let keep = iq::set(&own, room.as_str(), muc::configure([("muc#roomconfig_persistentroom", "1")]));
-        let keep = keep.with("id", self.link.new_id(&call_));
-        for sent in self.link.send_all_routed(&call_, &[join, keep]).await {
+        let keep = keep.with("id", self.server.link.new_id(&call_));
+        for sent in self.server.link.send_all_routed(&call_, &[join, keep]).await {
             sent.map_err(|error| error.to_string())?;
         }
         if !self.is_there(&room).await? {
             self.bury(product, &room).await;
             return Ok(false);
         }
-        let gone = self.require(&call(), destroy()).await;
+        let gone = self.server.require(&call(), destroy()).await;
         gone.map_err(|error| format!("{room} came back, and could not be destroyed: {error}"))?;
         Ok(true)
     }
@@ -76,7 +75,9 @@ impl Core {
             return;
         }
         let command = commands::execute_with(commands::PROSODY_DESTROY_ROOM, &[("rooms", room.as_str())]);
-        if let Err(error) = self.require(&call(), iq::set(&self.component, room.domain().as_str(), command)).await {
+        if let Err(error) =
+            self.server.require(&call(), iq::set(&self.server.component, room.domain().as_str(), command)).await
+        {
             tracing::debug!(%room, %error, "the server still knows of a room that was tried");
         }
     }
@@ -86,7 +87,7 @@ impl Core {
         let mut seen = Err(LinkError::Timeout.into());
         for _ in 0..LOOKS {
             let look = Call { deadline: Instant::now() + LOOK, ..call() };
-            seen = self.room_info(&look, room).await;
+            seen = self.rooms.room_info(&look, room).await;
             if !matches!(seen, Err(ChatError::Link(LinkError::Timeout))) {
                 break;
             }

@@ -5,19 +5,18 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::time::timeout;
 
-use crate::chat::check::call;
-use crate::chat::server::core::Core;
+use crate::chat::check::{Check, call};
 use crate::chat::server::links::try_as_user;
 use crate::link::{Link, LinkState};
 
 /// Longest wait for a connection.
 const CONNECT: Duration = Duration::from_secs(5);
 
-impl Core {
+impl Check<'_> {
     /// What trying them showed; nothing when there are none.
     pub(in crate::chat) async fn check_extra_links(&self) -> Option<Result<String, String>> {
         let tried =
-            join_all(self.links.extra().map(|(name, link)| async move {
+            join_all(self.server.links.extra().map(|(name, link)| async move {
                 self.check_link(link).await.map_err(|why| format!("{name}: {why}"))
             }))
             .await;
@@ -37,6 +36,6 @@ impl Core {
             Some(_) => {}
             None => return Err("no answer".into()),
         }
-        try_as_user(link, &self.addresses, &call()).await
+        try_as_user(link, &self.server.addresses, &call()).await
     }
 }

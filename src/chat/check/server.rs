@@ -6,11 +6,12 @@ use std::time::Duration;
 use futures::future::join_all;
 use jid::BareJid;
 
-use crate::chat::check::{Findings, QUICK, Right, call, call_of};
-use crate::chat::server::Product;
-use crate::chat::server::core::Core;
+use crate::chat::check::findings::Findings;
+use crate::chat::check::{Check, QUICK, call, call_of};
 use crate::chat::types::address::Realm;
 use crate::chat::types::error::ChatError;
+use crate::chat::types::product::Product;
+use crate::chat::types::right::Right;
 use crate::config::sessions::Grant;
 use crate::link::LinkError;
 use crate::session::SessionError;
@@ -32,7 +33,7 @@ const SERVICES: [Service; 3] = [
     (&[Right::Uploads], |realm| &realm.upload),
 ];
 
-impl Core {
+impl Check<'_> {
     /// What the server is; nothing when it does not answer.
     pub(in crate::chat) async fn check_server(&self, found: &mut Findings) -> Option<Product> {
         // With mod_privilege ejabberd may lose what is asked as soon as the link is up, and answer the same a moment later.
@@ -56,18 +57,19 @@ impl Core {
 
     async fn ask_version(&self, patience: Duration) -> Result<(Product, Option<(String, String)>), ChatError> {
         let call = call_of(patience);
-        let product = self.product(&call).await?;
-        Ok((product, self.server_version(&call).await?))
+        let product = self.server.product(&call).await?;
+        Ok((product, self.server.server_version(&call).await?))
     }
 
     /// Looks which services say nothing, all at once: with ejabberd's mod_privilege that may be every service of a host that
     /// answers itself, and each question to one would have to be waited for.
     pub(in crate::chat) async fn find_silence(&self, product: Product, wanted: &HashSet<Right>, found: &mut Findings) {
         let of_wanted = SERVICES.iter().filter(|(rights, _)| rights.iter().any(|right| wanted.contains(right)));
-        let asked = of_wanted.flat_map(|(rights, name)| self.addresses.realms().map(|realm| (*rights, name(realm))));
+        let asked =
+            of_wanted.flat_map(|(rights, name)| self.server.addresses.realms().map(|realm| (*rights, name(realm))));
         let silent = join_all(asked.map(async |(rights, name)| {
-            let question = iq::get(&self.component, name, disco::info_query());
-            let answer = self.link.iq(&call_of(QUICK), question).await;
+            let question = iq::get(&self.server.component, name, disco::info_query());
+            let answer = self.server.link.iq(&call_of(QUICK), question).await;
             matches!(answer, Err(LinkError::Timeout)).then_some((rights, name))
         }));
         let suspect = match product {
@@ -75,7 +77,7 @@ impl Core {
             Product::Prosody => "is there such a service?",
         };
         for (rights, name) in silent.await.into_iter().flatten() {
-            let why = format!("{name} says nothing, while {} answers: {suspect}", self.addresses.domain());
+            let why = format!("{name} says nothing, while {} answers: {suspect}", self.server.addresses.domain());
             found.block(rights, &why, Right::Answers);
         }
     }
@@ -88,7 +90,7 @@ impl Core {
         found: &mut Findings,
     ) -> Result<String, String> {
         let nobody = self.nobody()?;
-        match self.sessions.check_password(&call(), &nobody, "no password").await {
+        match self.server.sessions.check_password(&call(), &nobody, "no password").await {
             Ok(false) => {}
             Ok(true) => return Err("the server takes any password".into()),
             Err(error @ SessionError::Banned(_)) => {
@@ -100,7 +102,7 @@ impl Core {
             Err(error) => return Err(error.to_string()),
         }
         if product == Product::Ejabberd && wanted.contains(&Right::Passwords) {
-            match self.sessions.bans(&call_of(GUESSING), &nobody).await {
+            match self.server.sessions.bans(&call_of(GUESSING), &nobody).await {
                 Ok(Some(false)) => found.add(Right::NotBanned, Ok("many wrong passwords shut no address out".into())),
                 Ok(Some(true)) => found.add(
                     Right::NotBanned,
@@ -129,12 +131,12 @@ impl Core {
         found: &mut Findings,
     ) {
         let handed_out = wanted.contains(&Right::LoginTokens) && found.has(Right::LoginTokens);
-        if product != Product::Ejabberd || self.config.sessions.grant != Grant::Oauth || !handed_out {
+        if product != Product::Ejabberd || self.server.config.sessions.grant != Grant::Oauth || !handed_out {
             return;
         }
         let (Ok(holder), Ok(other)) = (self.nobody(), self.nobody()) else { return };
         let holder = user.unwrap_or(&holder);
-        found.notes.push(match self.sessions.impersonates(&call(), holder, &other).await {
+        found.notes.push(match self.server.sessions.impersonates(&call(), holder, &other).await {
             Ok(true) => {
                 "whoever is handed a log-in token can be every other user with it: X-OAUTH2 let a token in under \
                          another user's name (authzid). rongcloud.accept_oauth_impersonation accepts that; with \

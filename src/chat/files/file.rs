@@ -12,14 +12,15 @@ use reqwest::{Body, Certificate, Client, StatusCode, Url, redirect};
 use tokio::io::AsyncReadExt;
 use tokio_util::io::ReaderStream;
 
-use crate::chat::files::label;
-use crate::chat::server::core::Core;
+use crate::chat::files::{Files, label};
+use crate::chat::server::Server;
 use crate::chat::types::address::Realm;
 use crate::chat::types::error::ChatError;
-use crate::chat::{Call, Chat};
 use crate::clock;
-use crate::xmpp::upload::{self, Limit, Slot};
-use crate::xmpp::{iq, stanza_error::StanzaError};
+use crate::link::Call;
+use crate::xmpp::stanza_error::StanzaError;
+use crate::xmpp::upload::{Limit, Slot};
+use crate::xmpp::{iq, upload};
 
 /// A file to upload.
 #[derive(Debug)]
@@ -54,7 +55,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// Bytes read from disk at once.
 const CHUNK: usize = 64 << 10;
 
-impl Chat {
+impl Files {
     /// Uploads a file, streamed from disk, and returns the URL under which anybody can get it. The server decides how
     /// long it is kept.
     ///
@@ -64,9 +65,9 @@ impl Chat {
     pub async fn upload(&self, call: &Call, realm: &Realm, file: &NewFile) -> Result<String, ChatError> {
         let name = label::name(&file.name);
         let content_type = label::content_type(&file.content_type);
-        let slot = self.core.slot(call, realm, &name, file.content.size(), &content_type).await?;
+        let slot = self.slot(call, realm, &name, file.content.size(), &content_type).await?;
         let (put, get) = (web_url(&slot.put)?, web_url(&slot.get)?);
-        self.core.put(call, &put, &slot, &content_type, &file.content).await?;
+        self.put(call, &put, &slot, &content_type, &file.content).await?;
         Ok(get.into())
     }
 }
@@ -92,7 +93,7 @@ impl Content {
     }
 }
 
-impl Core {
+impl Files {
     async fn slot(
         &self,
         call: &Call,
@@ -102,8 +103,8 @@ impl Core {
         content_type: &str,
     ) -> Result<Slot, ChatError> {
         let service = realm.upload.as_str();
-        let request = iq::get(&self.component, service, upload::request(name, size, content_type));
-        let reply = self.link.iq(call, request).await?;
+        let request = iq::get(&self.server.component, service, upload::request(name, size, content_type));
+        let reply = self.server.link.iq(call, request).await?;
         if reply.attr("type") != Some("error") {
             let unreadable = || ChatError::Storage(format!("the slot that {service} gives has no URLs"));
             return upload::read(&reply).ok_or_else(unreadable);
@@ -119,7 +120,7 @@ impl Core {
                 "forbidden" | "not-allowed" | "not-authorized" | "registration-required" => ChatError::Right(format!(
                     "{service} gave no upload slot ({error}): ejabberd: let {me:?} pass the rule of mod_http_upload's \
                          `access`; Prosody: name {me:?} in http_file_share_access",
-                    me = self.component
+                    me = self.server.component
                 )),
                 "item-not-found" | "remote-server-not-found" | "service-unavailable" | "feature-not-implemented" => {
                     ChatError::Right(format!(
@@ -135,7 +136,7 @@ impl Core {
     /// The URL under which the gateway itself reaches what clients put to `url`.
     fn reached(&self, url: &Url) -> Result<Url, ChatError> {
         let mut url = url.clone();
-        let Some(origin) = &self.config.server.upload_origin else { return Ok(url) };
+        let Some(origin) = &self.server.config.server.upload_origin else { return Ok(url) };
         let origin = web_url(origin)?;
         let moved = url.set_scheme(origin.scheme()).is_ok()
             && url.set_host(origin.host_str()).is_ok()
@@ -157,7 +158,7 @@ impl Core {
         if url.scheme() == "https" && !clock::is_set() {
             return Err(failed("the machine's clock stands before 1970, and no certificate is good then".to_owned()));
         }
-        let client = self.storage.client(self, &url).map_err(failed)?;
+        let client = self.storage.client(&self.server, &url).map_err(failed)?;
         let body = content.body().map_err(|error| ChatError::Storage(error.to_string()))?;
         let left = call.deadline.saturating_duration_since(Instant::now());
         let mut request = client.put(url).timeout(left);
@@ -182,12 +183,12 @@ impl Core {
 
 impl Storage {
     /// The client for `url`. Without TLS no authority is needed, and a machine without any must not be refused.
-    fn client(&self, core: &Core, url: &Url) -> Result<&Client, String> {
+    fn client(&self, server: &Server, url: &Url) -> Result<&Client, String> {
         let tls = url.scheme() == "https";
         let place = if tls { &self.tls } else { &self.plain };
         let make = || {
             let builder = Client::builder().no_proxy().redirect(redirect::Policy::none()).connect_timeout(CONNECT);
-            let builder = match &core.config.c2s.ca_file {
+            let builder = match &server.config.c2s.ca_file {
                 _ if !tls => builder.tls_certs_only([]),
                 None => builder,
                 Some(path) => {

@@ -9,13 +9,13 @@ use std::time::Duration;
 use jid::BareJid;
 use serde_json::Value;
 
-use crate::chat::Call;
+use crate::chat::groups::Groups;
 use crate::chat::groups::look::Look;
 use crate::chat::records::Subject;
-use crate::chat::server::core::Core;
 use crate::chat::types::address::Realm;
 use crate::chat::types::error::ChatError;
 use crate::chat::types::room::Affiliation;
+use crate::link::Call;
 
 /// Members without a subscription that are looked into in one call. A room of an XMPP client's own has many of them, and
 /// none was ever subscribed by the gateway.
@@ -23,7 +23,7 @@ const SUSPECTS: usize = 200;
 /// Longest time between the two steps that make a member.
 const SETTLING: Duration = Duration::from_millis(500);
 
-impl Core {
+impl Groups {
     /// Takes those off who have left, in what was seen and on the server.
     pub(in crate::chat) async fn part_with_those_who_left(
         &self,
@@ -36,7 +36,7 @@ impl Core {
         for (index, look) in looks.iter().enumerate() {
             let Ok(look) = look else { continue };
             if look.subscribers_known {
-                let members = self.people(&look.lists).into_iter();
+                let members = self.belonging(&look.lists).into_iter();
                 let plain = members.filter(|(_, affiliation)| *affiliation == Affiliation::Member);
                 let unsubscribed = plain.filter(|(user, _)| !look.lists.is_subscribed(user));
                 suspects.extend(unsubscribed.map(|(user, _)| (index, user)));
@@ -46,7 +46,7 @@ impl Core {
             return;
         }
         let subjects: Vec<Subject> = suspects.iter().map(|(_, user)| Subject::RoomsOf(user.clone())).collect();
-        let records = self.records(call, realm, &subjects).await;
+        let records = self.records.records(call, realm, &subjects).await;
         for ((index, user), record) in suspects.into_iter().zip(records) {
             let (Some(room), Some(Ok(look))) = (rooms.get(index), looks.get_mut(index)) else { continue };
             let subscribed =
@@ -58,7 +58,7 @@ impl Core {
                 continue;
             }
             look.lists.part_with(&user);
-            match self.remove_members(call, room, std::slice::from_ref(&user)).await {
+            match self.rooms.remove_members(call, room, std::slice::from_ref(&user)).await {
                 Ok(_) => tracing::info!(request = %call.request, %room, %user, "has left the room in their client"),
                 Err(error) => tracing::warn!(request = %call.request, %room, %user, %error, "left, and stays a member"),
             }
@@ -68,7 +68,7 @@ impl Core {
     /// Looks again: somebody may be adding them at this moment, and affiliation comes before subscription.
     async fn has_left(&self, call: &Call, room: &BareJid, user: &BareJid) -> bool {
         tokio::time::sleep(SETTLING).await;
-        let lists = self.lists(call, room).await;
+        let lists = self.rooms.lists(call, room).await;
         lists.is_ok_and(|lists| lists.of(user) == Affiliation::Member && !lists.is_subscribed(user))
     }
 }

@@ -5,18 +5,18 @@ use std::collections::HashSet;
 use jid::BareJid;
 use serde_json::{Map, Value};
 
-use crate::chat::Call;
 use crate::chat::archive::history::cleared;
-use crate::chat::groups::{CREATED, Group, GroupKind, KIND, NAME, shown_name, text_of};
+use crate::chat::groups::{CREATED, Group, GroupKind, Groups, KIND, NAME, shown_name, text_of};
 use crate::chat::records::{Record, Subject};
 use crate::chat::rooms::ejabberd::MEMBER_NODES;
 use crate::chat::rooms::lifecycle::{LISTS, RoomInfo, listed, read_info};
 use crate::chat::rooms::lists::RoomLists;
-use crate::chat::server::Product;
-use crate::chat::server::core::{Core, WINDOW};
+use crate::chat::server::ask::WINDOW;
 use crate::chat::types::address::Realm;
 use crate::chat::types::error::ChatError;
+use crate::chat::types::product::Product;
 use crate::chat::types::room::Affiliation;
+use crate::link::Call;
 use crate::link::LinkError;
 use crate::xmpp::{disco, iq, mucsub};
 
@@ -35,7 +35,7 @@ impl Look {
     }
 }
 
-impl Core {
+impl Groups {
     /// Looks at rooms, all questions about all of them side by side.
     pub(in crate::chat) async fn look(
         &self,
@@ -43,16 +43,18 @@ impl Core {
         realm: &Realm,
         rooms: &[BareJid],
     ) -> Vec<Result<Look, ChatError>> {
-        let subscribing = matches!(self.product(call).await, Ok(Product::Ejabberd));
+        let subscribing = matches!(self.server.product(call).await, Ok(Product::Ejabberd));
         let questions = rooms.iter().flat_map(|room| {
             let subscribers = subscribing.then(mucsub::subscriptions);
             let others = std::iter::once(disco::info_query()).chain(subscribers);
-            let others = others.map(|question| iq::get(&self.component, room.as_str(), question));
-            others.chain(self.list_questions(room))
+            let others = others.map(|question| iq::get(&self.server.component, room.as_str(), question));
+            others.chain(self.rooms.list_questions(room))
         });
         let subjects: Vec<Subject> = rooms.iter().cloned().map(Subject::Room).collect();
-        let (answers, records) =
-            tokio::join!(self.ask_all(call, questions.collect(), WINDOW), self.records(call, realm, &subjects));
+        let (answers, records) = tokio::join!(
+            self.server.ask_all(call, questions.collect(), WINDOW),
+            self.records.records(call, realm, &subjects)
+        );
         let mut answers = answers.into_iter();
         let mut looks = Vec::with_capacity(rooms.len());
         for (room, record) in rooms.iter().zip(records) {
@@ -61,7 +63,7 @@ impl Core {
             let lists: Vec<_> = answers.by_ref().take(LISTS.len()).map(listed).collect();
             looks.push(match (info, record) {
                 (Some(Ok(info)), Ok(record)) => read_info(room, info).and_then(|info| {
-                    let mut lists = self.read_lists(room, lists.into_iter())?;
+                    let mut lists = self.rooms.read_lists(room, lists.into_iter())?;
                     let subscribers = subscribers.and_then(|answer| answer.ok()?.ok());
                     let subscribers_known = subscribers.is_some();
                     if let Some(reply) = subscribers {
@@ -75,20 +77,21 @@ impl Core {
         }
         for (room, look) in rooms.iter().zip(&mut looks) {
             if let Err(error) = look
-                && let Err(gone @ ChatError::UnknownRoom(_)) = self.unless_gone(call, room, error).await
+                && let Err(gone @ ChatError::UnknownRoom(_)) = self.rooms.unless_gone(call, room, error).await
             {
                 *look = Err(gone);
             }
             match look {
-                Ok(look) => self.owners.learn(room, &look.lists),
-                Err(_) => self.owners.forget(room),
+                Ok(look) => self.rooms.owners.learn(room, &look.lists),
+                Err(_) => self.rooms.owners.forget(room),
             }
         }
         self.part_with_those_who_left(call, realm, rooms, &mut looks).await;
         looks
     }
 
-    pub(in crate::chat) async fn groups(
+    /// Looks at many, side by side, in their order.
+    pub async fn groups(
         &self,
         call: &Call,
         realm: &Realm,
@@ -97,14 +100,14 @@ impl Core {
     ) -> Vec<Result<Group, ChatError>> {
         let looks = self.look(call, realm, rooms).await;
         let group = |(room, look): (&BareJid, Result<Look, ChatError>)| {
-            let group = self.group(realm, room, look?);
+            let group = self.as_group(realm, room, look?);
             if group.kind == kind { Ok(group) } else { Err(ChatError::UnknownRoom(room.clone())) }
         };
         rooms.iter().zip(looks).map(group).collect()
     }
 
-    fn group(&self, realm: &Realm, room: &BareJid, look: Look) -> Group {
-        let people = self.people(&look.lists);
+    fn as_group(&self, realm: &Realm, room: &BareJid, look: Look) -> Group {
+        let people = self.belonging(&look.lists);
         // Clients may make owners of people elsewhere, who sort before the realm's own.
         let is_head = |(user, affiliation): &&(BareJid, Affiliation)| {
             *affiliation == Affiliation::Owner && user.domain().as_str() == realm.domain
@@ -123,14 +126,16 @@ impl Core {
     }
 
     /// Who belongs to a room beside the gateway, in order of their addresses.
-    pub(in crate::chat) fn people(&self, lists: &RoomLists) -> Vec<(BareJid, Affiliation)> {
-        let known = lists.affiliated().filter(|(user, _)| !self.is_own(user) && user.node().is_some());
+    pub(in crate::chat) fn belonging(&self, lists: &RoomLists) -> Vec<(BareJid, Affiliation)> {
+        let known = lists.affiliated().filter(|(user, _)| !self.server.is_own(user) && user.node().is_some());
         let mut people: Vec<_> = known.map(|(user, affiliation)| (user.clone(), affiliation)).collect();
         people.sort_unstable_by(|(one, _), (other, _)| one.as_str().cmp(other.as_str()));
         people
     }
 
-    pub(in crate::chat) async fn described(
+    /// Those of `rooms` that are of this sort and still there, in their order, with their attributes: what a search looks
+    /// through, at a smaller price than [`Groups::groups`].
+    pub async fn described(
         &self,
         call: &Call,
         realm: &Realm,
@@ -138,14 +143,15 @@ impl Core {
         kind: GroupKind,
     ) -> Result<Vec<(BareJid, Map<String, Value>)>, ChatError> {
         let subjects: Vec<Subject> = rooms.iter().cloned().map(Subject::Room).collect();
-        let questions = rooms.iter().map(|room| iq::get(&self.component, room.as_str(), disco::info_query())).collect();
+        let questions =
+            rooms.iter().map(|room| iq::get(&self.server.component, room.as_str(), disco::info_query())).collect();
         let (answers, records) =
-            tokio::join!(self.ask_all(call, questions, WINDOW), self.records(call, realm, &subjects));
+            tokio::join!(self.server.ask_all(call, questions, WINDOW), self.records.records(call, realm, &subjects));
         let mut groups = Vec::with_capacity(rooms.len());
         for ((room, answer), record) in rooms.iter().zip(answers).zip(records) {
             let info = match answer {
                 // ejabberd answers nothing for a room that is ending.
-                Err(ChatError::Link(LinkError::Timeout)) => self.room_info(call, room).await,
+                Err(ChatError::Link(LinkError::Timeout)) => self.rooms.room_info(call, room).await,
                 answer => read_info(room, answer?),
             };
             let info = match info {
@@ -162,15 +168,15 @@ impl Core {
         Ok(groups)
     }
 
-    pub(in crate::chat) async fn groups_of(
-        &self,
-        call: &Call,
-        realm: &Realm,
-        user: &BareJid,
-    ) -> Result<Vec<Group>, ChatError> {
-        self.require_users(call, &[user]).await?;
+    /// The groups and rooms to which a user belongs, in order of their addresses: of those that the gateway noted or that
+    /// their clients show (MUC/Sub, bookmarks), the ones whose lists name them.
+    ///
+    /// # Errors
+    /// An unknown user, a room or a service that does not answer.
+    pub async fn groups_of(&self, call: &Call, realm: &Realm, user: &BareJid) -> Result<Vec<Group>, ChatError> {
+        self.accounts.require_users(call, &[user]).await?;
         let (noted, shown) =
-            tokio::join!(self.noted_rooms(call, realm, user), self.shown_rooms(call, user, &realm.rooms));
+            tokio::join!(self.rooms.noted_rooms(call, realm, user), self.rooms.shown_rooms(call, user, &realm.rooms));
         let noted: HashSet<BareJid> = noted?.into_iter().collect();
         let mut rooms: Vec<BareJid> = noted.iter().cloned().chain(shown?).collect();
         rooms.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
@@ -187,9 +193,9 @@ impl Core {
                 (Some(_), false) => found.push(room.clone()),
                 _ => {}
             }
-            groups.extend(look.map(|look| self.group(realm, room, look)));
+            groups.extend(look.map(|look| self.as_group(realm, room, look)));
         }
-        self.mend_rooms(call, realm, user, (&found, &stale)).await;
+        self.rooms.mend_rooms(call, realm, user, (&found, &stale)).await;
         Ok(groups)
     }
 }

@@ -7,18 +7,15 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use jid::{BareJid, Jid};
+use jid::BareJid;
 
-use crate::chat::Call;
-use crate::chat::server::Product;
+use crate::chat::messages::Messages;
 use crate::chat::server::archive::Archive;
-use crate::chat::server::core::Core;
-use crate::chat::types::error::ChatError;
-use crate::chat::types::error::Kind;
+use crate::chat::types::error::{ChatError, Kind};
 use crate::chat::types::message::Receipt;
+use crate::chat::types::product::Product;
 use crate::clock::now_ms;
-use crate::link::is_own;
-use crate::xml::Element;
+use crate::link::Call;
 use crate::xmpp::mam::Page;
 use crate::xmpp::message::sent_id;
 
@@ -32,25 +29,12 @@ const BESIDE: usize = 4;
 /// How far the clocks of server and gateway may be apart. What is older is not counted by the server, which would cost it
 /// much; after so many looks in vain it is all the same.
 const SKEW: u64 = 600;
-/// How exact archives' times are, in milliseconds.
-const PRECISION_MS: u64 = 1000;
 const SURE: u32 = 6;
 
 /// The newest entries of an archive: the gateway's own ids of them, or those of their stanzas, and their own.
 pub(in crate::chat) type Newest = HashMap<String, String>;
 
-/// What an archive has of a message that came back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::chat) enum Kept {
-    /// It is there, under this id.
-    Under(String),
-    /// It is not there.
-    Nowhere,
-    /// The archive cannot be read, or does not tell.
-    Unknown,
-}
-
-impl Core {
+impl Messages {
     /// Makes sure, before anything is sent, that the archive of `user` can be read.
     ///
     /// # Errors
@@ -63,11 +47,11 @@ impl Core {
     ) -> Result<(), ChatError> {
         if server == Product::Ejabberd {
             // Opened now, it costs no time later.
-            self.sessions.open(call, user).await?;
+            self.server.sessions.open(call, user).await?;
         }
         let read = async || {
             let page = Page { max: 1, start: Some(now_ms() / 1000), ..Page::default() };
-            let read = self.archive_page(call, Archive::User(user), &page).await?;
+            let read = self.server.archive_page(call, Archive::User(user), &page).await?;
             read.map(drop).map_err(|error| {
                 ChatError::Right(format!(
                     "the archive of {user} cannot be read ({error}): is there a mod_mam on its host?"
@@ -110,7 +94,7 @@ impl Core {
         }
     }
 
-    /// As [`Core::can_prove`], before a message goes to a user that is not in vain for another reason.
+    /// As [`Messages::can_prove`], before a message goes to a user that is not in vain for another reason.
     pub(in crate::chat) async fn ready(
         &self,
         call: &Call,
@@ -118,11 +102,11 @@ impl Core {
         outcome: Result<Receipt, ChatError>,
     ) -> Result<Receipt, ChatError> {
         let receipt = outcome?;
-        self.can_prove(call, self.product(call).await?, &user).await?;
+        self.can_prove(call, self.server.product(call).await?, &user).await?;
         Ok(receipt)
     }
 
-    /// As [`Core::prove`], of one message, which had this `receipt` before it was sent.
+    /// As [`Messages::prove`], of one message, which had this `receipt` before it was sent.
     pub(in crate::chat) async fn proven(
         &self,
         call: &Call,
@@ -136,35 +120,10 @@ impl Core {
         outcome
     }
 
-    /// Whether the archive of `user` has a message that the server has sent back.
-    pub(in crate::chat) async fn kept(&self, call: &Call, user: &BareJid, bounce: &Element) -> Kept {
-        let ids = sent_id(bounce).zip(bounce.attr("to").and_then(|to| Jid::new(to).ok()).map(Jid::into_bare));
-        let Some((id, sender)) = ids else { return Kept::Unknown };
-        let start = (now_ms() / 1000).checked_sub(SKEW);
-        // It is nearly always among the newest; behind them are those of the same call.
-        for max in [BESIDE, PAGE] {
-            let page = Page { with: Some(&sender), start, max, ..Page::default() };
-            let Ok(Ok((gathered, end))) = self.archive_page(call, Archive::User(user), &page).await else {
-                return Kept::Unknown;
-            };
-            let mut named = gathered.entries.into_iter().filter(|entry| sent_id(&entry.message) == Some(id));
-            match (named.next_back(), end.complete) {
-                // An id of the caller's own may be that of an earlier message too, which proves nothing of this one.
-                (Some(entry), _) if is_own(id) || entry.stamp_ms + PRECISION_MS >= call.begun_ms => {
-                    return Kept::Under(entry.id);
-                }
-                (Some(_), _) => return Kept::Unknown,
-                (None, true) => return Kept::Nowhere,
-                (None, false) => {}
-            }
-        }
-        Kept::Unknown
-    }
-
     /// Looks in the archive of `user` until all messages with these ids are found or time is up. Those that are, and why
     /// the archive could not be read.
     async fn find(&self, call: &Call, user: &BareJid, mut open: Vec<&str>) -> (Newest, Option<ChatError>) {
-        let until = self.until(call, Duration::from_secs(self.config.component.iq_timeout_seconds));
+        let until = self.server.until(call, Duration::from_secs(self.server.config.component.iq_timeout_seconds));
         let (mut found, mut why) = (Newest::new(), None);
         let (mut pause, mut looks) = (PAUSES.0, 0);
         while !open.is_empty() {
@@ -205,7 +164,7 @@ impl Core {
             let max = (entries - read).min(PAGE);
             let page = Page { start, before: before.as_deref(), max, ..Page::default() };
             let (gathered, end) =
-                self.archive_page(call, Archive::User(user), &page).await?.map_err(ChatError::refused)?;
+                self.server.archive_page(call, Archive::User(user), &page).await?.map_err(ChatError::refused)?;
             read += gathered.entries.len();
             newest.extend(gathered.entries.into_iter().filter_map(|entry| {
                 let id = sent_id(&entry.message)?.to_owned();

@@ -9,14 +9,15 @@ use std::time::{Duration, Instant};
 
 use jid::BareJid;
 
-use crate::chat::Call;
 use crate::chat::kit::waiters::Waiting;
+use crate::chat::messages::Messages;
 use crate::chat::rooms::seats::Seat;
 use crate::chat::server::archive::Archive;
-use crate::chat::server::core::{Core, Reflection};
+use crate::chat::server::incoming::Reflection;
 use crate::chat::types::error::ChatError;
 use crate::chat::types::message::{Message, Receipt};
 use crate::config::server::Wait;
+use crate::link::Call;
 use crate::link::LinkError;
 use crate::link::conn::Conn;
 use crate::xmpp::mam::Page;
@@ -97,7 +98,7 @@ impl Said<'_> {
     }
 }
 
-impl Core {
+impl Messages {
     /// Fails where the caller asks for a message to be archived and the room does not do that.
     pub(in crate::chat) fn can_keep(&self, call: &Call, message: &Message, seat: &Seat) -> Result<(), ChatError> {
         let asked = call.wait == Some(Wait::Archived);
@@ -110,8 +111,8 @@ impl Core {
             return Found::Unclear;
         }
         for pause in PAUSES {
-            tokio::time::sleep_until(self.until(call, pause).into()).await;
-            if self.in_time(call).is_err() || self.link.back(call.deadline).await.is_err() {
+            tokio::time::sleep_until(self.server.until(call, pause).into()).await;
+            if self.server.in_time(call).is_err() || self.server.link.back(call.deadline).await.is_err() {
                 return Found::Unclear;
             }
             match self.look_for(call, said).await {
@@ -134,7 +135,7 @@ impl Core {
         let mut before: Option<String> = None;
         for _ in 0..PAGES {
             let page = Page { before: before.as_deref(), max: PAGE, ..Page::default() };
-            let asked = self.archive_page(call, Archive::Room(said.room), &page).await?;
+            let asked = self.server.archive_page(call, Archive::Room(said.room), &page).await?;
             let (gathered, end) = asked.map_err(ChatError::refused)?;
             let entry = gathered.entries.iter().find(|entry| sent_id(&entry.message) == Some(said.id));
             if let Some(entry) = entry {

@@ -2,16 +2,14 @@
 
 use jid::BareJid;
 
-use crate::chat::Call;
-use crate::chat::messages::proof::Kept;
-use crate::chat::server::Product;
-use crate::chat::server::core::Core;
-use crate::chat::types::error::{ChatError, Kind};
+use crate::chat::messages::Messages;
+use crate::chat::types::error::ChatError;
 use crate::chat::types::message::{Content, Message, Receipt, Target};
+use crate::chat::types::product::Product;
 use crate::config::server::Wait;
+use crate::link::Call;
 use crate::link::LinkError;
 use crate::xml::Element;
-use crate::xmpp::stanza_error::StanzaError;
 
 /// How messages go from one user to another.
 #[derive(Debug, Clone, Copy)]
@@ -48,13 +46,18 @@ impl Mode {
     }
 }
 
-impl Core {
-    /// Sends one message and reports what was observed.
-    pub(in crate::chat) async fn send(&self, call: &Call, message: &Message) -> Result<Receipt, ChatError> {
+impl Messages {
+    /// Sends one message, one-to-one or to a room, and returns when what the call waits for is known (one-to-one: by default
+    /// that the server has processed it) or the room has reflected it (rooms).
+    ///
+    /// # Errors
+    /// Unknown recipient, sender or room, a sender who is not a member, a refusal by the room, a link that is busy,
+    /// down, or fell before the answer.
+    pub async fn send(&self, call: &Call, message: &Message) -> Result<Receipt, ChatError> {
         match &message.to {
             Target::Room(room) => {
-                if !self.config.server.unknown_senders {
-                    self.require_users(call, &[&message.from]).await?;
+                if !self.server.config.server.unknown_senders {
+                    self.accounts.require_users(call, &[&message.from]).await?;
                 }
                 let receipt = Box::pin(self.speak(call, room, message)).await?;
                 tracing::debug!(request = %call.request, stanza = %receipt.id, %room, "reflected");
@@ -64,13 +67,9 @@ impl Core {
         }
     }
 
-    /// Sends messages of one sender to one target, in their order; one result each. Those to a user do not wait for each
-    /// other's processing.
-    pub(in crate::chat) async fn send_all(
-        &self,
-        call: &Call,
-        messages: Vec<Message>,
-    ) -> Vec<Result<Receipt, ChatError>> {
+    /// As [`Messages::send`] for messages of one sender to one target, which go in their order; one result each, in order.
+    /// One that fails stops none behind it. Those to a user do not wait for each other's processing.
+    pub async fn send_all(&self, call: &Call, messages: Vec<Message>) -> Vec<Result<Receipt, ChatError>> {
         if let Some(Message { to: Target::User(user), .. }) = messages.first() {
             return self.send_all_to_user(call, user, &messages).await;
         }
@@ -87,10 +86,10 @@ impl Core {
             let mut outcomes = Box::pin(self.send_all_by(mode, call, user, std::slice::from_ref(message))).await;
             return outcomes.pop().unwrap_or(Err(LinkError::Unknown.into()));
         }
-        let id = self.link.new_id(call);
+        let id = self.server.link.new_id(call);
         let prepared = message.prepared(&id, mode.server, false).map_err(LinkError::from)?;
         sending(call, user, prepared.id());
-        let bounce = self.links.send_to(call, user, &prepared).await.map_err(ChatError::from);
+        let bounce = self.server.links.send_to(call, user, &prepared).await.map_err(ChatError::from);
         self.received(call, user, id, bounce).await
     }
 
@@ -128,7 +127,7 @@ impl Core {
                 outcomes.extend(messages.iter().map(|_| Err(error.clone())));
                 continue;
             }
-            let ids: Vec<String> = messages.iter().map(|_| self.link.new_id(call)).collect();
+            let ids: Vec<String> = messages.iter().map(|_| self.server.link.new_id(call)).collect();
             let named = messages.iter().zip(&ids);
             let (written, proven) = (way.wait == Some(Wait::Written), way.wait == Some(Wait::Archived));
             let bounces = if way.copies {
@@ -139,8 +138,8 @@ impl Core {
                 let prepared: Vec<_> = named.map(|(message, id)| message.prepared(id, mode.server, proven)).collect();
                 prepared.iter().flatten().for_each(|prepared| sending(call, user, prepared.id()));
                 let bounces = match written {
-                    true => self.link.write_all_prepared(call, &prepared).await,
-                    false => self.links.send_all_to(call, user, &prepared).await,
+                    true => self.server.link.write_all_prepared(call, &prepared).await,
+                    false => self.server.links.send_all_to(call, user, &prepared).await,
                 };
                 bounces.into_iter().map(|bounce| bounce.map_err(ChatError::from)).collect()
             };
@@ -159,11 +158,11 @@ impl Core {
     /// How messages of the sender of `message` go to a user. Both must exist, as far as the configuration asks for it.
     async fn mode(&self, call: &Call, message: &Message, to: &BareJid) -> Result<Mode, ChatError> {
         let sender_known = self.require_both(call, message, to).await?;
-        let server = self.product(call).await?;
+        let server = self.server.product(call).await?;
         Ok(Mode {
             server,
-            gives_copies: sender_known && self.gives_copies(server),
-            wait: call.wait.unwrap_or(self.config.server.wait),
+            gives_copies: sender_known && self.server.gives_copies(server),
+            wait: call.wait.unwrap_or(self.server.config.server.wait),
             asked: call.wait.is_some(),
         })
     }
@@ -176,50 +175,23 @@ impl Core {
         bounce: Result<Option<Element>, ChatError>,
     ) -> Result<Receipt, ChatError> {
         let Some(bounce) = bounce? else { return Ok(Receipt { id, archive_id: None }) };
-        let error = Box::pin(self.bounced(call, user, &bounce)).await;
+        let error = Box::pin(self.accounts.bounced(call, user, &bounce)).await;
         tracing::debug!(request = %call.request, stanza = %id, %error, "bounced");
         Err(error)
     }
 
     /// The recipient must exist; the sender too, unless the configuration lets anybody speak. True when they do.
     async fn require_both(&self, call: &Call, message: &Message, to: &BareJid) -> Result<bool, ChatError> {
-        if !self.config.server.unknown_senders {
-            self.require_users(call, &[to, &message.from]).await?;
+        if !self.server.config.server.unknown_senders {
+            self.accounts.require_users(call, &[to, &message.from]).await?;
             return Ok(true);
         }
-        self.require_users(call, &[to]).await?;
-        match self.require_users(call, &[&message.from]).await {
+        self.accounts.require_users(call, &[to]).await?;
+        match self.accounts.require_users(call, &[&message.from]).await {
             Ok(()) => Ok(true),
             Err(ChatError::UnknownUser(_)) => Ok(false),
             Err(error) => Err(error),
         }
-    }
-
-    /// What a message's coming back says. Servers answer for an account that is gone as they do for one that blocks the
-    /// sender, so the account is looked for once more. A message that came back because it cannot wait for a recipient who
-    /// is offline was archived before: ejabberd calls it discarded all the same.
-    pub(in crate::chat) async fn bounced(&self, call: &Call, user: &BareJid, bounce: &Element) -> ChatError {
-        let error = StanzaError::read(bounce);
-        if error.is("service-unavailable") || error.is("item-not-found") {
-            self.forget_user(user);
-            if let Err(gone @ ChatError::UnknownUser(_)) = self.require_users(call, &[user]).await {
-                return gone;
-            }
-        }
-        let full = error.is("resource-constraint");
-        if full || error.is("service-unavailable") {
-            match self.kept(call, user, bounce).await {
-                Kept::Under(archive_id) => return ChatError::NotQueued { user: user.clone(), archive_id },
-                Kept::Unknown if full => {
-                    let text = format!(
-                        "{user} is offline and no more messages wait for them; whether this one is in their archive is unknown"
-                    );
-                    return ChatError::Told(Kind::OutcomeUnknown, text);
-                }
-                Kept::Nowhere | Kept::Unknown => {}
-            }
-        }
-        ChatError::refused(error)
     }
 }
 

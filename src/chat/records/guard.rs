@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use jid::BareJid;
 
-use crate::chat::Call;
-use crate::chat::records::name;
-use crate::chat::server::core::{Core, WINDOW};
+use crate::chat::records::{Records, name};
+use crate::chat::server::ask::WINDOW;
 use crate::chat::types::error::ChatError;
+use crate::link::Call;
 use crate::xml::element::Build;
 use crate::xmpp::{iq, pubsub};
 
@@ -17,7 +17,7 @@ const STEP: Duration = Duration::from_secs(30);
 /// Nodes that are looked at in one step.
 const NODES: usize = 1000;
 
-impl Core {
+impl Records {
     /// Whether a user may make nodes on the service: tried in the name of `user`, whom nobody must have. What was made is
     /// removed.
     pub(in crate::chat) async fn users_make_nodes(
@@ -27,14 +27,14 @@ impl Core {
         user: &BareJid,
     ) -> Result<bool, ChatError> {
         let node = format!("stanzagate/check/{user}");
-        let as_user = |payload| iq::set(user.as_str(), service, payload).with("id", self.link.new_id(call));
+        let as_user = |payload| iq::set(user.as_str(), service, payload).with("id", self.server.link.new_id(call));
         // The answer is the user's, so it is looked for what came of it.
-        self.link.send_routed(call, &as_user(pubsub::create(&node, None))).await?;
-        match self.ask(call, iq::get(&self.component, service, pubsub::config_query(&node))).await? {
+        self.server.link.send_routed(call, &as_user(pubsub::create(&node, None))).await?;
+        match self.server.ask(call, iq::get(&self.server.component, service, pubsub::config_query(&node))).await? {
             Err(error) if error.is("item-not-found") => Ok(false),
             Ok(_) => self.delete_node(call, service, &node).await.map(|()| true),
             Err(_) => {
-                self.link.send_routed(call, &as_user(pubsub::delete(&node))).await?;
+                self.server.link.send_routed(call, &as_user(pubsub::delete(&node))).await?;
                 Ok(true)
             }
         }
@@ -46,10 +46,10 @@ impl Core {
         let nodes: Vec<String> = nodes.into_iter().filter(|node| name::is_record(node)).collect();
         let mut foreign = Vec::new();
         for some in nodes.chunks(NODES) {
-            let question = |node: &String| iq::get(&self.component, service, pubsub::owners_query(node));
-            let answers = self.ask_all(&step(), some.iter().map(question).collect(), WINDOW).await;
+            let question = |node: &String| iq::get(&self.server.component, service, pubsub::owners_query(node));
+            let answers = self.server.ask_all(&step(), some.iter().map(question).collect(), WINDOW).await;
             for (node, answer) in some.iter().zip(answers) {
-                let own = |owner: &str| BareJid::new(owner).is_ok_and(|owner| self.is_own(&owner));
+                let own = |owner: &str| BareJid::new(owner).is_ok_and(|owner| self.server.is_own(&owner));
                 let ours = match answer? {
                     Ok(reply) => pubsub::owners(&reply).all(own),
                     Err(error) => error.is("item-not-found"),

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use jid::BareJid;
 
-use crate::chat::Call;
-use crate::chat::records::name;
 use crate::chat::records::settle::New;
 use crate::chat::records::store::{Answer, PAUSES, is_lost};
-use crate::chat::server::core::{Core, WINDOW};
+use crate::chat::records::{Records, name};
+use crate::chat::server::ask::WINDOW;
 use crate::chat::types::error::ChatError;
+use crate::link::Call;
 use crate::link::LinkError;
 use crate::xmpp::{iq, pubsub};
 
@@ -29,7 +29,7 @@ pub enum Holder {
     Nobody,
 }
 
-impl Core {
+impl Records {
     /// The holders of numbers, asked side by side, in their order; `None` of those that nobody holds.
     ///
     /// # Errors
@@ -58,7 +58,8 @@ impl Core {
 
     async fn holders_now(&self, call: &Call, service: &str, numbers: &[u64]) -> Vec<Result<Option<Holder>, ChatError>> {
         // The configuration, and not an item: an owner alone is told it, so that nodes which others made are found out.
-        let question = |number: &u64| iq::get(&self.component, service, pubsub::config_query(&name::number(*number)));
+        let question =
+            |number: &u64| iq::get(&self.server.component, service, pubsub::config_query(&name::number(*number)));
         let answers = self.ask_nodes(call, numbers.iter().map(question).collect(), WINDOW).await;
         let read = |(number, answer): (&u64, Result<Answer, ChatError>)| self.holder(service, *number, answer?);
         numbers.iter().zip(answers).map(read).collect()
@@ -73,7 +74,7 @@ impl Core {
                  nodes and delete it; or, if another gateway made it, name this one in its component.siblings and start it \
                  again",
                 name::number(number),
-                self.component
+                self.server.component
             ))),
             Err(error) => Err(self.pubsub_refusal(service, error)),
         }
@@ -135,7 +136,7 @@ impl Core {
         let nodes: Vec<New> = claims.iter().map(new).collect();
         let unsaid = nodes.iter().zip(claims).filter(|(_, claim)| claim.unsaid);
         let close = |(node, _): (&New, _)| {
-            iq::set(&self.component, service, pubsub::close(&node.name, node.description.as_deref()))
+            iq::set(&self.server.component, service, pubsub::close(&node.name, node.description.as_deref()))
         };
         let said = self.ask_nodes(call, unsaid.map(close).collect(), WINDOW).await;
         let free = nodes.iter().zip(claims).filter(|(_, claim)| !claim.unsaid).map(|(node, _)| node.clone());

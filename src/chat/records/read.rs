@@ -1,10 +1,11 @@
 //! Reading the records' nodes: some items or all, of one node or many.
 
-use crate::chat::Call;
+use crate::chat::records::Records;
 use crate::chat::records::store::{Answer, WHOSE};
-use crate::chat::server::Product;
-use crate::chat::server::core::{Core, WINDOW};
+use crate::chat::server::ask::WINDOW;
 use crate::chat::types::error::ChatError;
+use crate::chat::types::product::Product;
+use crate::link::Call;
 use crate::xml::Element;
 use crate::xmpp::{disco, iq, pubsub};
 
@@ -19,7 +20,7 @@ const EJABBERD_LISTS: usize = 100;
 /// The node that comes and goes to tell whether the list is whole.
 const COUNTED: &str = "stanzagate/counted";
 
-impl Core {
+impl Records {
     /// Items of a node: those that `ids` names, or all; none of a node that does not exist.
     pub(in crate::chat) async fn read_node(
         &self,
@@ -52,7 +53,7 @@ impl Core {
     }
 
     fn question(&self, service: &str, node: &str, ids: &[&str]) -> Element {
-        iq::get(&self.component, service, pubsub::items(node, ids.iter().copied()))
+        iq::get(&self.server.component, service, pubsub::items(node, ids.iter().copied()))
     }
 
     async fn node_items(
@@ -79,7 +80,7 @@ impl Core {
             self.question(service, node, &ids)
         });
         let mut items = Vec::with_capacity(ids.len());
-        for answer in self.ask_all(call, parts.collect(), BATCHES).await {
+        for answer in self.server.ask_all(call, parts.collect(), BATCHES).await {
             match answer? {
                 Ok(reply) => items.extend(pubsub::read_items(&reply)),
                 Err(error) if error.is("item-not-found") => return Ok(Vec::new()),
@@ -99,8 +100,8 @@ impl Core {
         let mut ids = Vec::new();
         let mut after: Option<String> = None;
         loop {
-            let query = iq::get(&self.component, service, pubsub::ids_query(node, PAGE, after.as_deref()));
-            let reply = match self.ask(call, query).await? {
+            let query = iq::get(&self.server.component, service, pubsub::ids_query(node, PAGE, after.as_deref()));
+            let reply = match self.server.ask(call, query).await? {
                 Ok(reply) => reply,
                 Err(error) if error.is("item-not-found") => return Ok(ids),
                 Err(error) => return Err(self.pubsub_refusal(service, error)),
@@ -115,7 +116,7 @@ impl Core {
         }
         // ejabberd says so too of a node that it lets only others look into.
         if ids.is_empty()
-            && !self.siblings.is_empty()
+            && !self.server.siblings.is_empty()
             && let Err(error) = self.ask_node(call, self.question(service, node, &[WHOSE])).await?
             && !error.is("item-not-found")
         {
@@ -130,7 +131,7 @@ impl Core {
     /// [`ChatError::Right`] when it does not list all.
     pub(in crate::chat) async fn nodes(&self, call: &Call, service: &str) -> Result<Vec<String>, ChatError> {
         let nodes = self.listed_nodes(call, service).await?;
-        if nodes.len() != EJABBERD_LISTS || self.product(call).await? != Product::Ejabberd {
+        if nodes.len() != EJABBERD_LISTS || self.server.product(call).await? != Product::Ejabberd {
             return Ok(nodes);
         }
         // All there are, or all it lists? With one more or one less, the list must change.
@@ -149,7 +150,7 @@ impl Core {
     }
 
     async fn listed_nodes(&self, call: &Call, service: &str) -> Result<Vec<String>, ChatError> {
-        let answer = self.ask(call, iq::get(&self.component, service, pubsub::nodes_query())).await?;
+        let answer = self.server.ask(call, iq::get(&self.server.component, service, pubsub::nodes_query())).await?;
         let reply = answer.map_err(|error| self.pubsub_refusal(service, error))?;
         Ok(pubsub::nodes(&reply).into_iter().map(str::to_owned).collect())
     }

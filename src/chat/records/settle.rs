@@ -6,11 +6,12 @@
 
 use std::time::Duration;
 
-use crate::chat::Call;
+use crate::chat::records::Records;
 use crate::chat::records::share::is_closed;
 use crate::chat::records::store::{Answer, PAUSES};
-use crate::chat::server::core::{Core, WINDOW};
+use crate::chat::server::ask::WINDOW;
 use crate::chat::types::error::ChatError;
+use crate::link::Call;
 use crate::link::LinkError;
 use crate::xml::Element;
 use crate::xmpp::stanza_error::StanzaError;
@@ -46,7 +47,7 @@ impl New {
 /// That a node may be written to, or the refusal.
 pub(in crate::chat) type Ready = Result<(), StanzaError>;
 
-impl Core {
+impl Records {
     /// Makes nodes side by side, or leaves those that exist; all that are ready are closed, and shared with the siblings.
     pub(in crate::chat) async fn create_nodes(
         &self,
@@ -54,15 +55,16 @@ impl Core {
         service: &str,
         nodes: &[New],
     ) -> Vec<Result<Ready, ChatError>> {
-        let create =
-            |node: &New| iq::set(&self.component, service, pubsub::create(&node.name, node.description.as_deref()));
+        let create = |node: &New| {
+            iq::set(&self.server.component, service, pubsub::create(&node.name, node.description.as_deref()))
+        };
         if !self.shares(call).await {
-            let answers = self.ask_all(call, nodes.iter().map(create).collect(), WINDOW).await;
+            let answers = self.server.ask_all(call, nodes.iter().map(create).collect(), WINDOW).await;
             return answers.into_iter().map(|answer| Ok(there(answer?).map(drop))).collect();
         }
         // Both are asked at once, and done one after the other: a node that was there needs nothing further.
         let asked = nodes.iter().flat_map(|node| [create(node), self.settled_query(service, &node.name)]);
-        let mut answers = self.ask_all(call, asked.collect(), WINDOW).await.into_iter();
+        let mut answers = self.server.ask_all(call, asked.collect(), WINDOW).await.into_iter();
         let mut outcomes = Vec::with_capacity(nodes.len());
         let (mut made, mut found) = (Vec::new(), Vec::new());
         for n in 0..nodes.len() {
@@ -89,7 +91,7 @@ impl Core {
     }
 
     fn settled_query(&self, service: &str, node: &str) -> Element {
-        iq::get(&self.component, service, pubsub::items(node, [SETTLED]))
+        iq::get(&self.server.component, service, pubsub::items(node, [SETTLED]))
     }
 
     /// Closes nodes and lets the siblings in, until it is read back that both are so; then the nodes say so. Those that are
@@ -118,7 +120,7 @@ impl Core {
             }
         }
         let say = |n: &usize| nodes.get(*n).map(|node| self.publishing(service, (&node.name, SETTLED, "1")));
-        let said = self.ask_all(call, done.iter().filter_map(say).collect(), WINDOW).await;
+        let said = self.server.ask_all(call, done.iter().filter_map(say).collect(), WINDOW).await;
         for (n, answer) in done.into_iter().zip(said) {
             // In ejabberd 23.01 nobody replaces an item of another gateway's: it has said so too then.
             let outcome = if is_closed(&answer) { Ok(Ok(())) } else { answer.map(|answer| answer.map(drop)) };
@@ -150,16 +152,16 @@ impl Core {
             }
             if to_do.close {
                 let close = pubsub::close(&node.name, node.description.as_deref());
-                asked.push(iq::set(&self.component, service, close));
+                asked.push(iq::set(&self.server.component, service, close));
             }
         }
         // What came of these shows behind them: all are asked at once, and done one after the other.
         let first = asked.len();
         for (node, _) in open.clone() {
-            asked.push(iq::get(&self.component, service, pubsub::config_query(&node.name)));
-            asked.push(iq::get(&self.component, service, pubsub::owners_query(&node.name)));
+            asked.push(iq::get(&self.server.component, service, pubsub::config_query(&node.name)));
+            asked.push(iq::get(&self.server.component, service, pubsub::owners_query(&node.name)));
         }
-        let mut answers = self.ask_all(call, asked, WINDOW).await.into_iter().skip(first);
+        let mut answers = self.server.ask_all(call, asked, WINDOW).await.into_iter().skip(first);
         let mut states = Vec::with_capacity(to_do.len());
         for (node, _) in open {
             let (config, owners) = (answers.next(), answers.next());
@@ -201,7 +203,7 @@ impl Core {
     /// Whether the service opens a node for a moment when its owners change: ejabberd's SQL storage, which alone offers
     /// pages of items.
     pub(in crate::chat) async fn opens_when_shared(&self, call: &Call, service: &str) -> bool {
-        match self.ask(call, iq::get(&self.component, service, disco::info_query())).await {
+        match self.server.ask(call, iq::get(&self.server.component, service, disco::info_query())).await {
             Ok(Ok(reply)) => disco::has_feature(&reply, rsm::NS),
             _ => true,
         }
@@ -209,8 +211,8 @@ impl Core {
 
     /// Whether there is an item in a node.
     pub(in crate::chat) async fn holds_items(&self, call: &Call, service: &str, node: &str) -> Result<bool, ChatError> {
-        let query = iq::get(&self.component, service, pubsub::ids_query(node, 1, None));
-        match self.ask(call, query).await? {
+        let query = iq::get(&self.server.component, service, pubsub::ids_query(node, 1, None));
+        match self.server.ask(call, query).await? {
             Ok(reply) => Ok(!pubsub::ids(&reply).is_empty()),
             Err(error) if error.is("item-not-found") => Ok(false),
             Err(error) => Err(self.pubsub_refusal(service, error)),
@@ -231,10 +233,10 @@ impl Core {
             }
             tokio::time::sleep(pause).await;
             let asked = looked_at.iter().filter_map(|n| nodes.get(*n)).flat_map(|node| {
-                let ids = iq::get(&self.component, service, pubsub::ids_query(&node.name, 1, None));
+                let ids = iq::get(&self.server.component, service, pubsub::ids_query(&node.name, 1, None));
                 [self.settled_query(service, &node.name), ids]
             });
-            let mut answers = self.ask_all(call, asked.collect(), WINDOW).await.into_iter();
+            let mut answers = self.server.ask_all(call, asked.collect(), WINDOW).await.into_iter();
             for n in looked_at {
                 let (settled, ids) = (answers.next(), answers.next());
                 let settled = settled.unwrap_or_else(|| Err(LinkError::Unknown.into()));

@@ -5,19 +5,19 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::chat::Call;
+use crate::chat::records::Records;
 use crate::chat::records::store::{Answer, PAUSES};
-use crate::chat::server::Product;
-use crate::chat::server::core::Core;
 use crate::chat::types::error::ChatError;
+use crate::chat::types::product::Product;
+use crate::link::Call;
 use crate::xml::Element;
 use crate::xmpp::stanza_error::StanzaError;
 use crate::xmpp::{iq, pubsub};
 
-impl Core {
+impl Records {
     /// True when others must be let into each node, or may have to be.
     pub(in crate::chat) async fn shares(&self, call: &Call) -> bool {
-        !self.siblings.is_empty() && !matches!(self.product(call).await, Ok(Product::Prosody))
+        !self.server.siblings.is_empty() && !matches!(self.server.product(call).await, Ok(Product::Prosody))
     }
 
     /// Asks about nodes side by side. What is refused may be another gateway's, which is about to share it: that is asked
@@ -29,9 +29,9 @@ impl Core {
         window: usize,
     ) -> Vec<Result<Answer, ChatError>> {
         if !self.shares(call).await {
-            return self.ask_all(call, questions, window).await;
+            return self.server.ask_all(call, questions, window).await;
         }
-        let mut answers = self.ask_all(call, questions.clone(), window).await;
+        let mut answers = self.server.ask_all(call, questions.clone(), window).await;
         for pause in PAUSES {
             let closed = answers.iter_mut().zip(&questions).filter(|(answer, _)| is_closed(answer));
             let (places, questions): (Vec<_>, Vec<_>) = closed.map(|(place, asked)| (place, asked.clone())).unzip();
@@ -39,14 +39,14 @@ impl Core {
                 break;
             }
             tokio::time::sleep(pause).await;
-            for (place, answer) in places.into_iter().zip(self.ask_all(call, questions, window).await) {
+            for (place, answer) in places.into_iter().zip(self.server.ask_all(call, questions, window).await) {
                 *place = answer;
             }
         }
         answers
     }
 
-    /// As [`Core::ask_nodes`], for one question.
+    /// As [`Records::ask_nodes`], for one question.
     pub(in crate::chat) async fn ask_node(&self, call: &Call, question: Element) -> Result<Answer, ChatError> {
         let answer = self.ask_nodes(call, vec![question], 1).await.pop();
         answer.unwrap_or_else(|| Err(crate::link::LinkError::Unknown.into()))
@@ -61,7 +61,7 @@ impl Core {
         window: usize,
     ) -> Vec<Result<Answer, ChatError>> {
         let publishing = |item: &(&str, &str, &str)| self.publishing(service, *item);
-        let mut answers = self.ask_all(call, items.iter().map(publishing).collect(), window).await;
+        let mut answers = self.server.ask_all(call, items.iter().map(publishing).collect(), window).await;
         if !self.shares(call).await {
             return answers;
         }
@@ -75,9 +75,9 @@ impl Core {
             // In ejabberd 23.01 an owner does not replace another's item; but they may remove it. Both are asked at once, and
             // done one after the other.
             let anew = items.into_iter().flat_map(|item: &(&str, &str, &str)| {
-                [iq::set(&self.component, service, pubsub::retract(item.0, item.1)), publishing(item)]
+                [iq::set(&self.server.component, service, pubsub::retract(item.0, item.1)), publishing(item)]
             });
-            let anew = self.ask_all(call, anew.collect(), window.next_multiple_of(2)).await;
+            let anew = self.server.ask_all(call, anew.collect(), window.next_multiple_of(2)).await;
             for (place, answer) in places.into_iter().zip(anew.into_iter().skip(1).step_by(2)) {
                 *place = answer;
             }
@@ -87,18 +87,22 @@ impl Core {
 
     /// The request that publishes an item.
     pub(in crate::chat) fn publishing(&self, service: &str, (node, id, json): (&str, &str, &str)) -> Element {
-        iq::set(&self.component, service, pubsub::publish(node, id, json))
+        iq::set(&self.server.component, service, pubsub::publish(node, id, json))
     }
 
     /// The request that lets the siblings into a node.
     pub(in crate::chat) fn letting_in(&self, service: &str, node: &str) -> Element {
-        iq::set(&self.component, service, pubsub::make_owners(node, self.siblings.iter().map(String::as_str)))
+        iq::set(
+            &self.server.component,
+            service,
+            pubsub::make_owners(node, self.server.siblings.iter().map(String::as_str)),
+        )
     }
 
     /// Whether all siblings are among the owners in an answer to [`pubsub::owners_query`].
     pub(in crate::chat) fn is_shared(&self, reply: &Element) -> bool {
         let owners: HashSet<&str> = pubsub::owners(reply).collect();
-        self.siblings.iter().all(|sibling| owners.contains(sibling.as_str()))
+        self.server.siblings.iter().all(|sibling| owners.contains(sibling.as_str()))
     }
 }
 

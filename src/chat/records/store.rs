@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::chat::Call;
-use crate::chat::records::name;
 use crate::chat::records::settle::New;
-use crate::chat::server::core::{Core, WINDOW};
+use crate::chat::records::{Records, name};
+use crate::chat::server::ask::WINDOW;
 use crate::chat::types::error::ChatError;
+use crate::link::Call;
 use crate::link::LinkError;
 use crate::xml::Element;
 use crate::xml::encode::EncodeError;
@@ -33,7 +33,7 @@ const OPEN: &str = "conflict";
 /// The result of a question, or the refusal.
 pub(in crate::chat) type Answer = Result<Element, StanzaError>;
 
-impl Core {
+impl Records {
     /// Publishes items, each on its own, in a node that is made when it does not exist. Nothing is published when one is
     /// too large.
     pub(in crate::chat) async fn write_node(
@@ -84,7 +84,7 @@ impl Core {
         let publish = |((node, _), _): (&(String, String), _)| self.publishing(service, (node, id, json));
         let simple = |(node, ready): &(&(String, String), &bool)| **ready && !name::is_digest(&node.0);
         let requests = nodes.iter().zip(&ready).filter(simple).map(publish).collect();
-        let mut answers = self.ask_all(call, requests, WINDOW).await.into_iter();
+        let mut answers = self.server.ask_all(call, requests, WINDOW).await.into_iter();
         let mut outcomes = Vec::with_capacity(nodes.len());
         for entry in nodes.iter().zip(&ready) {
             let answer = if simple(&entry) { answers.next() } else { None };
@@ -106,7 +106,8 @@ impl Core {
         nodes: &[String],
         id: &str,
     ) -> Vec<Result<(), ChatError>> {
-        let requests = nodes.iter().map(|node| iq::set(&self.component, service, pubsub::retract(node, id))).collect();
+        let requests =
+            nodes.iter().map(|node| iq::set(&self.server.component, service, pubsub::retract(node, id))).collect();
         let answers = self.ask_nodes(call, requests, WINDOW).await;
         answers.into_iter().map(|answer| self.absent_is_fine(service, answer?)).collect()
     }
@@ -123,7 +124,7 @@ impl Core {
             self.make_node(call, service, item.0).await?;
             if error.is(OPEN) {
                 tracing::warn!(node = item.0, "a record's node was open to others, and is closed now");
-                self.ask_node(call, iq::set(&self.component, service, pubsub::close(item.0, None))).await?.ok();
+                self.ask_node(call, iq::set(&self.server.component, service, pubsub::close(item.0, None))).await?.ok();
             }
             let published = self.publish(call, service, &[item], CHANGES).await.pop();
             match published.unwrap_or_else(|| Err(LinkError::Unknown.into()))? {
@@ -161,7 +162,8 @@ impl Core {
         node: &str,
         ids: &[String],
     ) -> Result<(), ChatError> {
-        let requests = ids.iter().map(|id| iq::set(&self.component, service, pubsub::retract(node, id))).collect();
+        let requests =
+            ids.iter().map(|id| iq::set(&self.server.component, service, pubsub::retract(node, id))).collect();
         let answers = self.ask_nodes(call, requests, CHANGES).await;
         let outcomes = answers.into_iter().map(|answer| self.absent_is_fine(service, answer?)).collect();
         whole(outcomes, "were removed")
@@ -169,7 +171,7 @@ impl Core {
 
     /// Deletes a node; one that is not there needs no deleting.
     pub(in crate::chat) async fn delete_node(&self, call: &Call, service: &str, node: &str) -> Result<(), ChatError> {
-        let answer = self.ask_node(call, iq::set(&self.component, service, pubsub::delete(node))).await?;
+        let answer = self.ask_node(call, iq::set(&self.server.component, service, pubsub::delete(node))).await?;
         self.absent_is_fine(service, answer)
     }
 
@@ -188,7 +190,7 @@ impl Core {
                  Let {:?} create nodes there (ejabberd: mod_pubsub's access_createnode; Prosody: admins of the pubsub \
                  component). If another gateway on this server made them, each must name the other in \
                  component.siblings; start that one again then",
-                self.component
+                self.server.component
             )),
             "remote-server-not-found" | "remote-server-timeout" | "service-unavailable" | "feature-not-implemented" => {
                 ChatError::Right(format!(

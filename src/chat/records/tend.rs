@@ -2,16 +2,15 @@
 //! look into are closed, other gateways are let in, and numbers that have lost whose they are get it back.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use jid::BareJid;
 
-use crate::chat::accounts::number::numbers_before;
-use crate::chat::records::name;
-use crate::chat::server::core::Core;
+use crate::chat::records::{Records, name};
 use crate::chat::types::error::ChatError;
-use crate::chat::{Call, Chat, LinkState};
+use crate::chat::types::number::numbers_before;
+use crate::link::{Call, LinkState};
 use crate::xml::Element;
 use crate::xmpp::{iq, pubsub};
 
@@ -51,33 +50,33 @@ pub(in crate::chat) struct Tended {
     unsaid: HashSet<u64>,
 }
 
-impl Chat {
+impl Records {
     /// Looks after the records of earlier days in the background, once. What it finds is logged.
-    pub fn tend_records(&self) {
-        tokio::spawn(Core::tend_all(std::sync::Arc::downgrade(&self.core)));
+    pub fn tend_records(self: &Arc<Self>) {
+        tokio::spawn(Records::tend_all(Arc::downgrade(self)));
     }
 }
 
-impl Core {
-    async fn tend_all(core: Weak<Core>) {
+impl Records {
+    async fn tend_all(records: Weak<Records>) {
         for _ in 0..AGAIN.1 {
-            let Some(mut state) = core.upgrade().map(|core| core.link.state()) else { return };
+            let Some(mut state) = records.upgrade().map(|records| records.server.link.state()) else { return };
             if state.wait_for(|state| *state == LinkState::Up).await.is_err() {
                 return;
             }
-            let Some(core) = core.upgrade() else { return };
-            match core.tend_services().await {
+            let Some(here) = records.upgrade() else { return };
+            match here.tend_services().await {
                 Ok(()) => return,
                 Err(error) => tracing::warn!(%error, "not all records were looked after; that is tried again"),
             }
-            drop(core);
+            drop(here);
             tokio::time::sleep(AGAIN.0).await;
         }
         tracing::warn!("the records are not looked after any more; `stanzagate check` does it too");
     }
 
     async fn tend_services(&self) -> Result<(), ChatError> {
-        let services: HashSet<&str> = self.addresses.realms().map(|realm| realm.pubsub.as_str()).collect();
+        let services: HashSet<&str> = self.server.addresses.realms().map(|realm| realm.pubsub.as_str()).collect();
         for service in services {
             match self.tend(service).await {
                 Ok(tended) => tended.log(service),
@@ -117,8 +116,8 @@ impl Core {
 
     /// The nodes that are open to others.
     async fn open_of(&self, service: &str, nodes: &[String], tended: &mut Tended) -> Result<Vec<String>, ChatError> {
-        let question = |node: &String| iq::get(&self.component, service, pubsub::config_query(node));
-        let answers = self.ask_all(&step(), nodes.iter().map(question).collect(), WINDOW).await;
+        let question = |node: &String| iq::get(&self.server.component, service, pubsub::config_query(node));
+        let answers = self.server.ask_all(&step(), nodes.iter().map(question).collect(), WINDOW).await;
         let mut open = Vec::new();
         for (node, answer) in nodes.iter().zip(answers) {
             // Refused: it is another's. Not found: it has ended meanwhile.
@@ -138,8 +137,8 @@ impl Core {
         }
         tokio::time::sleep(YOUNG).await;
         open = self.open_of(service, &open, tended).await?;
-        let close = |node: &String| iq::set(&self.component, service, pubsub::close(node, None));
-        for answer in self.ask_all(&step(), open.iter().map(close).collect(), WINDOW).await {
+        let close = |node: &String| iq::set(&self.server.component, service, pubsub::close(node, None));
+        for answer in self.server.ask_all(&step(), open.iter().map(close).collect(), WINDOW).await {
             answer?.ok();
         }
         let still: HashSet<String> = self.open_of(service, &open, tended).await?.into_iter().collect();
@@ -157,8 +156,8 @@ impl Core {
         opens: bool,
         tended: &mut Tended,
     ) -> Result<(), ChatError> {
-        let question = |node: &String| iq::get(&self.component, service, pubsub::owners_query(node));
-        let answers = self.ask_all(&step(), nodes.iter().map(question).collect(), WINDOW).await;
+        let question = |node: &String| iq::get(&self.server.component, service, pubsub::owners_query(node));
+        let answers = self.server.ask_all(&step(), nodes.iter().map(question).collect(), WINDOW).await;
         let mut to_share = Vec::new();
         for (node, answer) in nodes.iter().zip(answers) {
             let Ok(owners) = answer? else { continue };
@@ -171,7 +170,7 @@ impl Core {
             }
         }
         let requests = to_share.iter().map(|node| self.letting_in(service, node)).collect();
-        for answer in self.ask_all(&step(), requests, WINDOW).await {
+        for answer in self.server.ask_all(&step(), requests, WINDOW).await {
             match answer? {
                 Err(error) if !error.is("item-not-found") => return Err(self.pubsub_refusal(service, error)),
                 _ => tended.shared += 1,
@@ -192,9 +191,9 @@ impl Core {
         }
         let name = |(number, user): (&u64, &&BareJid)| {
             let user = name::escape(user.as_str());
-            iq::set(&self.component, service, pubsub::close(&name::number(*number), Some(&user)))
+            iq::set(&self.server.component, service, pubsub::close(&name::number(*number), Some(&user)))
         };
-        for answer in self.ask_all(&step(), lost.iter().map(name).collect(), WINDOW).await {
+        for answer in self.server.ask_all(&step(), lost.iter().map(name).collect(), WINDOW).await {
             tended.named += usize::from(answer?.is_ok());
         }
         Ok(())

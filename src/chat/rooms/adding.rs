@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use jid::BareJid;
 
-use crate::chat::Call;
+use crate::chat::rooms::Rooms;
 use crate::chat::rooms::members::Outcomes;
-use crate::chat::server::core::Core;
 use crate::chat::types::error::ChatError;
 use crate::chat::types::room::{Affiliation, MemberOutcome};
+use crate::link::Call;
 use crate::link::LinkError;
 use crate::xml::Element;
 use crate::xml::element::Build;
@@ -28,8 +28,11 @@ pub(in crate::chat) struct Begun {
     invited: bool,
 }
 
-impl Core {
-    pub(in crate::chat) async fn add_members(
+impl Rooms {
+    /// Makes `users` members of `room` so that their standard clients show it: affiliation, reserved nick, MUC/Sub
+    /// subscription (ejabberd), bookmark with autojoin, invitation from `inviter`. One outcome per user, in order.
+    /// A user who is an admin or owner already keeps that.
+    pub async fn add_members(
         &self,
         call: &Call,
         room: &BareJid,
@@ -103,7 +106,7 @@ impl Core {
             self.invite(call, &shown, inviter, (some, &bookmarked), (&mut uninvited, &mut outcomes)).await;
         }
         // Only a call that ran out of time is gone on with: any other says what has to be looked at first.
-        if self.in_time(call).is_err() && outcomes.list.iter().any(|outcome| outcome.result.is_err()) {
+        if self.server.in_time(call).is_err() && outcomes.list.iter().any(|outcome| outcome.result.is_err()) {
             for (users, enrolled) in [(&whole, true), (&partly, false)] {
                 for user in users {
                     let begun = Begun { enrolled, invited: !uninvited.contains(user) };
@@ -147,7 +150,7 @@ impl Core {
     ) {
         let users: Vec<&BareJid> = users.into_iter().filter(|user| uninvited.contains(*user)).collect();
         let not = |error: ChatError| error.after("they are a member, but not invited");
-        if let Err(error) = self.in_time(call) {
+        if let Err(error) = self.server.in_time(call) {
             return users.into_iter().for_each(|user| outcomes.fail(user, not(error.clone())));
         }
         let (brief, mut users): (Vec<&BareJid>, Vec<&BareJid>) =
@@ -160,13 +163,13 @@ impl Core {
                 uninvited.remove(user);
             }
         }
-        let from = inviter.map_or(self.component.as_str(), |inviter| inviter.as_str());
+        let from = inviter.map_or(self.server.component.as_str(), |inviter| inviter.as_str());
         let invitation = |user: &&BareJid| {
             let kept = !bookmarked.contains(*user);
-            invite::direct(from, user, shown.room, shown.password, kept).with("id", self.link.new_id(call))
+            invite::direct(from, user, shown.room, shown.password, kept).with("id", self.server.link.new_id(call))
         };
         let invitations: Vec<Element> = users.iter().map(invitation).collect();
-        for (user, outcome) in users.into_iter().zip(self.link.send_all_routed(call, &invitations).await) {
+        for (user, outcome) in users.into_iter().zip(self.server.link.send_all_routed(call, &invitations).await) {
             match outcome {
                 Ok(None) => drop(uninvited.remove(user)),
                 // Who is not there now needs no invitation for now: the bookmark shows the room.
@@ -177,7 +180,7 @@ impl Core {
                 }
                 Ok(Some(bounce)) => {
                     uninvited.remove(user);
-                    let error = self.bounced(call, user, &bounce).await;
+                    let error = self.accounts.bounced(call, user, &bounce).await;
                     outcomes.fail(user, error);
                 }
                 // Better invited twice than not at all: they stay among those whom the same call again invites.
@@ -193,7 +196,7 @@ impl Core {
     async fn sort_out(&self, call: &Call, users: &[BareJid]) -> (Outcomes, Vec<BareJid>) {
         let mut outcomes = Outcomes::new(users);
         let each: Vec<BareJid> = outcomes.list.iter().map(|outcome| outcome.user.clone()).collect();
-        let exist = self.exist(call, &each).await;
+        let exist = self.accounts.exist(call, &each).await;
         let mut present = Vec::with_capacity(each.len());
         for (user, exists) in each.into_iter().zip(exist) {
             match exists {

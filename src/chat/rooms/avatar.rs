@@ -2,9 +2,9 @@
 
 use jid::BareJid;
 
-use crate::chat::server::core::Core;
+use crate::chat::rooms::Rooms;
 use crate::chat::types::error::ChatError;
-use crate::chat::{Call, Chat};
+use crate::link::Call;
 use crate::link::LinkError;
 use crate::xml::encode::EncodeError;
 use crate::xmpp::{iq, vcard};
@@ -13,7 +13,9 @@ use crate::xmpp::{iq, vcard};
 /// (100,000 characters of base64) is a little more.
 const LARGEST: usize = 72 << 10;
 
-impl Chat {
+impl Rooms {}
+
+impl Rooms {
     /// Sets the picture of a room: PHOTO of the room's vCard (XEP-0054), whose hash the server sends to the occupants,
     /// now and to those who enter later (XEP-0153, XEP-0486). What else the vCard says is kept. `image`, of type
     /// `content_type`, is a thumbnail of at most 72 KiB: every client fetches it. An empty one takes the picture away.
@@ -29,22 +31,11 @@ impl Chat {
         content_type: &str,
         image: &[u8],
     ) -> Result<bool, ChatError> {
-        self.core.set_room_avatar(call, room, content_type, image).await
-    }
-}
-
-impl Core {
-    pub(in crate::chat) async fn set_room_avatar(
-        &self,
-        call: &Call,
-        room: &BareJid,
-        content_type: &str,
-        image: &[u8],
-    ) -> Result<bool, ChatError> {
         if image.len() > LARGEST {
             return Err(LinkError::Encode(EncodeError::TooLarge(image.len(), LARGEST)).into());
         }
-        let before = match self.ask(call, iq::get(&self.component, room.as_str(), vcard::query())).await? {
+        let before = match self.server.ask(call, iq::get(&self.server.component, room.as_str(), vcard::query())).await?
+        {
             Ok(reply) => Some(reply),
             // No vCard, or no room.
             Err(error) if error.is_absent() => None,
@@ -52,7 +43,7 @@ impl Core {
             Err(error) => return Err(ChatError::refused(error)),
         };
         let card = vcard::with_photo(before.as_ref(), content_type, image);
-        match self.ask(call, iq::set(&self.component, room.as_str(), card)).await? {
+        match self.server.ask(call, iq::set(&self.server.component, room.as_str(), card)).await? {
             Ok(_) => Ok(true),
             Err(error) if is_missing(&error.condition) => Ok(false),
             Err(error) if error.is_absent() => Err(ChatError::UnknownRoom(room.clone())),
@@ -62,7 +53,7 @@ impl Core {
                 Err(ChatError::Right(format!(
                     "the picture of {room} was refused ({error}): {:?} must be an owner of every room (ejabberd: \
                      access_admin; Prosody: admins and component_admins_as_room_owners)",
-                    self.component
+                    self.server.component
                 )))
             }
             Err(error) => Err(ChatError::refused(error)),

@@ -5,26 +5,26 @@
 use jid::BareJid;
 use serde_json::Value;
 
-use crate::chat::Call;
 use crate::chat::records::Subject;
-use crate::chat::server::core::Core;
+use crate::chat::rooms::Rooms;
 use crate::chat::types::address::Realm;
 use crate::chat::types::error::ChatError;
+use crate::link::Call;
 
-impl Core {
+impl Rooms {
     /// Notes that `users` belong to `room`, for an API that asks for the rooms of a user, and whether all that makes them
     /// members was done (a subscription, on ejabberd). The membership itself is done: what fails here is logged.
     pub(in crate::chat) async fn note_members(&self, call: &Call, room: &BareJid, users: &[BareJid], whole: bool) {
         let Some(realm) = self.indexed(room, users) else { return };
         let subjects = subjects(users);
-        let noted = self.set_note_of_each(call, realm, &subjects, room.as_str(), &Value::Bool(whole)).await;
+        let noted = self.records.set_note_of_each(call, realm, &subjects, room.as_str(), &Value::Bool(whole)).await;
         report(call, room, "was not noted among the rooms of its members", noted);
     }
 
     /// Notes that `users` do not belong to `room` any more.
     pub(in crate::chat) async fn unnote_members(&self, call: &Call, room: &BareJid, users: &[BareJid]) {
         let Some(realm) = self.indexed(room, users) else { return };
-        let cleared = self.clear_note_of_each(call, realm, &subjects(users), room.as_str()).await;
+        let cleared = self.records.clear_note_of_each(call, realm, &subjects(users), room.as_str()).await;
         report(call, room, "stays noted among the rooms of former members", cleared);
     }
 
@@ -32,7 +32,7 @@ impl Core {
     pub(in crate::chat) async fn forget_room(&self, call: &Call, room: &BareJid, members: &[BareJid]) {
         self.unnote_members(call, room, members).await;
         if let Some(realm) = self.indexed(room, std::slice::from_ref(room)) {
-            let forgotten = self.forget(call, realm, &Subject::Room(room.clone())).await;
+            let forgotten = self.records.forget(call, realm, &Subject::Room(room.clone())).await;
             report(call, room, "is gone, but not its record", vec![forgotten]);
         }
     }
@@ -44,7 +44,7 @@ impl Core {
         realm: &Realm,
         user: &BareJid,
     ) -> Result<Vec<BareJid>, ChatError> {
-        let record = self.record(call, realm, &Subject::RoomsOf(user.clone())).await?;
+        let record = self.records.record(call, realm, &Subject::RoomsOf(user.clone())).await?;
         let rooms = record.notes.keys().filter_map(|room| BareJid::new(room).ok());
         Ok(rooms.filter(|room| room.domain().as_str() == realm.rooms).collect())
     }
@@ -60,7 +60,7 @@ impl Core {
         let subject = Subject::RoomsOf(user.clone());
         for (rooms, value) in [(found, Some(Value::Bool(false))), (stale, None)] {
             for room in rooms {
-                let mended = self.set_note(call, realm, &subject, room.as_str(), value.as_ref()).await;
+                let mended = self.records.set_note(call, realm, &subject, room.as_str(), value.as_ref()).await;
                 report(call, room, "is noted wrongly among a user's rooms", vec![mended]);
             }
         }
@@ -68,8 +68,8 @@ impl Core {
 
     /// Where members of `room` are noted; `None` when there is nothing to note, or no API that asks.
     fn indexed(&self, room: &BareJid, users: &[BareJid]) -> Option<&Realm> {
-        let asked = self.config.maxleap.enabled || self.config.rongcloud.enabled;
-        self.addresses.realm_of_room(room).filter(|_| asked && !users.is_empty())
+        let asked = self.server.config.maxleap.enabled || self.server.config.rongcloud.enabled;
+        self.server.addresses.realm_of_room(room).filter(|_| asked && !users.is_empty())
     }
 }
 

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use jid::BareJid;
 
-use crate::chat::Call;
+use crate::chat::rooms::Rooms;
 use crate::chat::rooms::lists::RoomLists;
-use crate::chat::server::core::{Core, WINDOW};
+use crate::chat::server::ask::WINDOW;
 use crate::chat::types::error::ChatError;
 use crate::chat::types::room::{Affiliation, NewRoom};
+use crate::link::Call;
 use crate::link::LinkError;
 use crate::xml::Element;
 use crate::xml::element::Build;
@@ -48,16 +49,17 @@ pub(in crate::chat) struct RoomInfo {
     pub(in crate::chat) has_secret: bool,
 }
 
-impl Core {
+impl Rooms {
     /// Looks at a room, which on both servers is the one question that never creates it.
     pub(in crate::chat) async fn room_info(&self, call: &Call, room: &BareJid) -> Result<RoomInfo, ChatError> {
-        let answer = self.ask(call, iq::get(&self.component, room.as_str(), disco::info_query())).await?;
+        let answer = self.server.ask(call, iq::get(&self.server.component, room.as_str(), disco::info_query())).await?;
         read_info(room, answer)
     }
 
-    /// Creates a room. Entering it is atomic: the server tells the one who created it from those who found it.
-    pub(in crate::chat) async fn create_room(&self, call: &Call, new: &NewRoom) -> Result<(), ChatError> {
-        self.require_users(call, &new.owner.iter().collect::<Vec<_>>()).await?;
+    /// Creates a persistent room with `owner` as its owner. Atomic: of two callers one gets [`ChatError::RoomExists`].
+    /// A room that could not be finished is destroyed again.
+    pub async fn create_room(&self, call: &Call, new: &NewRoom) -> Result<(), ChatError> {
+        self.accounts.require_users(call, &new.owner.iter().collect::<Vec<_>>()).await?;
         self.make_room(call, new).await
     }
 
@@ -78,7 +80,7 @@ impl Core {
             Err(error) => {
                 // It may have been entered, and made, without an answer; left, it ends.
                 if matches!(error, ChatError::Link(LinkError::Timeout)) {
-                    self.link.send(&last(), &leave).await.ok();
+                    self.server.link.send(&last(), &leave).await.ok();
                 }
                 return Err(error);
             }
@@ -93,7 +95,7 @@ impl Core {
             },
         };
         // The room is what it should be either way; one who cannot leave is put out when the link is gone.
-        if let Err(error) = self.link.send(&last(), &leave).await {
+        if let Err(error) = self.server.link.send(&last(), &leave).await {
             tracing::warn!(request = %call.request, room = %new.room, %error, "did not leave the new room");
         }
         made
@@ -101,7 +103,7 @@ impl Core {
 
     /// An address from which the gateway itself enters a room, of its own for each entry.
     pub(in crate::chat) fn own_occupant(&self) -> String {
-        format!("{}/{}-{}", self.component, crate::link::id::instance(), ENTRIES.fetch_add(1, Ordering::Relaxed))
+        format!("{}/{}-{}", self.server.component, crate::link::id::instance(), ENTRIES.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Enters as the gateway; true when that created the room.
@@ -112,10 +114,10 @@ impl Core {
         own: &str,
         nick: &str,
     ) -> Result<bool, ChatError> {
-        let mut entry = self.incoming.entries.register((room.clone(), own.to_owned()));
-        let join = muc::join(own, room, nick, None).with("id", self.link.new_id(call));
-        self.link.send(call, &join).await?;
-        let presence = entry.until(self.until(call, ENTER)).await.ok_or(LinkError::Timeout)?;
+        let mut entry = self.server.incoming.entries.register((room.clone(), own.to_owned()));
+        let join = muc::join(own, room, nick, None).with("id", self.server.link.new_id(call));
+        self.server.link.send(call, &join).await?;
+        let presence = entry.until(self.server.until(call, ENTER)).await.ok_or(LinkError::Timeout)?;
         if presence.attr("type") != Some("error") {
             return Ok(muc::has_status(&presence, muc::CREATED));
         }
@@ -125,7 +127,7 @@ impl Core {
             "item-not-found" => Err(ChatError::RoomExists(room.clone())),
             "not-allowed" | "forbidden" | "gone" => Err(ChatError::Right(format!(
                 "creating the room {room} was refused ({error}): let {:?} create rooms on this MUC service",
-                self.component
+                self.server.component
             ))),
             _ => Err(ChatError::refused(error)),
         }
@@ -133,7 +135,8 @@ impl Core {
 
     /// Configures a room that was just created, gives it its owner, and makes it show with them.
     async fn furnish(&self, call: &Call, new: &NewRoom) -> Result<(), ChatError> {
-        let reply = self.require(call, iq::get(&self.component, new.room.as_str(), muc::config_query())).await?;
+        let reply =
+            self.server.require(call, iq::get(&self.server.component, new.room.as_str(), muc::config_query())).await?;
         let flag = |on: bool| if on { "1" } else { "0" };
         // Servers refuse a form with a field they do not offer, and name the archive differently.
         let offered = muc::config_form(&reply);
@@ -156,7 +159,7 @@ impl Core {
         let fields = fields
             .into_iter()
             .filter(|(name, value)| !value.is_empty() && offered.is_some_and(|form| data_form::offers(form, name)));
-        self.require(call, iq::set(&self.component, new.room.as_str(), muc::configure(fields))).await?;
+        self.server.require(call, iq::set(&self.server.component, new.room.as_str(), muc::configure(fields))).await?;
         let Some(owner) = &new.owner else { return Ok(()) };
         let wanted = self.nick(call, owner).await?;
         let nick = RoomLists::default().free_nick(owner, &wanted);
@@ -171,7 +174,7 @@ impl Core {
     /// Destroys a room that could not be finished, and says so when even that fails.
     async fn undo(&self, call: &Call, room: &BareJid, error: ChatError) -> ChatError {
         let destroy = muc::destroy("not finished");
-        match self.ask(call, iq::set(&self.component, room.as_str(), destroy)).await {
+        match self.server.ask(call, iq::set(&self.server.component, room.as_str(), destroy)).await {
             Ok(Ok(_)) => error,
             failed => {
                 let why = failed.map_or_else(|error| error.to_string(), |refused| format!("{refused:?}"));
@@ -180,18 +183,15 @@ impl Core {
         }
     }
 
-    /// Destroys a room, and takes it off its members' lists: a bookmark that stays would have clients create it anew.
-    pub(in crate::chat) async fn destroy_room(
-        &self,
-        call: &Call,
-        room: &BareJid,
-        reason: &str,
-    ) -> Result<(), ChatError> {
+    /// Destroys a room; its occupants see `reason`.
+    pub async fn destroy_room(&self, call: &Call, room: &BareJid, reason: &str) -> Result<(), ChatError> {
         // On ejabberd the request to destroy would create a room that does not exist.
         self.room_info(call, room).await?;
         let members = self.lists(call, room).await?.into_members().map(|member| member.jid);
-        let members: Vec<BareJid> = members.filter(|member| !self.is_own(member)).collect();
-        if let Err(error) = self.require(call, iq::set(&self.component, room.as_str(), muc::destroy(reason))).await {
+        let members: Vec<BareJid> = members.filter(|member| !self.server.is_own(member)).collect();
+        if let Err(error) =
+            self.server.require(call, iq::set(&self.server.component, room.as_str(), muc::destroy(reason))).await
+        {
             match self.unless_gone(call, room, &error).await {
                 // It was done, by whomever, and this is what is left to do.
                 Err(ChatError::UnknownRoom(_)) if matches!(error, ChatError::Link(LinkError::Timeout)) => {}
@@ -254,12 +254,12 @@ impl Core {
 
     /// The questions for the [`LISTS`] of a room.
     pub(in crate::chat) fn list_questions(&self, room: &BareJid) -> impl Iterator<Item = Element> {
-        LISTS.iter().map(|(name, _)| iq::get(&self.component, room.as_str(), muc_admin::list(name)))
+        LISTS.iter().map(|(name, _)| iq::get(&self.server.component, room.as_str(), muc_admin::list(name)))
     }
 
     /// Asks for lists, which may be long.
     pub(in crate::chat) async fn ask_lists(&self, call: &Call, questions: Vec<Element>) -> Vec<Listed> {
-        self.ask_all_reading(call, questions, WINDOW, muc_admin::items).await
+        self.server.ask_all_reading(call, questions, WINDOW, muc_admin::items).await
     }
 
     /// The lists in the answers to the questions of [`LISTS`], in their order.
@@ -286,28 +286,18 @@ impl Core {
             Err(error) if error.is("forbidden") || error.is("not-allowed") => Err(ChatError::Right(format!(
                 "the members of {room} were refused ({error}): {:?} must be an administrator of the MUC service \
                  (ejabberd: access_admin; Prosody: admins and component_admins_as_room_owners)",
-                self.component
+                self.server.component
             ))),
             Err(error) => Err(ChatError::refused(error)),
         }
     }
 
-    pub(in crate::chat) async fn is_banned(
-        &self,
-        call: &Call,
-        room: &BareJid,
-        user: &BareJid,
-    ) -> Result<bool, ChatError> {
-        let question = iq::get(&self.component, room.as_str(), muc_admin::list("outcast"));
-        let banned = self.read_list(room, listed(self.ask(call, question).await)?)?;
+    /// Whether a user is banned from a room, alone or with their whole domain (XEP-0045 section 9.1).
+    pub async fn is_banned(&self, call: &Call, room: &BareJid, user: &BareJid) -> Result<bool, ChatError> {
+        let question = iq::get(&self.server.component, room.as_str(), muc_admin::list("outcast"));
+        let banned = self.read_list(room, listed(self.server.ask(call, question).await)?)?;
         let domain = BareJid::from_parts(None, user.domain());
         Ok(banned.into_iter().any(|item| item.jid == *user || item.jid == domain))
-    }
-
-    /// True for an address of the gateway's own domain, or of another gateway's on the same server.
-    pub(in crate::chat) fn is_own(&self, jid: &BareJid) -> bool {
-        let domain = jid.domain().as_str();
-        domain == self.component || self.siblings.iter().any(|sibling| sibling == domain)
     }
 }
 

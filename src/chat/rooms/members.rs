@@ -5,12 +5,13 @@ use std::collections::HashSet;
 use futures::{StreamExt as _, stream};
 use jid::BareJid;
 
-use crate::chat::Call;
 use crate::chat::accounts::profile;
+use crate::chat::rooms::Rooms;
 use crate::chat::rooms::lifecycle::summary;
-use crate::chat::server::core::{Core, WINDOW};
+use crate::chat::server::ask::WINDOW;
 use crate::chat::types::error::ChatError;
 use crate::chat::types::room::{Affiliation, Member, MemberOutcome};
+use crate::link::Call;
 use crate::xml::Element;
 use crate::xmpp::{iq, vcard};
 
@@ -20,8 +21,14 @@ const ROOMS: usize = 16;
 /// Members who are removed at a time.
 const REMOVED: usize = 50;
 
-impl Core {
-    pub(in crate::chat) async fn remove_members(
+impl Rooms {
+    /// The affiliation of one user in a room.
+    pub async fn affiliation(&self, call: &Call, room: &BareJid, user: &BareJid) -> Result<Affiliation, ChatError> {
+        Ok(self.lists(call, room).await?.of(user))
+    }
+
+    /// Undoes [`Rooms::add_members`], owners and admins included. Removing one who is not a member is a success.
+    pub async fn remove_members(
         &self,
         call: &Call,
         room: &BareJid,
@@ -59,23 +66,23 @@ impl Core {
         Ok(outcomes.list)
     }
 
-    /// Owners, admins and members of a room, in this order, each with the nick that the room knows.
-    pub(in crate::chat) async fn roll(&self, call: &Call, room: &BareJid) -> Result<Vec<Member>, ChatError> {
+    /// Owners, admins and members of a room, the gateway itself never among them, with the nicks that the room knows.
+    pub async fn roll(&self, call: &Call, room: &BareJid) -> Result<Vec<Member>, ChatError> {
         let listed = self.lists(call, room).await?.into_members();
         let mut members: Vec<Member> =
-            listed.filter(|member| !self.is_own(&member.jid) && member.jid.node().is_some()).collect();
+            listed.filter(|member| !self.server.is_own(&member.jid) && member.jid.node().is_some()).collect();
         members.sort_unstable_by(|a, b| {
             b.affiliation.cmp(&a.affiliation).then_with(|| a.jid.as_str().cmp(b.jid.as_str()))
         });
         Ok(members)
     }
 
-    /// As [`Core::roll`], each as they call themselves: the room's nick may be one that nobody else has there.
-    pub(in crate::chat) async fn members(&self, call: &Call, room: &BareJid) -> Result<Vec<Member>, ChatError> {
+    /// As [`Rooms::roll`], each as they call themselves: see [`Accounts::profile`].
+    pub async fn members(&self, call: &Call, room: &BareJid) -> Result<Vec<Member>, ChatError> {
         let mut members = self.roll(call, room).await?;
         // Other servers may be slow to say, or never do.
         let is_asked =
-            |member: &&mut Member| self.addresses.domains().any(|domain| domain == member.jid.domain().as_str());
+            |member: &&mut Member| self.server.addresses.domains().any(|domain| domain == member.jid.domain().as_str());
         let asked: Vec<BareJid> = members.iter_mut().filter(is_asked).map(|member| member.jid.clone()).collect();
         for (member, nick) in members.iter_mut().filter(is_asked).zip(self.nicks(call, &asked).await) {
             member.nick = nick?;
@@ -86,7 +93,9 @@ impl Core {
         Ok(members)
     }
 
-    pub(in crate::chat) async fn remove_from_all_rooms(
+    /// Removes `users` from every room of the MUC service `rooms`, rooms made by ordinary clients included. One outcome
+    /// per user; a user's error names the rooms that failed.
+    pub async fn remove_from_all_rooms(
         &self,
         call: &Call,
         service: &str,
@@ -151,8 +160,9 @@ impl Core {
 
     /// The nick of each user's vCard, else their localpart; side by side.
     pub(in crate::chat) async fn nicks(&self, call: &Call, users: &[BareJid]) -> Vec<Result<String, ChatError>> {
-        let questions = users.iter().map(|user| iq::get(&self.component, user.as_str(), vcard::query())).collect();
-        let answers = self.ask_all(call, questions, WINDOW).await;
+        let questions =
+            users.iter().map(|user| iq::get(&self.server.component, user.as_str(), vcard::query())).collect();
+        let answers = self.server.ask_all(call, questions, WINDOW).await;
         let nick = |(user, answer): (&BareJid, Result<Result<Element, _>, ChatError>)| {
             Ok(profile::nick(user, answer?.ok().map(|reply| vcard::read(&reply)).as_ref()))
         };

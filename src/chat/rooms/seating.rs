@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use jid::BareJid;
 
-use crate::chat::Call;
+use crate::chat::rooms::Rooms;
 use crate::chat::rooms::seats::{Left, Seat};
-use crate::chat::server::core::Core;
 use crate::chat::types::error::ChatError;
+use crate::link::Call;
 use crate::link::LinkError;
 use crate::xmpp::muc;
 
@@ -17,11 +17,11 @@ const IDLE: Duration = Duration::from_secs(60);
 /// How often that is looked at.
 const SWEEP: Duration = Duration::from_secs(10);
 
-impl Core {
+impl Rooms {
     /// The resource with which users are made occupants (Prosody): the firewall rule knows it by this name. The same after
     /// every restart, so that what a killed gateway left sitting is taken over, not added to.
     pub(in crate::chat) fn seat_resource(&self) -> String {
-        format!("gw-{}", self.component)
+        format!("gw-{}", self.server.component)
     }
 
     /// The seat of `user` in `room`; one caller takes it, those who come meanwhile wait for them.
@@ -47,10 +47,10 @@ impl Core {
 
     /// Gives up the seats of rooms whose members have changed.
     async fn forget_changed(&self) {
-        if self.incoming.changed.read().is_empty() {
+        if self.server.incoming.changed.read().is_empty() {
             return;
         }
-        let changed = std::mem::take(&mut *self.incoming.changed.write());
+        let changed = std::mem::take(&mut *self.server.incoming.changed.write());
         for room in changed {
             self.surveys.forget(&room);
             self.vacate(self.seats.clear(&room)).await;
@@ -64,7 +64,7 @@ impl Core {
             if let Some(resource) = &seat.resource {
                 let call = Call::new("seats".into(), Instant::now() + Duration::from_secs(2));
                 let leave = muc::leave(&format!("{user}/{resource}"), &room, &seat.nick);
-                if let Err(error) = self.link.send(&call, &leave).await {
+                if let Err(error) = self.server.link.send(&call, &leave).await {
                     tracing::debug!(%room, %error, "an occupant did not leave");
                     if matches!(error, LinkError::Down(_) | LinkError::Draining) {
                         return;
@@ -74,13 +74,13 @@ impl Core {
         }
     }
 
-    /// Gives up idle seats for as long as the core lives.
-    pub(in crate::chat) async fn sweep(core: std::sync::Weak<Core>) {
+    /// Gives up idle seats for as long as there are rooms.
+    pub(in crate::chat) async fn sweep(rooms: std::sync::Weak<Rooms>) {
         let mut ticks = tokio::time::interval(SWEEP);
         loop {
             ticks.tick().await;
-            let Some(core) = core.upgrade() else { return };
-            core.vacate(core.seats.sweep(IDLE)).await;
+            let Some(rooms) = rooms.upgrade() else { return };
+            rooms.vacate(rooms.seats.sweep(IDLE)).await;
         }
     }
 }

@@ -2,21 +2,22 @@
 
 use jid::BareJid;
 
-use crate::chat::Call;
+use crate::chat::rooms::Rooms;
 use crate::chat::rooms::lifecycle::RoomInfo;
-use crate::chat::server::core::Core;
 use crate::chat::types::error::ChatError;
+use crate::link::Call;
 use crate::xmpp::{data_form, iq, muc};
 
-impl Core {
+impl Rooms {
     /// The room's password, if it has one.
     pub(in crate::chat) async fn secret(&self, call: &Call, room: &BareJid) -> Result<Option<String>, ChatError> {
-        let reply = self.require(call, iq::get(&self.component, room.as_str(), muc::config_query())).await?;
+        let reply =
+            self.server.require(call, iq::get(&self.server.component, room.as_str(), muc::config_query())).await?;
         let values = muc::config_form(&reply).map(|form| data_form::values(form, muc::SECRET)).unwrap_or_default();
         Ok(values.into_iter().next().filter(|secret| !secret.is_empty()))
     }
 
-    /// As [`Core::secret`], of a room that was looked at.
+    /// As [`Rooms::secret`], of a room that was looked at.
     pub(in crate::chat) async fn secret_of(
         &self,
         call: &Call,

@@ -7,13 +7,13 @@ use jid::BareJid;
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
-use crate::chat::Call;
+use crate::chat::rooms::Rooms;
 use crate::chat::rooms::lifecycle::RoomInfo;
 use crate::chat::rooms::lists::RoomLists;
-use crate::chat::server::core::Core;
 use crate::chat::types::error::ChatError;
 use crate::chat::types::message::Message;
 use crate::chat::types::room::Affiliation;
+use crate::link::Call;
 
 /// What was seen of a room.
 #[derive(Debug)]
@@ -103,7 +103,7 @@ impl<T> Drop for Part<'_, T> {
     }
 }
 
-impl Core {
+impl Rooms {
     /// Looks at a room in which somebody wants to say `message`, and ends what should have ended there. What somebody else
     /// finds who is looking already serves as well where it lets them speak: it is younger than what a seat is believed by.
     pub(in crate::chat) async fn survey(
@@ -135,7 +135,7 @@ mod tests {
     use tokio::sync::Semaphore;
 
     use super::*;
-    use crate::chat::LinkError;
+    use crate::link::LinkError;
 
     /// A room in which every survey finds how many there were before it, when it is let through.
     struct Room {

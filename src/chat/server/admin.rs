@@ -2,16 +2,15 @@
 
 use jid::BareJid;
 
-use crate::chat::Call;
-use crate::chat::server::Product;
-use crate::chat::server::core::{Core, WINDOW};
+use crate::chat::server::Server;
+use crate::chat::server::ask::WINDOW;
 use crate::chat::types::error::ChatError;
-use crate::session::RESOURCE_PREFIX;
+use crate::chat::types::product::Product;
+use crate::link::Call;
 use crate::xml::Element;
-use crate::xmpp::commands::{self, Answer};
-use crate::xmpp::data_form;
-use crate::xmpp::iq;
+use crate::xmpp::commands::Answer;
 use crate::xmpp::stanza_error::StanzaError;
+use crate::xmpp::{commands, iq};
 
 /// Why a command was not done.
 #[derive(Debug)]
@@ -42,7 +41,7 @@ impl From<Refusal> for ChatError {
     }
 }
 
-impl Core {
+impl Server {
     /// Runs a command of a host.
     pub(in crate::chat) async fn command(
         &self,
@@ -72,36 +71,6 @@ impl Core {
         };
         let answers = self.ask_all(call, users.iter().map(question).collect(), WINDOW).await;
         answers.into_iter().map(|answer| self.answered(product, answer?)).collect()
-    }
-
-    /// How many sessions each of `users` has, with presence or without, those of the gateway itself left out. None for
-    /// one who has no account.
-    pub(in crate::chat) async fn count_sessions(
-        &self,
-        call: &Call,
-        users: &[BareJid],
-    ) -> Vec<Result<usize, ChatError>> {
-        let own = |resource: &String| resource.is_empty() || resource.starts_with(RESOURCE_PREFIX);
-        let count = |resources: Vec<String>| resources.iter().filter(|name| !own(name)).count();
-        if users.len() > 1
-            && let Ok(Product::Prosody) = self.product(call).await
-            && let Some(known) = crate::chat::accounts::prosody::resources(self, call, users).await
-        {
-            return known.into_iter().map(|known| Ok(known?.map_or(0, count))).collect();
-        }
-        let answers = self.command_for_each(call, users, commands::USER_STATS).await;
-        answers
-            .into_iter()
-            .map(|answer| match answer? {
-                Ok(answer) => {
-                    let form = answer.form.ok_or_else(|| unreadable("user-stats"))?;
-                    Ok(count(data_form::values(&form, "onlineresources")))
-                }
-                Err(Refusal::Note(_)) => Ok(0),
-                Err(Refusal::Error(error)) if error.is("item-not-found") => Err(self.no_command(Product::Ejabberd)),
-                Err(refusal) => Err(refusal.into()),
-            })
-            .collect()
     }
 
     /// Tells a missing right from another refusal.

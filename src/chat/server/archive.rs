@@ -2,15 +2,15 @@
 
 use jid::BareJid;
 
-use crate::chat::Call;
-use crate::chat::server::Product;
+use crate::chat::server::Server;
 use crate::chat::server::archives::Gathered;
-use crate::chat::server::core::Core;
 use crate::chat::types::error::ChatError;
+use crate::chat::types::product::Product;
+use crate::link::Call;
 use crate::xml::element::{Build, client};
-use crate::xmpp::mam::{self, End, Page};
+use crate::xmpp::mam::{End, Page};
 use crate::xmpp::stanza_error::StanzaError;
-use crate::xmpp::{helper, iq};
+use crate::xmpp::{helper, iq, mam};
 
 /// Whose archive.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +21,7 @@ pub(in crate::chat) enum Archive<'a> {
     Room(&'a BareJid),
 }
 
-impl Core {
+impl Server {
     /// Asks an archive for a page. A room answers the gateway as its owner. An account's archive answers its owner only:
     /// on ejabberd in a session of theirs, on Prosody through the helper module.
     pub(in crate::chat) async fn archive_page(

@@ -10,7 +10,8 @@ use jid::BareJid;
 use parking_lot::Mutex;
 
 use crate::xml::Element;
-use crate::xmpp::mam::{self, Archived};
+use crate::xmpp::mam;
+use crate::xmpp::mam::Archived;
 
 /// Bytes of one page at most.
 const BYTES: usize = 8 << 20;

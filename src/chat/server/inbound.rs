@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use jid::{BareJid, Jid};
 
-use crate::chat::server::core::Incoming;
+use crate::chat::server::incoming::Incoming;
 use crate::link::{LinkHandle, is_own};
 use crate::xml::Element;
 use crate::xml::element::{Build, el};
 use crate::xmpp::message::{STANZA_ID, sent_id};
-use crate::xmpp::stanza_error::{self, StanzaError};
-use crate::xmpp::{disco, iq, muc, mucsub, privilege, version};
+use crate::xmpp::stanza_error::StanzaError;
+use crate::xmpp::{disco, iq, muc, mucsub, privilege, stanza_error, version};
 
 /// The request for a key that auth_uk accepts, as qtalk's clients make it.
 const KEY: &str = "urn:xmpp:key";

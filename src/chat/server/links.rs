@@ -14,9 +14,10 @@ use jid::BareJid;
 use parking_lot::Mutex;
 use tracing::{error, info};
 
-use crate::chat::server::core::Incoming;
+use crate::chat::server::incoming::Incoming;
 use crate::chat::types::address::Addresses;
-use crate::link::{Call, Inbound, Link, LinkConfig, LinkError, LinkState, Prepared};
+use crate::link::Call;
+use crate::link::{Inbound, Link, LinkConfig, LinkError, LinkState, Prepared};
 use crate::metrics::LinkMetrics;
 use crate::xml::Element;
 use crate::xml::element::{Build as _, client};

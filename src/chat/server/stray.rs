@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use jid::BareJid;
 use tokio::sync::mpsc;
 
-use crate::chat::Call;
+use crate::link::Call;
 use crate::link::Link;
 use crate::session::Stray;
 use crate::xml::Element;

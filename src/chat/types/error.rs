@@ -1,5 +1,7 @@
 //! What can go wrong with a verb, as its caller needs to know it.
 
+use std::hash::Hash;
+
 use jid::BareJid;
 
 use crate::chat::types::address::AddressError;

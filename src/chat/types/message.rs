@@ -1,21 +1,22 @@
 //! Messages as callers give them.
 
+pub use crate::xml::read::Bounds;
+pub use crate::xmpp::message::Attributes;
 use jid::BareJid;
 
-use crate::chat::messages::card::Card;
-use crate::chat::server::Product;
+use crate::chat::types::card::Card;
 use crate::chat::types::plain::plain_markup;
+use crate::chat::types::product::Product;
 use crate::clock::now_ms;
 use crate::link::{Prepared, is_own};
 use crate::xml::draft::Draft;
 use crate::xml::element::Build as _;
 use crate::xml::encode::EncodeError;
-pub use crate::xml::read::Bounds;
 use crate::xml::read::{ReadError, read_one};
 use crate::xml::verbatim::Verbatim;
 use crate::xml::{CLIENT, Element};
-pub use crate::xmpp::message::Attributes;
-use crate::xmpp::message::{self, Marks, Unacceptable};
+use crate::xmpp::message;
+use crate::xmpp::message::{Marks, Unacceptable};
 
 /// The attribute with which qtalk's clients know when a message was sent: milliseconds since 1970.
 const SENT_AT: &str = "msec_times";

@@ -125,7 +125,7 @@ async fn store(cx: &Context<'_>, call: &Call, received: Received) -> Result<Vec<
     let realm = &cx.app.realm;
     let Some((Format { content_type, ending }, thumbnail)) = image else {
         let file = NewFile { name, content_type: claimed.to_owned(), content };
-        return Ok(vec![cx.chat.upload(call, realm, &file).await.map_err(not_stored)?]);
+        return Ok(vec![cx.chat.files.upload(call, realm, &file).await.map_err(not_stored)?]);
     };
     let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
     let small = thumbnail.map(|thumbnail| NewFile {
@@ -137,10 +137,10 @@ async fn store(cx: &Context<'_>, call: &Call, received: Received) -> Result<Vec<
     let name = if name.contains('.') { name } else { format!("{name}.{ending}") };
     let original = NewFile { name, content_type: content_type.to_owned(), content };
     let Some(small) = small else {
-        return Ok(vec![cx.chat.upload(call, realm, &original).await.map_err(not_stored)?]);
+        return Ok(vec![cx.chat.files.upload(call, realm, &original).await.map_err(not_stored)?]);
     };
     let (original, small) =
-        futures::try_join!(cx.chat.upload(call, realm, &original), cx.chat.upload(call, realm, &small))
+        futures::try_join!(cx.chat.files.upload(call, realm, &original), cx.chat.files.upload(call, realm, &small))
             .map_err(not_stored)?;
     Ok(vec![original, small])
 }

@@ -84,12 +84,12 @@ impl Owner {
             Owner::User(user) => {
                 let subject = Subject::User(user.clone());
                 let (exists, record) = tokio::join!(
-                    cx.chat.account_exists(cx.call, user),
-                    cx.chat.record(cx.call, &cx.app.realm, &subject)
+                    cx.chat.accounts.account_exists(cx.call, user),
+                    cx.chat.records.record(cx.call, &cx.app.realm, &subject)
                 );
                 if exists? { Ok(record?.attributes) } else { Err(Failure::not_found("the user")) }
             }
-            Owner::Room(room, kind) => Ok(cx.chat.group(cx.call, &cx.app.realm, room, *kind).await?.attributes),
+            Owner::Room(room, kind) => Ok(cx.chat.groups.group(cx.call, &cx.app.realm, room, *kind).await?.attributes),
         }
     }
 
@@ -99,8 +99,8 @@ impl Owner {
             Owner::User(user) => {
                 let subject = Subject::User(user.clone());
                 let (exists, value) = tokio::join!(
-                    cx.chat.account_exists(cx.call, user),
-                    cx.chat.attribute(cx.call, &cx.app.realm, &subject, name)
+                    cx.chat.accounts.account_exists(cx.call, user),
+                    cx.chat.records.attribute(cx.call, &cx.app.realm, &subject, name)
                 );
                 if exists? { Ok(value?) } else { Err(Failure::not_found("the user")) }
             }
@@ -117,12 +117,12 @@ impl Owner {
         let (chat, call, realm) = (cx.chat, cx.call, &cx.app.realm);
         if replace || !given.is_empty() {
             match self {
-                Owner::Room(room, _) => chat.set_group_attributes(call, realm, room, &given, replace).await?,
+                Owner::Room(room, _) => chat.groups.set_group_attributes(call, realm, room, &given, replace).await?,
                 Owner::User(user) => {
                     let subject = Subject::User(user.clone());
                     match replace {
-                        true => chat.replace_attributes(call, realm, &subject, &given).await?,
-                        false => chat.merge_attributes(call, realm, &subject, &given).await?,
+                        true => chat.records.replace_attributes(call, realm, &subject, &given).await?,
+                        false => chat.records.merge_attributes(call, realm, &subject, &given).await?,
                     }
                 }
             }

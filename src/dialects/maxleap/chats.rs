@@ -61,9 +61,9 @@ pub async fn passenger(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply,
 pub async fn group(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Failure> {
     let room = cx.room(request.part(0))?;
     let span = span(cx, request, Kept::Short)?;
-    cx.chat.group(cx.call, &cx.app.realm, &room, GroupKind::Group).await?;
+    cx.chat.groups.group(cx.call, &cx.app.realm, &room, GroupKind::Group).await?;
     let stored = match span {
-        Some(span) => cx.chat.room_history(cx.call, &cx.app.realm, &room, span, CHILD).await?,
+        Some(span) => cx.chat.histories.room_history(cx.call, &cx.app.realm, &room, span, CHILD).await?,
         None => Vec::new(),
     };
     Ok(Reply::ok(stored.iter().map(|stored| shown(cx, stored)).collect::<Value>()))
@@ -72,14 +72,14 @@ pub async fn group(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Fai
 /// DELETE `/groups/{g}/chats`.
 pub async fn clear_group(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Failure> {
     let room = cx.room(request.part(0))?;
-    cx.chat.group(cx.call, &cx.app.realm, &room, GroupKind::Group).await?;
-    cx.chat.clear_room_history(cx.call, &cx.app.realm, &room).await?;
+    cx.chat.groups.group(cx.call, &cx.app.realm, &room, GroupKind::Group).await?;
+    cx.chat.histories.clear_room_history(cx.call, &cx.app.realm, &room).await?;
     Ok(Reply::Empty(StatusCode::NO_CONTENT))
 }
 
 async fn private(cx: &Context<'_>, user: &BareJid, peer: &BareJid, span: Option<Span>) -> Result<Reply, Failure> {
     let stored = match span {
-        Some(span) => cx.chat.private_history(cx.call, user, peer, span, CHILD).await?,
+        Some(span) => cx.chat.histories.private_history(cx.call, user, peer, span, CHILD).await?,
         None => Vec::new(),
     };
     Ok(Reply::ok(stored.iter().map(|stored| shown(cx, stored)).collect::<Value>()))
@@ -88,12 +88,12 @@ async fn private(cx: &Context<'_>, user: &BareJid, peer: &BareJid, span: Option<
 /// The last message of two users.
 pub async fn last_private(cx: &Context<'_>, user: &BareJid, peer: &BareJid) -> Result<Option<Stored>, Failure> {
     let span = last(cx, Kept::Long);
-    Ok(cx.chat.private_history(cx.call, user, peer, span, CHILD).await?.pop())
+    Ok(cx.chat.histories.private_history(cx.call, user, peer, span, CHILD).await?.pop())
 }
 
 /// The last message of each group.
 pub async fn last_of_groups(cx: &Context<'_>, groups: &[Group]) -> Result<Vec<Option<Stored>>, Failure> {
-    let last = cx.chat.last_in_groups(cx.call, groups, last(cx, Kept::Short), CHILD).await;
+    let last = cx.chat.groups.last_in_groups(cx.call, groups, last(cx, Kept::Short), CHILD).await;
     // Gone since it was looked at.
     let last = last.into_iter().map(|last| match last {
         Err(ChatError::UnknownRoom(_)) => Ok(None),

@@ -52,7 +52,7 @@ pub async fn clean_up(chat: Chat, config: Arc<Config>, realm: Realm) {
 /// # Errors
 /// When the users cannot be listed. What fails for one of them is logged.
 pub async fn round(chat: &Chat, realm: &Realm, before_ms: u64) -> Result<(usize, usize), ChatError> {
-    let users = chat.recorded_users(&call(), realm).await?;
+    let users = chat.records.recorded_users(&call(), realm).await?;
     let mut deleted = 0;
     for batch in users.chunks(BATCH) {
         if *chat.link_state().borrow() == LinkState::Draining {
@@ -66,7 +66,7 @@ pub async fn round(chat: &Chat, realm: &Realm, before_ms: u64) -> Result<(usize,
 async fn sweep(chat: &Chat, realm: &Realm, users: &[BareJid], before_ms: u64) -> usize {
     let call = call();
     let subjects: Vec<Subject> = users.iter().cloned().map(Subject::User).collect();
-    let records = chat.records(&call, realm, &subjects).await;
+    let records = chat.records.records(&call, realm, &subjects).await;
     let mut unused = Vec::new();
     for (user, record) in users.iter().zip(records) {
         match record {
@@ -77,13 +77,13 @@ async fn sweep(chat: &Chat, realm: &Realm, users: &[BareJid], before_ms: u64) ->
             Err(error) => tracing::warn!(%user, %error, "the record of a user cannot be read"),
         }
     }
-    let online = chat.last_online(&call, &unused).await;
+    let online = chat.accounts.last_online(&call, &unused).await;
     let (mut deleted, mut untold) = (0, 0_usize);
     for (user, online) in unused.into_iter().zip(online) {
         let done = match online {
             Ok(Some(ms)) if ms >= before_ms => continue,
             Ok(Some(_)) => delete(chat, realm, &user, before_ms).await,
-            Ok(None) => match chat.account_exists(&call, &user).await {
+            Ok(None) => match chat.accounts.account_exists(&call, &user).await {
                 Ok(true) => {
                     untold += 1;
                     continue;
@@ -114,22 +114,22 @@ async fn sweep(chat: &Chat, realm: &Realm, users: &[BareJid], before_ms: u64) ->
 /// looked at.
 async fn delete(chat: &Chat, realm: &Realm, user: &BareJid, before_ms: u64) -> Result<bool, ChatError> {
     let call = call();
-    let record = chat.record(&call, realm, &Subject::User(user.clone())).await?;
+    let record = chat.records.record(&call, realm, &Subject::User(user.clone())).await?;
     if !record.is_passenger() || passengers::seen_ms(&record) >= before_ms {
         return Ok(false);
     }
-    let groups = match chat.groups_of(&call, realm, user).await {
+    let groups = match chat.groups.groups_of(&call, realm, user).await {
         // Their account went without the gateway, or by a round that did not get to the end.
         Err(ChatError::UnknownUser(_)) => Vec::new(),
         groups => groups?,
     };
     for group in groups {
-        let outcomes = chat.remove_members(&call, &group.room, std::slice::from_ref(user)).await?;
+        let outcomes = chat.rooms.remove_members(&call, &group.room, std::slice::from_ref(user)).await?;
         outcomes.into_iter().try_for_each(|outcome| outcome.result)?;
     }
-    chat.delete_account(&call, user).await?;
+    chat.accounts.delete_account(&call, user).await?;
     for subject in [Subject::RoomsOf(user.clone()), Subject::FriendsOf(user.clone()), Subject::User(user.clone())] {
-        chat.forget(&call, realm, &subject).await?;
+        chat.records.forget(&call, realm, &subject).await?;
     }
     Ok(true)
 }

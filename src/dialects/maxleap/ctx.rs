@@ -16,12 +16,12 @@ pub async fn look(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Fail
     let (chat, call, realm) = (cx.chat, cx.call, &cx.app.realm);
     let (subject, users) = (Subject::User(user.clone()), [user.clone()]);
     let (exists, record, sessions, last, known, groups) = tokio::join!(
-        chat.account_exists(call, &user),
-        chat.record(call, realm, &subject),
-        chat.sessions(call, &users),
-        chat.last_online(call, &users),
+        chat.accounts.account_exists(call, &user),
+        chat.records.record(call, realm, &subject),
+        chat.accounts.sessions(call, &users),
+        chat.accounts.last_online(call, &users),
         friends::of(cx, &user),
-        chat.groups_of(call, realm, &user),
+        chat.groups.groups_of(call, realm, &user),
     );
     if !exists? {
         return Err(Failure::not_found("the user"));

@@ -22,7 +22,7 @@ pub async fn befriend(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, 
     }
     must_exist(cx, &[user.clone(), friend.clone()]).await?;
     let _turn = turn(cx, &user, &friend).await?;
-    let friendship = cx.chat.befriend(cx.call, &cx.app.realm, &user, &friend).await?;
+    let friendship = cx.chat.accounts.befriend(cx.call, &cx.app.realm, &user, &friend).await?;
     Ok(Reply::Json(StatusCode::CREATED, described(cx, &friendship, ("ns", json!(&*cx.app.id)))))
 }
 
@@ -39,7 +39,7 @@ pub async fn unfriend(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, 
     let (user, friend) = two(cx, request)?;
     if user != friend {
         let _turn = turn(cx, &user, &friend).await?;
-        cx.chat.unfriend(cx.call, &cx.app.realm, &user, &friend).await?;
+        cx.chat.accounts.unfriend(cx.call, &cx.app.realm, &user, &friend).await?;
     }
     Ok(Reply::Empty(StatusCode::NO_CONTENT))
 }
@@ -53,7 +53,7 @@ pub async fn list(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Fail
         return Ok(Reply::ok(friends.iter().map(|friend| json!(cx.id(friend))).collect::<Value>()));
     }
     let since = chats::since(cx, Kept::Short);
-    let (online, recent) = tokio::join!(online(cx, &friends), cx.chat.peers(cx.call, &user, since, CHILD));
+    let (online, recent) = tokio::join!(online(cx, &friends), cx.chat.histories.peers(cx.call, &user, since, CHILD));
     let (online, recent) = (online?, recent?);
     let recent: std::collections::HashMap<_, _> = recent.into_iter().collect();
     let row = |(friend, online): (&BareJid, bool)| {
@@ -70,7 +70,7 @@ pub async fn list(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Fail
 
 /// The friends of a user on their own domain: no id names others.
 pub async fn of(cx: &Context<'_>, user: &BareJid) -> Result<Vec<BareJid>, Failure> {
-    let friends = cx.chat.friends(cx.call, user).await?;
+    let friends = cx.chat.accounts.friends(cx.call, user).await?;
     Ok(friends.into_iter().filter(|friend| cx.is_user(friend)).collect())
 }
 
@@ -80,7 +80,7 @@ pub async fn between(cx: &Context<'_>, one: &BareJid, other: &BareJid) -> Result
         return Ok(None);
     }
     must_exist(cx, &[one.clone(), other.clone()]).await?;
-    Ok(cx.chat.friendship(cx.call, &cx.app.realm, one, other).await?)
+    Ok(cx.chat.accounts.friendship(cx.call, &cx.app.realm, one, other).await?)
 }
 
 /// 5004 for two who are no friends.
@@ -90,7 +90,7 @@ pub fn none() -> Failure {
 
 /// Whether each of `users` is online.
 pub async fn online(cx: &Context<'_>, users: &[BareJid]) -> Result<Vec<bool>, Failure> {
-    let sessions = cx.chat.sessions(cx.call, users).await;
+    let sessions = cx.chat.accounts.sessions(cx.call, users).await;
     sessions.into_iter().map(|sessions| Ok(sessions? > 0)).collect()
 }
 

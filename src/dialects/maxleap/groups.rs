@@ -41,7 +41,7 @@ async fn create(
     must_exist(cx, &everybody).await?;
     let id = format!("{:032x}", rand::random::<u128>());
     let new = NewGroup { room: cx.room(&id)?, kind, owner, members, name, note: None, avatar: None };
-    cx.chat.make_group(cx.call, &cx.app.realm, &new).await?;
+    cx.chat.groups.make_group(cx.call, &cx.app.realm, &new).await?;
     Ok(Reply::Json(StatusCode::CREATED, Value::String(id)))
 }
 
@@ -57,12 +57,12 @@ pub async fn search_rooms(cx: &Context<'_>, request: &Request<'_>) -> Result<Rep
 
 async fn search(cx: &Context<'_>, request: &Request<'_>, kind: GroupKind) -> Result<Reply, Failure> {
     let search = Search::of(request.query)?;
-    let mut all = cx.chat.all_rooms(cx.call, &cx.app.realm).await?;
+    let mut all = cx.chat.groups.all_rooms(cx.call, &cx.app.realm).await?;
     // In the order of the page, so that one without a condition need not read all records.
     all.sort_by_cached_key(|room| cx.id(room));
     let mut found = Vec::new();
     for batch in all.chunks(search.batch()) {
-        let described = cx.chat.described(cx.call, &cx.app.realm, batch, kind).await?;
+        let described = cx.chat.groups.described(cx.call, &cx.app.realm, batch, kind).await?;
         let wanted = described.into_iter().filter(|(_, attributes)| search.finds(attributes));
         found.extend(wanted.map(|(room, attributes)| (cx.id(&room), attributes, room)));
         if search.has_enough(found.len()) {
@@ -86,7 +86,7 @@ pub async fn room(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Fail
 
 async fn look(cx: &Context<'_>, request: &Request<'_>, kind: GroupKind) -> Result<Reply, Failure> {
     let room = cx.room(request.part(0))?;
-    let group = cx.chat.group(cx.call, &cx.app.realm, &room, kind).await?;
+    let group = cx.chat.groups.group(cx.call, &cx.app.realm, &room, kind).await?;
     Ok(Reply::ok(described(cx, &group)))
 }
 
@@ -97,7 +97,7 @@ pub async fn update_group(cx: &Context<'_>, request: &Request<'_>) -> Result<Rep
     let owner = text(&body, "owner")?.map(|id| cx.user(id)).transpose()?;
     let members = named(cx, &body)?;
     let _turn = cx.turn(&room).await?;
-    let group = cx.chat.group(cx.call, &cx.app.realm, &room, GroupKind::Group).await?;
+    let group = cx.chat.groups.group(cx.call, &cx.app.realm, &room, GroupKind::Group).await?;
     let everybody: Vec<BareJid> = owner.iter().chain(members.iter().flatten()).cloned().collect();
     must_exist(cx, &everybody).await?;
     let head = owner.as_ref().or(group.owner.as_ref());
@@ -105,7 +105,7 @@ pub async fn update_group(cx: &Context<'_>, request: &Request<'_>) -> Result<Rep
     within_limit(cx, GroupKind::Group, others + usize::from(head.is_some()))?;
     let owner = owner.as_ref().filter(|owner| group.owner.as_ref() != Some(owner));
     if let Some(owner) = owner {
-        cx.chat.set_owner(cx.call, &room, owner).await?;
+        cx.chat.groups.set_owner(cx.call, &room, owner).await?;
     }
     if let Some(members) = &members {
         become_all(cx, &room, members, owner.map(|_| "the owner is changed")).await?;
@@ -120,14 +120,14 @@ pub async fn update_room(cx: &Context<'_>, request: &Request<'_>) -> Result<Repl
     let name = name(cx, &body)?;
     let members = named(cx, &body)?;
     let _turn = cx.turn(&room).await?;
-    cx.chat.group(cx.call, &cx.app.realm, &room, GroupKind::Room).await?;
+    cx.chat.groups.group(cx.call, &cx.app.realm, &room, GroupKind::Room).await?;
     if let Some(members) = &members {
         within_limit(cx, GroupKind::Room, members.len())?;
         must_exist(cx, members).await?;
     }
     if let Some(name) = name {
         let attributes = Map::from_iter([("name".to_owned(), json!(name))]);
-        cx.chat.set_group_attributes(cx.call, &cx.app.realm, &room, &attributes, false).await?;
+        cx.chat.groups.set_group_attributes(cx.call, &cx.app.realm, &room, &attributes, false).await?;
     }
     if let Some(members) = &members {
         become_all(cx, &room, members, name.map(|_| "the name is changed")).await?;
@@ -148,8 +148,8 @@ pub async fn delete_room(cx: &Context<'_>, request: &Request<'_>) -> Result<Repl
 async fn delete(cx: &Context<'_>, request: &Request<'_>, kind: GroupKind) -> Result<Reply, Failure> {
     let room = cx.room(request.part(0))?;
     let _turn = cx.turn(&room).await?;
-    cx.chat.group(cx.call, &cx.app.realm, &room, kind).await?;
-    cx.chat.destroy_group(cx.call, &cx.app.realm, &room).await?;
+    cx.chat.groups.group(cx.call, &cx.app.realm, &room, kind).await?;
+    cx.chat.groups.destroy_group(cx.call, &cx.app.realm, &room).await?;
     Ok(Reply::Empty(StatusCode::NO_CONTENT))
 }
 
@@ -166,7 +166,7 @@ pub async fn rooms_of_user(cx: &Context<'_>, request: &Request<'_>) -> Result<Re
 async fn list(cx: &Context<'_>, request: &Request<'_>, kind: GroupKind) -> Result<Reply, Failure> {
     let user = cx.user(request.part(0))?;
     must_exist(cx, std::slice::from_ref(&user)).await?;
-    let mut groups = cx.chat.groups_of(cx.call, &cx.app.realm, &user).await?;
+    let mut groups = cx.chat.groups.groups_of(cx.call, &cx.app.realm, &user).await?;
     groups.retain(|group| group.kind == kind);
     if !request.query.has("detail") {
         return Ok(Reply::ok(groups.iter().map(|group| json!(cx.id(&group.room))).collect::<Value>()));
@@ -183,7 +183,7 @@ async fn list(cx: &Context<'_>, request: &Request<'_>, kind: GroupKind) -> Resul
 
 /// Those of `rooms` that are still there.
 async fn existing(cx: &Context<'_>, rooms: &[BareJid], kind: GroupKind) -> Result<Vec<Group>, Failure> {
-    let groups = cx.chat.groups(cx.call, &cx.app.realm, rooms, kind).await;
+    let groups = cx.chat.groups.groups(cx.call, &cx.app.realm, rooms, kind).await;
     let there = groups.into_iter().filter(|group| !matches!(group, Err(ChatError::UnknownRoom(_))));
     Ok(there.collect::<Result<_, _>>()?)
 }
@@ -235,7 +235,7 @@ async fn become_all(
     members: &[BareJid],
     before: Option<&str>,
 ) -> Result<(), Failure> {
-    let outcomes = cx.chat.set_members(cx.call, room, members).await.map_err(Failure::from);
+    let outcomes = cx.chat.groups.set_members(cx.call, room, members).await.map_err(Failure::from);
     let failure = match outcomes.and_then(|outcomes| all_done(cx, &outcomes, "added or removed")) {
         Ok(()) => return Ok(()),
         Err(failure) => failure,

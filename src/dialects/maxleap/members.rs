@@ -59,7 +59,8 @@ pub async fn leave_room(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply
 async fn add(cx: &Context<'_>, request: &Request<'_>, kind: GroupKind, users: Vec<BareJid>) -> Result<Reply, Failure> {
     let room = cx.room(request.part(0))?;
     let _turn = cx.turn(&room).await?;
-    let (group, exist) = tokio::join!(cx.chat.group(cx.call, &cx.app.realm, &room, kind), must_exist(cx, &users));
+    let (group, exist) =
+        tokio::join!(cx.chat.groups.group(cx.call, &cx.app.realm, &room, kind), must_exist(cx, &users));
     let group = group?;
     exist?;
     let old: HashSet<&BareJid> = group.members.iter().collect();
@@ -67,7 +68,7 @@ async fn add(cx: &Context<'_>, request: &Request<'_>, kind: GroupKind, users: Ve
     within_limit(cx, kind, group.members.len() + new)?;
     // Old members too: what a call that failed half-way left undone is done now.
     if !users.is_empty() {
-        let outcomes = cx.chat.add_members(cx.call, &room, group.owner.as_ref(), &users).await?;
+        let outcomes = cx.chat.rooms.add_members(cx.call, &room, group.owner.as_ref(), &users).await?;
         all_done(cx, &outcomes, "added")?;
     }
     Ok(Reply::Empty(StatusCode::CREATED))
@@ -81,14 +82,14 @@ async fn remove(
 ) -> Result<Reply, Failure> {
     let room = cx.room(request.part(0))?;
     let _turn = cx.turn(&room).await?;
-    let group: Group = cx.chat.group(cx.call, &cx.app.realm, &room, kind).await?;
+    let group: Group = cx.chat.groups.group(cx.call, &cx.app.realm, &room, kind).await?;
     if group.owner.as_ref().is_some_and(|owner| users.contains(owner)) {
         return Err(Failure::new(Code::Unsupported, "the owner of a group cannot be removed: give it another owner"));
     }
     let members: HashSet<&BareJid> = group.members.iter().collect();
     let there: Vec<BareJid> = users.into_iter().filter(|user| members.contains(user)).collect();
     if !there.is_empty() {
-        let outcomes = cx.chat.remove_members(cx.call, &room, &there).await?;
+        let outcomes = cx.chat.rooms.remove_members(cx.call, &room, &there).await?;
         all_done(cx, &outcomes, "removed")?;
     }
     Ok(Reply::Empty(StatusCode::NO_CONTENT))
@@ -120,7 +121,7 @@ pub fn named(cx: &Context<'_>, body: &Map<String, Value>) -> Result<Option<Vec<B
 /// 5004 that names those of `users` who have no account.
 pub async fn must_exist(cx: &Context<'_>, users: &[BareJid]) -> Result<(), Failure> {
     let mut unknown = Vec::new();
-    for (user, exists) in users.iter().zip(cx.chat.accounts_exist(cx.call, users).await) {
+    for (user, exists) in users.iter().zip(cx.chat.accounts.accounts_exist(cx.call, users).await) {
         if !exists? {
             unknown.push(cx.id(user));
         }

@@ -27,7 +27,7 @@ pub mod wire;
 
 pub use routes::router;
 
-use crate::chat::messages::card::CardChild;
+use crate::chat::types::card::CardChild;
 
 /// The child that carries media type and body of a message, as JSON.
 pub const CHILD: CardChild = CardChild { ns: "urn:stanzagate:maxleap:0", name: "message" };

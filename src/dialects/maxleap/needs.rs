@@ -1,6 +1,6 @@
 //! Which rights on the XMPP server each family of endpoints needs, for `stanzagate check`.
 
-use crate::chat::check::Right::{
+use crate::chat::types::right::Right::{
     self, AccountList, Accounts, Answers, Archive, Bookmarks, Broadcast, Histories, MakeAccounts, Presence, Records,
     RoomList, Rooms, Rosters, SendAs, Uploads,
 };

@@ -55,7 +55,7 @@ pub async fn create(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Fa
         return Ok(Reply::Json(StatusCode::CREATED, Value::String(id)));
     }
     let password = Alphanumeric.sample_string(&mut rand::rng(), PASSWORD);
-    let new = cx.chat.create_account(cx.call, &user, &password).await?;
+    let new = cx.chat.accounts.create_account(cx.call, &user, &password).await?;
     if !new {
         again(cx, &subject, &given).await?;
         return Ok(Reply::Json(StatusCode::CREATED, Value::String(id)));
@@ -84,8 +84,10 @@ pub async fn attributes(cx: &Context<'_>, user: &BareJid) -> Result<Map<String, 
 /// The record of a user who is a passenger and has an account.
 async fn passenger(cx: &Context<'_>, user: &BareJid) -> Result<Option<Record>, Failure> {
     let subject = Subject::User(user.clone());
-    let (record, exists) =
-        tokio::join!(cx.chat.record(cx.call, &cx.app.realm, &subject), cx.chat.account_exists(cx.call, user));
+    let (record, exists) = tokio::join!(
+        cx.chat.records.record(cx.call, &cx.app.realm, &subject),
+        cx.chat.accounts.account_exists(cx.call, user)
+    );
     let record = record?;
     Ok((exists? && record.is_passenger()).then_some(record))
 }
@@ -100,7 +102,7 @@ async fn again(cx: &Context<'_>, subject: &Subject, given: &Map<String, Value>) 
     let realm = &cx.app.realm;
     let mut pauses = PAUSES.into_iter();
     let there = loop {
-        let record = cx.chat.record(cx.call, realm, subject).await?;
+        let record = cx.chat.records.record(cx.call, realm, subject).await?;
         if record.is_passenger() {
             break record.attributes;
         }
@@ -115,10 +117,10 @@ async fn again(cx: &Context<'_>, subject: &Subject, given: &Map<String, Value>) 
     let merge = async {
         match given.is_empty() {
             true => Ok(()),
-            false => cx.chat.merge_attributes(cx.call, realm, subject, given).await,
+            false => cx.chat.records.merge_attributes(cx.call, realm, subject, given).await,
         }
     };
-    let (merged, noted) = tokio::join!(merge, cx.chat.set_note(cx.call, realm, subject, SEEN, Some(&seen)));
+    let (merged, noted) = tokio::join!(merge, cx.chat.records.set_note(cx.call, realm, subject, SEEN, Some(&seen)));
     merged?;
     Ok(noted?)
 }
@@ -127,13 +129,13 @@ async fn again(cx: &Context<'_>, subject: &Subject, given: &Map<String, Value>) 
 async fn equip(cx: &Context<'_>, subject: &Subject, given: &Map<String, Value>) -> Result<(), Failure> {
     let realm = &cx.app.realm;
     // Of an account of this name that was deleted past the gateway nothing may remain.
-    cx.chat.forget(cx.call, realm, subject).await?;
+    cx.chat.records.forget(cx.call, realm, subject).await?;
     let now = json!(now_ms());
     for (note, value) in [Record::passenger_note(), (CREATED, now.clone()), (SEEN, now)] {
-        cx.chat.set_note(cx.call, realm, subject, note, Some(&value)).await?;
+        cx.chat.records.set_note(cx.call, realm, subject, note, Some(&value)).await?;
     }
     if !given.is_empty() {
-        cx.chat.merge_attributes(cx.call, realm, subject, given).await?;
+        cx.chat.records.merge_attributes(cx.call, realm, subject, given).await?;
     }
     Ok(())
 }
@@ -143,8 +145,10 @@ async fn undo(cx: &Context<'_>, user: &BareJid, subject: &Subject, failure: Fail
     // The caller's time may be what has run out.
     let deadline = cx.call.deadline.max(Instant::now() + UNDO);
     let call = Call::new(Arc::clone(&cx.call.request), deadline);
-    let (account, record) =
-        tokio::join!(cx.chat.delete_account(&call, user), cx.chat.forget(&call, &cx.app.realm, subject));
+    let (account, record) = tokio::join!(
+        cx.chat.accounts.delete_account(&call, user),
+        cx.chat.records.forget(&call, &cx.app.realm, subject)
+    );
     match account.and(record) {
         Ok(()) => failure,
         // Not to be tried again: the id is taken now.

@@ -32,10 +32,11 @@ pub struct Search {
 /// GET `/ctx?attr=v&_skip&_limit&_sort`. `ts` is when a user was last online, 0 where the server cannot tell.
 pub async fn users(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Failure> {
     let search = Search::of(request.query)?;
-    let mut all: BTreeSet<BareJid> = cx.chat.recorded_users(cx.call, &cx.app.realm).await?.into_iter().collect();
+    let mut all: BTreeSet<BareJid> =
+        cx.chat.records.recorded_users(cx.call, &cx.app.realm).await?.into_iter().collect();
     // Without attributes nobody has a wanted one.
     if search.wanted.is_empty() {
-        match cx.chat.accounts(cx.call, &cx.app.realm).await {
+        match cx.chat.accounts.accounts(cx.call, &cx.app.realm).await {
             Ok(accounts) => all.extend(accounts),
             Err(error) if matches!(error.kind(), Kind::MissingRight | Kind::Refused) => {
                 tracing::debug!(%error, "accounts cannot be listed: those with a record are searched");
@@ -50,7 +51,7 @@ pub async fn users(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Fai
     let mut found = Vec::new();
     for batch in all.chunks(search.batch()) {
         let subjects: Vec<Subject> = batch.iter().map(|(_, user)| Subject::User(user.clone())).collect();
-        let records = cx.chat.records(cx.call, &cx.app.realm, &subjects).await;
+        let records = cx.chat.records.records(cx.call, &cx.app.realm, &subjects).await;
         for ((id, user), record) in batch.iter().zip(records) {
             let record: Record = record?;
             if !record.is_passenger() && search.finds(&record.attributes) {
@@ -63,7 +64,8 @@ pub async fn users(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Fai
     }
     let page = search.page(found);
     let addresses: Vec<BareJid> = page.iter().map(|(_, _, user)| user.clone()).collect();
-    let (online, last) = tokio::join!(friends::online(cx, &addresses), cx.chat.last_online(cx.call, &addresses));
+    let (online, last) =
+        tokio::join!(friends::online(cx, &addresses), cx.chat.accounts.last_online(cx.call, &addresses));
     let online = online?;
     let mut rows = Vec::with_capacity(page.len());
     for (((id, attributes, _), online), last) in page.into_iter().zip(online).zip(last) {

@@ -22,7 +22,7 @@ pub async fn list(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Fail
     let wanted: Option<Vec<&str>> = request.query.value("ids").map(|ids| ids.split(',').collect());
     must_exist(cx, std::slice::from_ref(&user)).await?;
     let since = chats::since(cx, Kept::Long);
-    let (peers, friends) = tokio::join!(cx.chat.peers(cx.call, &user, since, CHILD), friends::of(cx, &user));
+    let (peers, friends) = tokio::join!(cx.chat.histories.peers(cx.call, &user, since, CHILD), friends::of(cx, &user));
     let friends: std::collections::HashSet<BareJid> = friends?.into_iter().collect();
     let stranger = |(peer, _): &(BareJid, Stored)| {
         let asked = wanted.as_ref().is_none_or(|wanted| wanted.contains(&cx.id(peer).as_str()));

@@ -10,7 +10,7 @@ use super::error::Failure;
 use super::members::{all_done, must_exist};
 use super::wire::{Reply, Request, kind};
 use crate::chat::groups::GroupKind;
-use crate::chat::messages::card::{Card, Extras};
+use crate::chat::types::card::{Card, Extras};
 use crate::chat::types::error::ChatError;
 use crate::chat::types::plain::plain;
 use crate::chat::types::room::MemberOutcome;
@@ -26,7 +26,7 @@ pub async fn everybody(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply,
     if cx.call.wait == Some(Wait::Archived) {
         return Err(ChatError::NotKept.into());
     }
-    cx.chat.broadcast(cx.call, &cx.app.realm, &card).await?;
+    cx.chat.messages.broadcast(cx.call, &cx.app.realm, &card).await?;
     Ok(Reply::Empty(StatusCode::ACCEPTED))
 }
 
@@ -50,7 +50,7 @@ pub async fn target(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Fa
         return Err(ChatError::NotKept.into());
     }
     if !to.is_empty() {
-        let mut results = cx.chat.notify(cx.call, &cx.app.realm, &to, &card).await;
+        let mut results = cx.chat.messages.notify(cx.call, &cx.app.realm, &to, &card).await;
         let archive_id = match results.as_mut_slice() {
             [Ok(receipt)] if cx.call.wait == Some(Wait::Archived) => receipt.archive_id.take(),
             _ => None,
@@ -66,7 +66,7 @@ pub async fn target(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Fa
 }
 
 async fn members(cx: &Context<'_>, id: &str, kind: GroupKind) -> Result<Vec<BareJid>, Failure> {
-    let group = cx.chat.group(cx.call, &cx.app.realm, &cx.room(id)?, kind).await?;
+    let group = cx.chat.groups.group(cx.call, &cx.app.realm, &cx.room(id)?, kind).await?;
     Ok(group.members.into_iter().filter(|user| cx.is_user(user)).collect())
 }
 

@@ -16,10 +16,10 @@ pub async fn add_muc_user(context: &Context<'_>, body: &Json<'_>) -> Result<Done
     let Change { room, by, users } = Change::read_add(context.scope, body)?;
     if users.jids.is_empty() {
         // Nobody is added, but a room that does not exist is still a failure.
-        context.chat.roll(context.call, &room).await?;
+        context.chat.rooms.roll(context.call, &room).await?;
         return users.result(Vec::new());
     }
-    let outcomes = context.chat.add_members(context.call, &room, by.as_ref(), &users.jids).await?;
+    let outcomes = context.chat.rooms.add_members(context.call, &room, by.as_ref(), &users.jids).await?;
     users.result(outcomes)
 }
 
@@ -31,7 +31,7 @@ pub async fn del_muc_user(context: &Context<'_>, body: &Json<'_>) -> Result<Done
     if users.jids.is_empty() {
         return users.result(Vec::new());
     }
-    let outcomes = context.chat.remove_members(context.call, &room, &users.jids).await?;
+    let outcomes = context.chat.rooms.remove_members(context.call, &room, &users.jids).await?;
     users.result(outcomes)
 }
 
@@ -39,7 +39,7 @@ pub async fn del_muc_user(context: &Context<'_>, body: &Json<'_>) -> Result<Done
 /// are in the room, and not how they call themselves.
 pub async fn muc_users(context: &Context<'_>, body: &Json<'_>) -> Result<Done, Failure> {
     let room = own_room(context.scope, fields(body)?)?;
-    let mut members = context.chat.members(context.call, &room).await?;
+    let mut members = context.chat.rooms.members(context.call, &room).await?;
     for member in members.iter_mut().filter(|member| context.scope.may_act_for(&member.jid).is_err()) {
         member.nick = member.jid.node().map(ToString::to_string).unwrap_or_default();
     }

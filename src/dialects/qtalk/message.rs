@@ -34,7 +34,7 @@ pub fn send_thirdmessage<'a>(context: &'a Context<'a>, body: &'a Json<'a>) -> Bo
     match body {
         Json::Object(_) => match letter(context, body) {
             Ok(message) => Box::pin(async move {
-                let receipt = context.chat.send(context.call, &message).await?;
+                let receipt = context.chat.messages.send(context.call, &message).await?;
                 Ok(context.archived([receipt]))
             }),
             Err(failure) => Box::pin(ready(Err(failure))),
@@ -115,7 +115,7 @@ async fn in_order(
                 Err(failure) => done.push(Err(failure.at(*index))),
             }
         }
-        let outcomes = context.chat.send_all(context.call, messages).await;
+        let outcomes = context.chat.messages.send_all(context.call, messages).await;
         let outcome = |(index, outcome): (usize, Result<Receipt, ChatError>)| match outcome {
             Ok(receipt) => Ok((index, receipt)),
             Err(error) => Err(Failure::from(error).at(index)),

@@ -39,7 +39,7 @@ async fn notify(context: &Context<'_>, notice: &Notice<'_>, users: &[Json<'_>], 
 }
 
 async fn send(context: &Context<'_>, notice: &Notice<'_>, to: &Json<'_>) -> Result<(), Failure> {
-    context.chat.send(context.call, &notice.message(context.scope, to)?).await?;
+    context.chat.messages.send(context.call, &notice.message(context.scope, to)?).await?;
     Ok(())
 }
 

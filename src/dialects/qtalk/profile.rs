@@ -19,7 +19,7 @@ use crate::http::photo;
 /// trailing slash.
 pub async fn get_user_nick(context: &Context<'_>, origin: &str, body: &Json<'_>) -> Result<Done, Failure> {
     let user = asked(context.scope, body)?;
-    let profile = context.chat.profile(context.call, &user).await?;
+    let profile = context.chat.accounts.profile(context.call, &user).await?;
     let photo = profile.photo.map(|photo| match photo {
         PhotoRef::Url(url) => url,
         PhotoRef::Binary { sha256, .. } => avatar_url(origin, &context.scope.config.qtalk.prefix, &user, &sha256),

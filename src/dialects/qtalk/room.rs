@@ -17,7 +17,7 @@ const REASON: &str = "management close";
 
 /// Creates a room with its owner.
 pub async fn create_muc(context: &Context<'_>, body: &Json<'_>) -> Result<Done, Failure> {
-    context.chat.create_room(context.call, new_room(context.scope, body)?).await?;
+    context.chat.rooms.create_room(context.call, &new_room(context.scope, body)?).await?;
     Ok(None)
 }
 
@@ -25,7 +25,7 @@ pub async fn create_muc(context: &Context<'_>, body: &Json<'_>) -> Result<Done, 
 pub async fn destroy_muc(context: &Context<'_>, body: &Json<'_>) -> Result<Done, Failure> {
     let (room, owner) = old_room(context.scope, body)?;
     must_own(context, &room, &owner).await?;
-    context.chat.destroy_room(context.call, &room, REASON).await?;
+    context.chat.rooms.destroy_room(context.call, &room, REASON).await?;
     Ok(None)
 }
 
@@ -99,7 +99,7 @@ fn owner_host<'a>(scope: Scope<'a>, fields: Fields<'a>) -> Result<Cow<'a, str>, 
 /// # Errors
 /// [`Code::NotOwner`] when `user` is neither owner nor admin of `room`.
 pub async fn must_own(context: &Context<'_>, room: &BareJid, user: &BareJid) -> Result<(), Failure> {
-    match context.chat.affiliation(context.call, room, user).await {
+    match context.chat.rooms.affiliation(context.call, room, user).await {
         Ok(Affiliation::Owner | Affiliation::Admin) => Ok(()),
         Ok(_) | Err(ChatError::UnknownUser(_)) => {
             Err(Failure::new(Code::NotOwner, format!("owner error: {user} is neither owner nor admin of {room}")))

@@ -13,7 +13,7 @@ pub async fn clear_staff(context: &Context<'_>, body: &Json<'_>) -> Result<Done,
     if users.jids.is_empty() {
         return users.result(Vec::new());
     }
-    let outcomes = context.chat.remove_from_all_rooms(context.call, &rooms, &users.jids).await?;
+    let outcomes = context.chat.rooms.remove_from_all_rooms(context.call, &rooms, &users.jids).await?;
     users.result(outcomes)
 }
 

@@ -44,7 +44,7 @@ pub fn send_message<'a>(context: &'a Context<'a>, body: &'a Json<'a>) -> BoxFutu
     match Request::read(scope, body) {
         Ok(Request::Users(text, [entry], host)) => match to_user(scope, &text, entry, &host) {
             Ok(message) => Box::pin(async move {
-                let sent = context.chat.send(context.call, &message).await;
+                let sent = context.chat.messages.send(context.call, &message).await;
                 sent.map_or_else(|error| failed_alone(error.into()), |receipt| Ok(context.archived([receipt])))
             }),
             Err(failure) => Box::pin(ready(failed_alone(failure))),
@@ -53,7 +53,7 @@ pub fn send_message<'a>(context: &'a Context<'a>, body: &'a Json<'a>) -> BoxFutu
         Ok(Request::Room(text, room)) => {
             let message = text.message(scope, Target::Room(room));
             Box::pin(async move {
-                let sent = context.chat.send(context.call, &message).await;
+                let sent = context.chat.messages.send(context.call, &message).await;
                 let sent = sent.map(|receipt| context.archived([receipt]));
                 sent.map_err(|error| undelivered(scope, body, error.into()))
             })
@@ -75,7 +75,7 @@ async fn send_to_users(
 ) -> Result<Done, Failure> {
     let send = async |(index, entry): (usize, &Json<'_>)| {
         let sent = match &to_user(context.scope, &text, entry, &host) {
-            Ok(message) => context.chat.send(context.call, message).await.map_err(Failure::from),
+            Ok(message) => context.chat.messages.send(context.call, message).await.map_err(Failure::from),
             Err(failure) => Err(failure.clone()),
         };
         sent.map_err(|failure| failure.at(index))

@@ -142,7 +142,7 @@ pub async fn auth_uk(context: &Context<'_>, uk: &Uk, query: &str) -> Result<Done
         return confirm(context, &user, &token).await.map_err(Refusal::Failed);
     }
     let attempt = uk.logins.begin(&user, context.scope.caller.addr).map_err(Refusal::Wait)?;
-    match context.chat.check_password(context.call, &user, &claim.key).await {
+    match context.chat.accounts.check_password(context.call, &user, &claim.key).await {
         Ok(true) => {
             attempt.succeeded();
             Ok(None)
@@ -167,10 +167,10 @@ pub async fn auth_uk(context: &Context<'_>, uk: &Uk, query: &str) -> Result<Done
 
 /// A token is the user's as long as the account is there that it was issued to.
 async fn confirm(context: &Context<'_>, user: &BareJid, token: &Claims) -> Result<Done, Failure> {
-    if !context.chat.account_exists(context.call, user).await? {
+    if !context.chat.accounts.account_exists(context.call, user).await? {
         return Err(refused());
     }
-    match context.chat.mark_of(context.call, user).await {
+    match context.chat.accounts.mark_of(context.call, user).await {
         Ok(mark) if is_for(mark.as_ref(), token.account.as_deref(), token.iat) => Ok(None),
         Ok(_) | Err(ChatError::UnknownUser(_)) => Err(refused()),
         Err(error) => Err(error.into()),

@@ -95,7 +95,7 @@ impl Context<'_> {
     pub async fn group(&self, text: &str) -> Result<Known, Failure> {
         let id = id(text).ok_or_else(Failure::not_found)?;
         let room = self.room(id)?;
-        let group = self.chat.group(self.call, self.realm, &room, GroupKind::Group).await?;
+        let group = self.chat.groups.group(self.call, self.realm, &room, GroupKind::Group).await?;
         if group.notes.contains_key(NOTE) { Ok(Known { id, group }) } else { Err(Failure::not_found()) }
     }
 
@@ -115,7 +115,7 @@ impl Context<'_> {
     /// What the server refuses.
     pub async fn groups(&self, ids: &[u64]) -> Result<Vec<Known>, Failure> {
         let rooms: Vec<BareJid> = ids.iter().map(|id| self.room(*id)).collect::<Result<_, _>>()?;
-        let groups = self.chat.groups(self.call, self.realm, &rooms, GroupKind::Group).await;
+        let groups = self.chat.groups.groups(self.call, self.realm, &rooms, GroupKind::Group).await;
         let mut known = Vec::with_capacity(groups.len());
         for (id, group) in ids.iter().zip(groups) {
             match group {
@@ -133,10 +133,10 @@ impl Context<'_> {
     /// 403.
     pub async fn must_hold(&self, token: &Token) -> Result<(), Failure> {
         let inactive = || Failure { outcome: "unknown_user", ..Failure::forbidden(INACTIVE) };
-        if !self.chat.account_exists(self.call, &token.user).await? {
+        if !self.chat.accounts.account_exists(self.call, &token.user).await? {
             return Err(inactive());
         }
-        match self.chat.account_mark(self.call, self.realm, &token.user).await {
+        match self.chat.accounts.account_mark(self.call, self.realm, &token.user).await {
             Ok(mark) if token.is_for(mark.as_ref()) => Ok(()),
             Ok(_) => Err(Failure { outcome: "old_account", ..Failure::forbidden(BAD_TOKEN) }),
             Err(ChatError::UnknownUser(_)) => Err(inactive()),

@@ -51,7 +51,7 @@ pub async fn create(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure
             note: Some((NOTE, note(&code, &cover))),
             avatar: avatar.clone(),
         };
-        match cx.chat.make_group(cx.call, cx.realm, &new).await {
+        match cx.chat.groups.make_group(cx.call, cx.realm, &new).await {
             Ok(()) => return Ok(Reply(StatusCode::CREATED, card(cx.config, id, &name, &code, &cover))),
             Err(ChatError::RoomExists(_)) if tries < TRIES => tries += 1,
             Err(error) => return Err(error.into()),
@@ -77,7 +77,7 @@ async fn store(cx: &Context<'_>, file: &Upload) -> Result<(String, Thumbnail), F
     let stem = last.rsplit_once('.').map_or(last, |(stem, _)| stem).trim_matches([' ', '.']);
     let name = format!("{}.{ending}", if stem.is_empty() { "cover" } else { stem });
     let new = NewFile { name, content_type: content_type.to_owned(), content: Content::Memory(file.content.clone()) };
-    Ok((cx.chat.upload(cx.call, cx.realm, &new).await?, thumbnail))
+    Ok((cx.chat.files.upload(cx.call, cx.realm, &new).await?, thumbnail))
 }
 
 fn unreadable(error: ImageError) -> Failure {
@@ -97,7 +97,7 @@ fn unreadable(error: ImageError) -> Failure {
 pub async fn list(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure> {
     let mut again = false;
     loop {
-        let owned = cx.chat.owned_rooms(cx.call, cx.realm, asked.user, |local| id(local).is_some()).await?;
+        let owned = cx.chat.groups.owned_rooms(cx.call, cx.realm, asked.user, |local| id(local).is_some()).await?;
         let numbers = owned.iter().filter_map(|room| id(room.node()?.as_str()));
         let (mut ids, odd): (Vec<u64>, Vec<u64>) = numbers.partition(|id| serial::is_likely(*id));
         // Rooms that a client called by a number are none of this API's. Only those that look like it are asked about.
@@ -132,9 +132,9 @@ pub async fn retrieve(cx: &Context<'_>, user: Option<&BareJid>, id: &str) -> Res
 pub async fn dismiss(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure> {
     let (known, _turn) = cx.in_turn(asked.id).await?;
     let room = &known.group.room;
-    if cx.chat.affiliation(cx.call, room, asked.user).await? != Affiliation::Owner {
+    if cx.chat.rooms.affiliation(cx.call, room, asked.user).await? != Affiliation::Owner {
         return Err(Failure::denied());
     }
-    cx.chat.destroy_group(cx.call, cx.realm, room).await?;
+    cx.chat.groups.destroy_group(cx.call, cx.realm, room).await?;
     Ok(Reply::done())
 }

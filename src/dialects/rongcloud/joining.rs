@@ -48,12 +48,12 @@ pub async fn join(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure> 
     if !known.group.members.contains(asked.user) {
         return Err(Failure::denied());
     }
-    let friend = cx.chat.user_of_number(cx.call, cx.realm, number).await?;
+    let friend = cx.chat.accounts.user_of_number(cx.call, cx.realm, number).await?;
     let friend = friend.ok_or_else(|| nobody(&given))?;
     let added = async {
         let stranger = cx.config.friends_only
             && friend != *asked.user
-            && cx.chat.friendship(cx.call, cx.realm, asked.user, &friend).await?.is_none();
+            && cx.chat.accounts.friendship(cx.call, cx.realm, asked.user, &friend).await?.is_none();
         if stranger {
             let text = ("只能邀请您的好友。", "Only those on your contact list can be brought in.");
             return Err(Failure::forbidden(text));
@@ -109,10 +109,10 @@ async fn add(cx: &Context<'_>, known: &Known, by: Option<&BareJid>, user: &BareJ
         return Err(Failure::told(StatusCode::FORBIDDEN, "full", chinese, english));
     }
     // Whom the owner has banned in their client, no member brings back.
-    if cx.chat.is_banned(cx.call, &known.group.room, user).await? {
+    if cx.chat.rooms.is_banned(cx.call, &known.group.room, user).await? {
         return Err(Failure::denied());
     }
-    let outcomes = cx.chat.add_members(cx.call, &known.group.room, by, std::slice::from_ref(user)).await?;
+    let outcomes = cx.chat.rooms.add_members(cx.call, &known.group.room, by, std::slice::from_ref(user)).await?;
     Ok(outcomes.into_iter().try_for_each(|outcome| outcome.result)?)
 }
 

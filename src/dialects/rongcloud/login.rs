@@ -35,10 +35,10 @@ pub async fn log_in(
     let user = user(cx, &name).ok_or_else(refused)?;
 
     let attempt = logins.begin(&user, from).map_err(Failure::throttled)?;
-    match cx.chat.check_password(cx.call, &user, &password).await {
+    match cx.chat.accounts.check_password(cx.call, &user, &password).await {
         Ok(true) => {
             attempt.succeeded();
-            let mark = cx.chat.account_mark(cx.call, cx.realm, &user).await?;
+            let mark = cx.chat.accounts.account_mark(cx.call, cx.realm, &user).await?;
             let key = tokens.sign(&user, mark.as_ref().and_then(Mark::id)).ok_or_else(|| {
                 let text = ("没有签名密钥。", "There is no key to sign with.");
                 Failure::told(StatusCode::INTERNAL_SERVER_ERROR, "missing_right", text.0, text.1)

@@ -22,7 +22,7 @@ use crate::http::photo;
 pub async fn quit(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure> {
     let (known, _turn) = cx.in_turn(asked.id).await?;
     let room = &known.group.room;
-    let members = cx.chat.roll(cx.call, room).await?;
+    let members = cx.chat.rooms.roll(cx.call, room).await?;
     let mine = members.iter().find(|member| member.jid == *asked.user).map(|member| member.affiliation);
     let mine = mine.ok_or_else(Failure::denied)?;
     let others = || members.iter().filter(|member| member.jid != *asked.user);
@@ -33,14 +33,14 @@ pub async fn quit(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure> 
             return Err(Failure::forbidden(text));
         }
         match heir(cx, others().map(|other| &other.jid)).await? {
-            Some(next) => cx.chat.set_owner(cx.call, room, next).await?,
+            Some(next) => cx.chat.groups.set_owner(cx.call, room, next).await?,
             None => {
-                cx.chat.destroy_group(cx.call, cx.realm, room).await?;
+                cx.chat.groups.destroy_group(cx.call, cx.realm, room).await?;
                 return Ok(Reply::done());
             }
         }
     }
-    let removed = cx.chat.remove_members(cx.call, room, std::slice::from_ref(asked.user)).await;
+    let removed = cx.chat.rooms.remove_members(cx.call, room, std::slice::from_ref(asked.user)).await;
     let removed = removed.and_then(|outcomes| outcomes.into_iter().try_for_each(|outcome| outcome.result));
     removed.map_err(|error| if last_owner { error.after("the group has another owner") } else { error })?;
     Ok(Reply::done())
@@ -52,7 +52,7 @@ async fn heir<'a>(
     members: impl Iterator<Item = &'a BareJid>,
 ) -> Result<Option<&'a BareJid>, Failure> {
     for member in members.filter(|member| member.domain().as_str() == cx.realm.domain) {
-        if cx.chat.account_exists(cx.call, member).await? {
+        if cx.chat.accounts.account_exists(cx.call, member).await? {
             return Ok(Some(member));
         }
     }
@@ -75,7 +75,7 @@ pub async fn users(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure>
     let shown: Vec<BareJid> =
         members.get(page.places()).unwrap_or_default().iter().map(|user| (*user).clone()).collect();
     let (numbers, profiles) =
-        tokio::join!(cx.chat.numbers(cx.call, cx.realm, &shown), cx.chat.profiles(cx.call, &shown));
+        tokio::join!(cx.chat.accounts.numbers(cx.call, cx.realm, &shown), cx.chat.accounts.profiles(cx.call, &shown));
     let mut results = Vec::with_capacity(shown.len());
     for ((user, number), profile) in shown.iter().zip(numbers).zip(profiles) {
         results.push(entry(cx, user, number?, profile?));
@@ -108,7 +108,7 @@ pub async fn avatar(
     Path((number, sha256)): Path<(String, String)>,
 ) -> Response {
     let user = match (id(&number), state.realm()) {
-        (Some(number), Some(realm)) => state.chat.user_of_number(&call, realm, number).await,
+        (Some(number), Some(realm)) => state.chat.accounts.user_of_number(&call, realm, number).await,
         _ => Ok(None),
     };
     match user {

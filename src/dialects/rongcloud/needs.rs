@@ -1,6 +1,6 @@
 //! Which rights on the XMPP server each endpoint needs, for `stanzagate check`.
 
-use crate::chat::check::Right::{
+use crate::chat::types::right::Right::{
     self, Accounts, Answers, Archive, Bookmarks, LoginTokens, Passwords, Records, Rooms, Rosters, SendAs, Uploads,
 };
 use crate::config::rongcloud::Rongcloud;

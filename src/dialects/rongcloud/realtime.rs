@@ -18,8 +18,10 @@ use super::wire::Reply;
 pub async fn token(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure> {
     let life = Duration::from_secs(cx.config.realtime_seconds);
     let user = std::slice::from_ref(asked.user);
-    let (token, ids) =
-        tokio::join!(cx.chat.login_token(cx.call, asked.user, life), cx.chat.numbers(cx.call, cx.realm, user));
+    let (token, ids) = tokio::join!(
+        cx.chat.accounts.login_token(cx.call, asked.user, life),
+        cx.chat.accounts.numbers(cx.call, cx.realm, user)
+    );
     let (token, id) = (token?, ids.into_iter().next().transpose()?);
     Ok(Reply::ok(json!({
         "key": token.key.expose_secret(),

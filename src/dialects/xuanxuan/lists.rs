@@ -9,7 +9,7 @@ use crate::chat::types::error::ChatError;
 
 /// Every room of the service, hidden ones too.
 pub async fn groups(cx: &Context<'_>) -> Result<Reply, Failure> {
-    let rooms = cx.chat.room_names(cx.call, cx.realm).await?;
+    let rooms = cx.chat.groups.room_names(cx.call, cx.realm).await?;
     let named = rooms.into_iter().filter_map(|(room, name)| Some((room.node()?.to_string(), name.into())));
     Ok(Reply::Names(named.collect()))
 }
@@ -17,14 +17,14 @@ pub async fn groups(cx: &Context<'_>) -> Result<Reply, Failure> {
 /// The members of a group; without one all accounts, or, where the server does not list them, whoever is in any room.
 pub async fn users(cx: &Context<'_>, gid: Option<&str>) -> Result<Reply, Failure> {
     let people = match gid {
-        Some(gid) => match cx.chat.people(cx.call, &cx.room(gid)?).await {
+        Some(gid) => match cx.chat.groups.people(cx.call, &cx.room(gid)?).await {
             Err(ChatError::UnknownRoom(_)) => return Err(Failure::unknown_group(gid)),
             people => people?,
         },
-        None => match cx.chat.everybody(cx.call, cx.realm).await {
+        None => match cx.chat.groups.everybody(cx.call, cx.realm).await {
             Err(error @ ChatError::Right(_)) => {
                 tracing::debug!(request = %cx.call.request, %error, "listing whoever is in a room");
-                cx.chat.everybody_in_rooms(cx.call, cx.realm).await?
+                cx.chat.groups.everybody_in_rooms(cx.call, cx.realm).await?
             }
             people => people?,
         },

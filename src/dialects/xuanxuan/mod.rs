@@ -21,7 +21,7 @@ pub mod wire;
 
 pub use routes::router;
 
-use crate::chat::messages::card::CardChild;
+use crate::chat::types::card::CardChild;
 
 /// The child that carries a notification, as JSON.
 pub const CHILD: CardChild = CardChild { ns: "urn:stanzagate:xuanxuan:0", name: "notification" };

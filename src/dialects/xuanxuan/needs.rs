@@ -1,6 +1,6 @@
 //! Which rights on the XMPP server each method needs, for `stanzagate check`.
 
-use crate::chat::check::Right::{
+use crate::chat::types::right::Right::{
     self, AccountList, Accounts, Answers, Archive, MakeAccounts, Reflection, RoomList, Rooms, SendAs,
 };
 

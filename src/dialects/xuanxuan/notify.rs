@@ -11,7 +11,7 @@ use super::notification::{ContentType, Notification, Receiver};
 use super::routes::Context;
 use super::text;
 use super::wire::Reply;
-use crate::chat::messages::card::{Card, Extras};
+use crate::chat::types::card::{Card, Extras};
 use crate::chat::types::error::ChatError;
 use crate::clock;
 use crate::config::server::Wait;
@@ -34,7 +34,7 @@ pub async fn notify(cx: &Context<'_>, data: Option<String>) -> Result<Reply, Fai
         Receiver::Users(ids) => to_users(cx, ids, card).await?,
         Receiver::Group(gid) => {
             let room = cx.room(gid)?;
-            match cx.chat.notify_room(cx.call, &room, &cx.config.xuanxuan.name, &card).await {
+            match cx.chat.messages.notify_room(cx.call, &room, &cx.config.xuanxuan.name, &card).await {
                 Err(ChatError::UnknownRoom(_)) => return Err(Failure::unknown_group(gid)),
                 sent => sent?.archive_id,
             }
@@ -69,7 +69,7 @@ async fn to_users(cx: &Context<'_>, ids: &[String], mut card: Card) -> Result<Op
     let addresses: Vec<_> =
         addresses.filter(|(_, user)| user.as_ref().is_none_or(|user| seen.insert(user.clone()))).collect();
     let asked: Vec<BareJid> = addresses.iter().filter_map(|(_, user)| user.clone()).collect();
-    let questions: Vec<_> = asked.iter().map(|user| cx.chat.account_exists(cx.call, user)).collect();
+    let questions: Vec<_> = asked.iter().map(|user| cx.chat.accounts.account_exists(cx.call, user)).collect();
     let mut answers = stream::iter(questions).buffered(WINDOW);
     let mut unknown = Vec::new();
     for (id, user) in &addresses {
@@ -87,7 +87,7 @@ async fn to_users(cx: &Context<'_>, ids: &[String], mut card: Card) -> Result<Op
     cx.sender.ensure(cx.chat, cx.call).await?;
     card.extras.from = Some(cx.sender.jid.clone());
     let (mut failed, mut errors, mut archive_ids) = (Vec::new(), Vec::new(), Vec::new());
-    for (user, outcome) in asked.iter().zip(cx.chat.notify(cx.call, cx.realm, &asked, &card).await) {
+    for (user, outcome) in asked.iter().zip(cx.chat.messages.notify(cx.call, cx.realm, &asked, &card).await) {
         match outcome {
             Ok(receipt) => archive_ids.push(receipt.archive_id),
             Err(error) => {

@@ -77,13 +77,13 @@ impl Sender {
     /// # Errors
     /// What the server refuses; an account that is a passenger's, whose password a caller of another API has.
     pub async fn ensure(&self, chat: &Chat, call: &Call) -> Result<(), Failure> {
-        if !chat.account_exists(call, &self.jid).await? {
+        if !chat.accounts.account_exists(call, &self.jid).await? {
             let password = Alphanumeric.sample_string(&mut rand::rng(), PASSWORD);
-            if chat.create_account(call, &self.jid, &password).await? {
+            if chat.accounts.create_account(call, &self.jid, &password).await? {
                 tracing::info!(request = %call.request, sender = %self.jid, "made the account of the service's user");
                 // Of a passenger who had that name before, and was deleted past the gateway.
                 for realm in &self.passengers {
-                    let _ = chat.forget(call, realm, &Subject::User(self.jid.clone())).await;
+                    let _ = chat.records.forget(call, realm, &Subject::User(self.jid.clone())).await;
                 }
             }
         }
@@ -91,7 +91,7 @@ impl Sender {
             return Ok(());
         }
         for realm in &self.passengers {
-            match chat.record(call, realm, &Subject::User(self.jid.clone())).await {
+            match chat.records.record(call, realm, &Subject::User(self.jid.clone())).await {
                 Ok(record) if record.is_passenger() => return Err(self.taken()),
                 // Without records there are no passengers.
                 Err(error) if error.kind() != Kind::MissingRight => return Err(error.into()),

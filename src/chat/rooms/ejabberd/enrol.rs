@@ -5,14 +5,14 @@ use std::time::Duration;
 use futures::{StreamExt as _, stream};
 use jid::BareJid;
 
-use crate::chat::Call;
+use crate::chat::rooms::Rooms;
 use crate::chat::rooms::ejabberd::{SESSIONS, enrol_nicks, listed};
 use crate::chat::rooms::lists::RoomLists;
-use crate::chat::server::core::Core;
 use crate::chat::types::error::ChatError;
+use crate::link::Call;
 use crate::xml::element::{Build, client};
-use crate::xmpp::bookmarks::{self, Options, Shown};
-use crate::xmpp::iq;
+use crate::xmpp::bookmarks::{Options, Shown};
+use crate::xmpp::{bookmarks, iq};
 
 /// Bookmarks that are written side by side. Both versions lose some nodes that are made at the same moment (the
 /// transactions meet and one is given up) and then answer item-not-found: of 500 about 120 of eight, 50 of two.
@@ -29,13 +29,13 @@ const AGAIN: [(Duration, Options); 5] = [
 
 /// A subscription for everybody, and a bookmark where the gateway may open the user's session.
 pub(in crate::chat) async fn enrol(
-    core: &Core,
+    rooms: &Rooms,
     call: &Call,
     shown: &Shown<'_>,
     (users, lists): (&[(BareJid, String)], &RoomLists),
 ) -> Vec<Result<bool, ChatError>> {
     let deaf: Vec<_> = users.iter().filter(|(user, _)| !lists.hears(user)).cloned().collect();
-    let mut asked = enrol_nicks(core, call, shown.room, &deaf).await.into_iter();
+    let mut asked = enrol_nicks(rooms, call, shown.room, &deaf).await.into_iter();
     let subscribed: Vec<_> = users
         .iter()
         .map(|(user, _)| match lists.hears(user) {
@@ -43,10 +43,10 @@ pub(in crate::chat) async fn enrol(
             false => asked.next().unwrap_or(Ok(())).map_err(|error| error.of("their subscription")),
         })
         .collect();
-    if !core.sessions.granted() {
+    if !rooms.server.sessions.granted() {
         return subscribed.into_iter().map(|outcome: Result<(), ChatError>| outcome.map(|()| false)).collect();
     }
-    let bookmarked = bookmark(core, call, shown, users).await;
+    let bookmarked = bookmark(rooms, call, shown, users).await;
     let bookmarked = bookmarked.into_iter().map(|outcome| outcome.map_err(|error| error.of("their bookmark")));
     let both = subscribed.into_iter().zip(bookmarked);
     both.map(|(subscribed, bookmarked)| subscribed.and(bookmarked).map(|()| true)).collect()
@@ -54,27 +54,27 @@ pub(in crate::chat) async fn enrol(
 
 /// A bookmark for each, in a session of their own.
 async fn bookmark(
-    core: &Core,
+    rooms: &Rooms,
     call: &Call,
     shown: &Shown<'_>,
     users: &[(BareJid, String)],
 ) -> Vec<Result<(), ChatError>> {
     let publish = async |user: &BareJid, nick: &str, options| {
-        core.in_time(call)?;
-        if let Err(error) = core.sessions.open(call, user).await {
+        rooms.server.in_time(call)?;
+        if let Err(error) = rooms.server.sessions.open(call, user).await {
             // A session that is not open yet when the time is up is nothing that the server refuses.
-            return core.in_time(call).and(Err(error.into()));
+            return rooms.server.in_time(call).and(Err(error.into()));
         }
-        let place = core.bookmarking.acquire().await;
-        core.in_time(call)?;
+        let place = rooms.bookmarking.acquire().await;
+        rooms.server.in_time(call)?;
         let request = client("iq").with("type", "set").child(bookmarks::publish(shown, nick, options));
-        let reply = core.sessions.iq(call, user, request).await?;
+        let reply = rooms.server.sessions.iq(call, user, request).await?;
         drop(place);
         iq::outcome(reply).map(drop).map_err(ChatError::refused)
     };
     let publish_first = async |user: &BareJid, nick: &str| {
         let domain = user.domain().as_str();
-        if core.plain_bookmarks.get(domain).is_some() {
+        if rooms.plain_bookmarks.get(domain).is_some() {
             return publish(user, nick, Options::None).await;
         }
         match publish(user, nick, Options::All).await {
@@ -83,7 +83,7 @@ async fn bookmark(
                 let plain = publish(user, nick, Options::None).await;
                 // The options cannot be read, whoever sends them; any other refusal may be one of this user's own node.
                 if plain.is_ok() && condition == "resource-constraint" {
-                    core.plain_bookmarks.insert(domain.to_owned(), ());
+                    rooms.plain_bookmarks.insert(domain.to_owned(), ());
                 }
                 plain
             }
@@ -92,7 +92,7 @@ async fn bookmark(
     };
     let published = stream::iter(users.to_vec()).map(async |(user, nick)| {
         publish_first(&user, &nick).await?;
-        listed::put(core, call, shown, &user, &nick).await
+        listed::put(rooms, call, shown, &user, &nick).await
     });
     let mut bookmarked: Vec<_> = published.buffered(SESSIONS).collect().await;
     for (outcome, (user, nick)) in bookmarked.iter_mut().zip(users) {
@@ -105,7 +105,7 @@ async fn bookmark(
             }
             tokio::time::sleep(pause).await;
             *outcome = match publish(user, nick, options).await {
-                Ok(()) => listed::put(core, call, shown, user, nick).await,
+                Ok(()) => listed::put(rooms, call, shown, user, nick).await,
                 refused => refused,
             };
             tried = options;

@@ -1,7 +1,7 @@
 //! The lines of a server's configuration that grant each right.
 
-use crate::chat::check::Right;
-use crate::chat::server::Product;
+use crate::chat::types::product::Product;
+use crate::chat::types::right::Right;
 
 impl Right {
     /// The lines that grant it to the component `component` for the users of `domain`.

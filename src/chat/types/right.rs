@@ -1,5 +1,9 @@
 //! What the server must let the gateway do, one by one.
 
+mod lines;
+
+use std::hash::Hash;
+
 /// One thing the server must let the gateway do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Right {
