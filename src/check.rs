@@ -1,4 +1,5 @@
 //! `stanzagate check`: what the server grants, what is missing, which endpoints that costs, and the lines to add.
+#![expect(clippy::print_stderr, clippy::print_stdout, reason = "the table is what the command is for")]
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, Ipv6Addr};

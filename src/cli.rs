@@ -1,4 +1,5 @@
 //! What the commands do: logging, signals, exit codes.
+#![expect(clippy::print_stderr, reason = "there is no log yet, or the command has none")]
 
 use std::fmt::Display;
 use std::io::IsTerminal;

@@ -1,5 +1,6 @@
 //! `stanzagate dev`, a test rig in one command: a private XMPP server with four accounts and a gateway on it. The tests
 //! use the server half, [`Rig`], on their own.
+#![expect(clippy::print_stderr, clippy::print_stdout, reason = "somebody at a terminal reads how to use the rig")]
 
 mod ejabberd;
 mod error;

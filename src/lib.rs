@@ -16,7 +16,15 @@
 //!
 //! [`config`], [`http`] and [`app`] put these together; [`dev`] is the rig behind `stanzagate dev` and the tests.
 #![forbid(unsafe_code)]
-#![deny(rust_2018_idioms)]
+// One panic would cost all who call through this process. Cargo.toml has the lints that hold for tests and benches too.
+#![deny(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
 
 pub mod app;
 pub mod chat;

@@ -1,4 +1,13 @@
 //! The command line: `serve`, `check`, `dev`, `healthcheck`.
+#![forbid(unsafe_code)]
+#![deny(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
 
 use std::path::PathBuf;
 use std::process::ExitCode;

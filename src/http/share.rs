@@ -75,6 +75,7 @@ pub struct Taken {
 
 /// A request's place: one of all, and one of its network's share.
 pub struct Place {
+    /// One of all; held, not read.
     pub _permit: OwnedSemaphorePermit,
     /// One of the share; `None` where nobody's share is limited.
     pub taken: Option<Taken>,

@@ -11,7 +11,7 @@
 //!
 //! Tests share servers but nothing on them: take accounts of your own with [`account`] and rooms with [`fresh`] names.
 //! A test that stops its server takes a server of its own with [`Server::start`].
-#![allow(dead_code, unused_macros, unused_imports)]
+#![allow(dead_code, unused_macros, unused_imports, reason = "each test binary uses its own part")]
 
 pub mod breaker;
 pub mod client;

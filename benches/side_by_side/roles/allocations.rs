@@ -1,5 +1,6 @@
 //! The gateway within this process, on an allocator that counts: what a request allocates, which cannot be seen from
 //! outside. Its speed is not looked at.
+#![expect(unsafe_code, reason = "an allocator cannot be written without")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::net::SocketAddr;
