@@ -6,11 +6,15 @@ use std::path::{Path, PathBuf};
 /// A newcomer reads it whole.
 const README_BYTES: usize = 8000;
 
-/// The READMEs and all that is in `docs/`.
+/// What the pages at the root are named like; the changelog is a record and links to nothing here.
+const AT_ROOT: [&str; 3] = ["README", "CONTRIBUTING", "SECURITY"];
+
+/// The pages at the root and all that is in `docs/`.
 fn pages(root: &Path) -> Vec<PathBuf> {
     let is_page = |path: &PathBuf| path.extension().is_some_and(|e| e == "md");
+    let at_root = |name: &str| AT_ROOT.iter().any(|page| name.starts_with(page));
     let mut found: Vec<PathBuf> = entries(root)
-        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("README")))
+        .filter(|path| path.file_name().is_some_and(|name| at_root(&name.to_string_lossy())))
         .filter(is_page)
         .collect();
     let mut folders = vec![root.join("docs")];
@@ -115,6 +119,9 @@ fn the_readme_stays_short() {
 fn every_link_leads_somewhere() {
     let pages = pages(root());
     assert!(pages.len() > 12, "only {} pages found", pages.len());
+    for name in AT_ROOT {
+        assert!(pages.contains(&root().join(name).with_extension("md")), "no {name}.md at the root");
+    }
     let found: Vec<String> =
         pages.iter().flat_map(|page| broken(page, &std::fs::read_to_string(page).unwrap())).collect();
     assert!(found.is_empty(), "\n{}", found.join("\n"));
