@@ -3,12 +3,13 @@
 //! Layers, each of which may use only what stands below it:
 //!
 //! ```text
-//! HTTP -> dialects -> chat -> xmpp -> session, link -> xml -> TCP
+//! HTTP -> dialects -> chat -> xmpp            -> xml
+//!                          -> session -> link -> xml -> TCP
 //! ```
 //!
 //! - [`dialects`]: one folder per HTTP API: routes, wire types, authentication and errors exactly as on that API's wire.
-//! - [`chat`]: the verbs (send, create a room, add members ...): the order of stanzas, acknowledgement, and the one
-//!   place where ejabberd and Prosody differ.
+//! - [`chat`]: the verbs (send, create a room, add members ...): the order of stanzas, acknowledgement, and, inside its
+//!   rooms, where ejabberd and Prosody differ.
 //! - [`xmpp`]: one file per XEP family, pure functions between structs and elements.
 //! - [`link`]: the component connection: frame, queue, IQ tracking, reconnect, drain.
 //! - [`session`]: a user's own c2s stream, where a server offers no other way.

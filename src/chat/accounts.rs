@@ -2,7 +2,6 @@
 
 pub mod account;
 mod bounced;
-mod credential;
 pub(in crate::chat) mod ejabberd;
 mod existence;
 pub mod friend;

@@ -7,7 +7,6 @@ mod names;
 mod owned;
 mod recent;
 
-use std::hash::Hash;
 use std::sync::Arc;
 
 use bytes::Bytes;

@@ -10,7 +10,6 @@ mod store;
 mod tend;
 
 pub(in crate::chat) use number::Holder;
-use std::hash::Hash;
 use std::sync::Arc;
 
 use jid::BareJid;

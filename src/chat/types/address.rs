@@ -1,7 +1,6 @@
 //! Addresses that callers may name: only users of the served domains, only rooms of their MUC services.
 
 use std::borrow::Cow;
-use std::hash::Hash;
 
 use jid::{BareJid, DomainPart, NodePart, NodeRef};
 
