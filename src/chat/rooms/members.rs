@@ -77,7 +77,7 @@ impl Rooms {
         Ok(members)
     }
 
-    /// As [`Rooms::roll`], each as they call themselves: see [`Accounts::profile`].
+    /// As [`Rooms::roll`], each as they call themselves: see the profiles of accounts.
     pub async fn members(&self, call: &Call, room: &BareJid) -> Result<Vec<Member>, ChatError> {
         let mut members = self.roll(call, room).await?;
         // Other servers may be slow to say, or never do.
