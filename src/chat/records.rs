@@ -1,5 +1,6 @@
 //! The gateway's own records: what XMPP has no place for, in pubsub nodes that the component owns.
 
+pub(in crate::chat) mod answer;
 mod guard;
 mod name;
 mod number;
@@ -269,7 +270,7 @@ impl Records {
             }
         }
         for items in self.read_nodes(call, &realm.pubsub, &digests).await {
-            let whose = items?.into_iter().find(|(id, _)| id == store::WHOSE);
+            let whose = items?.into_iter().find(|(id, _)| id == answer::WHOSE);
             let whose = whose.and_then(|(_, json)| serde_json::from_str::<String>(&json).ok());
             users.extend(whose.and_then(|whose| BareJid::new(&whose).ok()));
         }

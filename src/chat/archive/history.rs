@@ -6,6 +6,7 @@ use jid::BareJid;
 use serde_json::{Value, json};
 
 use crate::chat::archive::reading::Entry;
+pub use crate::chat::archive::reading::Span;
 use crate::chat::archive::stored::{Content, Speaker};
 use crate::chat::archive::{Histories, stored, timeline};
 use crate::chat::records::{Record, Subject};
@@ -19,17 +20,6 @@ use crate::link::Call;
 const CLEARED: &str = "cleared";
 /// Entries of a user's archive that are looked at for those with whom they have spoken.
 const LOOKED_AT: usize = 2000;
-
-/// Which messages are wanted: the newest `limit` of those at or after `since_ms` and before `before_ms`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
-    /// The first moment, in milliseconds since 1970.
-    pub since_ms: u64,
-    /// The moment before which they were sent.
-    pub before_ms: u64,
-    /// How many at most.
-    pub limit: usize,
-}
 
 /// One message of an archive. What is no message to a reader (states of typing, receipts, subjects) is left out.
 #[derive(Debug, Clone, PartialEq)]

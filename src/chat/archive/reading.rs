@@ -6,7 +6,6 @@ use std::time::Duration;
 use jid::BareJid;
 
 use crate::chat::archive::Histories;
-use crate::chat::archive::history::Span;
 use crate::chat::archive::timeline::{first_after_pause, moments};
 use crate::chat::server::Server;
 use crate::chat::server::archive::Archive;
@@ -14,6 +13,17 @@ use crate::chat::types::error::ChatError;
 use crate::link::Call;
 use crate::xml::Element;
 use crate::xmpp::mam::{Archived, Page};
+
+/// Which messages are wanted: the newest `limit` of those at or after `since_ms` and before `before_ms`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// The first moment, in milliseconds since 1970.
+    pub since_ms: u64,
+    /// The moment before which they were sent.
+    pub before_ms: u64,
+    /// How many at most.
+    pub limit: usize,
+}
 
 /// Entries of one page: no fewer, so that a few that say nothing cost no further question, and no more than servers give.
 const PAGE: std::ops::RangeInclusive<usize> = 50..=250;

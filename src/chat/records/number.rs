@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use jid::BareJid;
 
+use crate::chat::records::answer::{Answer, PAUSES, is_lost};
 use crate::chat::records::settle::New;
-use crate::chat::records::store::{Answer, PAUSES, is_lost};
 use crate::chat::records::{Records, name};
 use crate::chat::server::ask::WINDOW;
 use crate::chat::types::error::ChatError;

@@ -1,7 +1,7 @@
 //! Reading the records' nodes: some items or all, of one node or many.
 
 use crate::chat::records::Records;
-use crate::chat::records::store::{Answer, WHOSE};
+use crate::chat::records::answer::{Answer, WHOSE};
 use crate::chat::server::ask::WINDOW;
 use crate::chat::types::error::ChatError;
 use crate::chat::types::product::Product;

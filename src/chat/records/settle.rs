@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use crate::chat::records::Records;
+use crate::chat::records::answer::{Answer, PAUSES};
 use crate::chat::records::share::is_closed;
-use crate::chat::records::store::{Answer, PAUSES};
 use crate::chat::server::ask::WINDOW;
 use crate::chat::types::error::ChatError;
 use crate::link::Call;

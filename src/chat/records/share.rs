@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::chat::records::Records;
-use crate::chat::records::store::{Answer, PAUSES};
+use crate::chat::records::answer::{Answer, PAUSES};
 use crate::chat::types::error::ChatError;
 use crate::chat::types::product::Product;
 use crate::link::Call;

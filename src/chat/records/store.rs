@@ -1,37 +1,26 @@
 //! Writing the records' nodes, which the component owns: one item for each key, so that no writer disturbs another.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
+use crate::chat::records::answer::{Answer, PAUSES, WHOSE, is_lost};
 use crate::chat::records::settle::New;
 use crate::chat::records::{Records, name};
 use crate::chat::server::ask::WINDOW;
 use crate::chat::types::error::ChatError;
 use crate::link::Call;
 use crate::link::LinkError;
-use crate::xml::Element;
 use crate::xml::encode::EncodeError;
 use crate::xmpp::stanza_error::StanzaError;
 use crate::xmpp::{iq, pubsub};
 
-/// The item in which a node says whose it is, where its name does not.
-pub(in crate::chat) const WHOSE: &str = "jid";
 /// Bytes of one value as XML text: with what is around it, one stanza that servers take.
 const LARGEST: usize = 245_000;
 /// Items that one verb changes side by side: Prosody's internal storage reads the whole node for each, and those behind
 /// it wait.
 const CHANGES: usize = 8;
-/// How long to wait before each further attempt. ejabberd loses some nodes and items that are made at the same moment
-/// (the transactions meet and one is given up).
-pub(in crate::chat) const PAUSES: [Duration; 4] =
-    [Duration::from_millis(20), Duration::from_millis(60), Duration::from_millis(200), Duration::from_millis(500)];
 
 /// What a node answers that is not closed, so that nothing was published in it.
 const OPEN: &str = "conflict";
-
-/// The result of a question, or the refusal.
-pub(in crate::chat) type Answer = Result<Element, StanzaError>;
 
 impl Records {
     /// Publishes items, each on its own, in a node that is made when it does not exist. Nothing is published when one is
@@ -223,11 +212,6 @@ fn whole(outcomes: Vec<Result<(), ChatError>>, done: &str) -> Result<(), ChatErr
         Some(_) if well == 0 => Err(failed.swap_remove(telling)),
         Some(error) => Err(ChatError::Partial(format!("{well} of {total} values {done}; then: {error}"))),
     }
-}
-
-/// True for what a server answers that has lost a node or an item which it was just about to make.
-pub(in crate::chat) fn is_lost(error: &StanzaError) -> bool {
-    error.is("item-not-found") || error.is("internal-server-error")
 }
 
 /// A value as JSON text that XML carries: serde_json leaves the two code points that are no characters as they are.

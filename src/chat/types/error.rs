@@ -1,6 +1,5 @@
 //! What can go wrong with a verb, as its caller needs to know it.
 
-
 use jid::BareJid;
 
 use crate::chat::types::address::AddressError;

@@ -2,7 +2,6 @@
 
 mod lines;
 
-
 /// One thing the server must let the gateway do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Right {
