@@ -47,17 +47,24 @@ impl Rig {
 }
 
 #[tokio::test]
-async fn thirty_thousand_levels_are_skipped() {
+async fn what_stands_too_deep_is_left_out() {
     let mut rig = rig().await;
     let (open, close) = ("<x>".repeat(30_000), "</x>".repeat(30_000));
     rig.peer.write(&format!("<message from='eve@example.org' id='deep'>{open}{close}</message>")).await;
     rig.still_up().await;
-    assert_eq!((rig.metrics.oversize.get(), rig.seen().len()), (1, 0));
+    assert_eq!((rig.metrics.mended.get(), rig.seen().len()), (1, 1));
     // Within the bound of elements, but not of depth: what crashes recursive readers from 4,000 levels on.
     let (open, close) = ("<x>".repeat(6_000), "</x>".repeat(6_000));
     rig.peer.write(&format!("<message from='eve@example.org' id='deep'>{open}{close}</message>")).await;
     rig.still_up().await;
-    assert_eq!((rig.metrics.oversize.get(), rig.seen().len()), (2, 0));
+    assert_eq!((rig.metrics.mended.get(), rig.seen().len(), rig.metrics.oversize.get()), (2, 2, 0));
+    for message in rig.seen() {
+        let (mut levels, mut innermost) = (1, &message);
+        while let Some(child) = innermost.children().next() {
+            (levels, innermost) = (levels + 1, child);
+        }
+        assert_eq!((message.attr("id"), levels), (Some("deep"), 64));
+    }
 }
 
 #[tokio::test]
