@@ -14,7 +14,7 @@ use support::verbs::call;
 use support::{Account, Client, Server, Verbs, account, fresh, stanza};
 use tokio_xmpp::minidom::Element;
 
-on_all_servers!(
+on_oldest_and_newest!(
     friends_are_on_both_lists,
     whatever_half_there_was_is_made_whole,
     names_and_groups_stay,

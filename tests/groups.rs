@@ -1,4 +1,4 @@
-//! Groups and rooms on each of the four servers: made whole or not at all, and the same to clients and to the gateway.
+//! Groups and rooms on real servers: made whole or not at all, and the same to clients and to the gateway.
 
 mod support;
 
@@ -10,7 +10,7 @@ use stanzagate::chat::types::error::ChatError;
 use support::verbs::call;
 use support::{Account, Client, Server, Verbs, account, fresh};
 
-on_all_servers!(
+on_oldest_and_newest!(
     makes_a_group_that_clients_show,
     leaves_nothing_of_what_it_cannot_make,
     sees_what_clients_change,

@@ -1,4 +1,4 @@
-//! Tokens with which users' own clients log in, on each of the four servers, and on ejabberd with both grants.
+//! Tokens with which users' own clients log in, on real servers, and on ejabberd with both grants.
 
 mod support;
 

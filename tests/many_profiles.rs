@@ -1,4 +1,4 @@
-//! The profiles of many users at once, on each of the four servers.
+//! The profiles of many users at once, on real servers.
 
 mod support;
 

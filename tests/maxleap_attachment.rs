@@ -1,4 +1,4 @@
-//! Attachments of the MaxLeap API on each of the four servers: what was posted can be got by anybody, images with a
+//! Attachments of the MaxLeap API on real servers: what was posted can be got by anybody, images with a
 //! thumbnail, and what is no upload of one file is refused whole.
 
 mod support;

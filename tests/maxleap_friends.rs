@@ -1,4 +1,4 @@
-//! Friends and strangers of the MaxLeap API on each of the four servers, seen by the friends' own clients.
+//! Friends and strangers of the MaxLeap API on real servers, seen by the friends' own clients.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! Groups of the MaxLeap API on each of the four servers: members-only rooms, seen by their members' own clients.
+//! Groups of the MaxLeap API on real servers: members-only rooms, seen by their members' own clients.
 
 mod support;
 
@@ -11,7 +11,7 @@ use support::people::until;
 use support::room::is_out;
 use support::{Account, Client, Gateway, Reply, Server, account, fresh};
 
-on_all_servers!(
+on_oldest_and_newest!(
     makes_a_group_that_clients_show,
     changes_members_and_owner,
     members_come_and_go,

@@ -1,4 +1,4 @@
-//! Idle passengers of the MaxLeap API lose their accounts, on each of the four servers, and nobody else does: nor a
+//! Idle passengers of the MaxLeap API lose their accounts, on real servers, and nobody else does: nor a
 //! passenger of whom the server cannot say when they were online.
 
 mod support;

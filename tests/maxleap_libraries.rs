@@ -1,4 +1,4 @@
-//! MaxLeap's own JavaScript libraries on each of the four servers: all that maxleap-im 3.0.17 and 4.2.3 ask, written as
+//! MaxLeap's own JavaScript libraries on real servers: all that maxleap-im 3.0.17 and 4.2.3 ask, written as
 //! they write it and read as they read it.
 
 mod support;

@@ -1,4 +1,4 @@
-//! Passengers of the MaxLeap API on each of the four servers: real accounts, into which a client logs in.
+//! Passengers of the MaxLeap API on real servers: real accounts, into which a client logs in.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! Rooms of the MaxLeap API on each of the four servers: open rooms without an owner, seen by ordinary clients.
+//! Rooms of the MaxLeap API on real servers: open rooms without an owner, seen by ordinary clients.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! System messages of the MaxLeap API on each of the four servers, seen by the clients that get them.
+//! System messages of the MaxLeap API on real servers, seen by the clients that get them.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! Attributes of users, groups and rooms, and users as a whole, over the MaxLeap API on each of the four servers.
+//! Attributes of users, groups and rooms, and users as a whole, over the MaxLeap API on real servers.
 
 mod support;
 
@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use support::{Client, Gateway, Reply, Server, account, fresh};
 
-on_all_servers!(
+on_oldest_and_newest!(
     attributes_merge_and_are_replaced,
     any_value_comes_back_as_it_was,
     writers_do_not_disturb_each_other,

@@ -1,4 +1,4 @@
-//! Adding, removing and listing members on each of the four servers, seen by the members' own clients.
+//! Adding, removing and listing members on real servers, seen by the members' own clients.
 
 mod support;
 

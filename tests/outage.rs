@@ -1,4 +1,4 @@
-//! Servers and gateways that stop and come back, on each of the four servers: nothing is lost, and meanwhile callers are
+//! Servers and gateways that stop and come back, on real servers: nothing is lost, and meanwhile callers are
 //! told to come again.
 
 mod support;

@@ -1,4 +1,4 @@
-//! Nick names, photos and auth_uk on each of the four servers.
+//! Nick names, photos and auth_uk on real servers.
 
 mod support;
 
@@ -14,7 +14,7 @@ use support::element::{child, show};
 use support::{Account, Client, Gateway, Reply, Server, account, fresh, stanza};
 use tokio::sync::OnceCell;
 
-on_all_servers!(
+on_oldest_and_newest!(
     tells_nick_names,
     serves_photos,
     serves_no_other_media,

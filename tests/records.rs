@@ -1,4 +1,4 @@
-//! The gateway's own records on each of the four servers: kept apart by key, kept whole, and closed to everybody else.
+//! The gateway's own records on real servers: kept apart by key, kept whole, and closed to everybody else.
 
 mod support;
 

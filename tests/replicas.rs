@@ -1,4 +1,4 @@
-//! Several gateways at once on each of the four servers, each under a name of its own: what one does the others see, and
+//! Several gateways at once on real servers, each under a name of its own: what one does the others see, and
 //! each gets its own answers. And what users must not be able to do with the records that gateways share.
 
 mod support;

@@ -1,4 +1,4 @@
-//! The rig itself, on each of the four servers: clients talk, a restart keeps what was there, the end leaves nothing.
+//! The rig itself, on real servers: clients talk, a restart keeps what was there, the end leaves nothing.
 
 mod support;
 

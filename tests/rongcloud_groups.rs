@@ -1,4 +1,4 @@
-//! Groups of the API of RongCloud-backed groups on each of the four servers, as their members' own clients see them.
+//! Groups of the API of RongCloud-backed groups on real servers, as their members' own clients see them.
 
 mod support;
 
@@ -13,7 +13,7 @@ use support::element::{child, says};
 use support::room::is_out;
 use support::{Client, Gateway, Reply, Server, account, stanza};
 
-on_all_servers!(
+on_oldest_and_newest!(
     a_group_is_a_room_of_its_makers_client,
     a_member_brings_in_a_friend,
     people_join_face_to_face,

@@ -1,4 +1,4 @@
-//! People and groups of the API of RongCloud-backed groups on each of the four servers: what is shown of them and to whom,
+//! People and groups of the API of RongCloud-backed groups on real servers: what is shown of them and to whom,
 //! and the key with which a user logs in to XMPP.
 
 mod support;

@@ -1,4 +1,4 @@
-//! The settings of `[rongcloud]` on each of the four servers: each changes what it says and nothing else.
+//! The settings of `[rongcloud]` on real servers: each changes what it says and nothing else.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! The API of RongCloud-backed groups as it is on the wire, on each of the four servers: log-in, refusals in the words of
+//! The API of RongCloud-backed groups as it is on the wire, on real servers: log-in, refusals in the words of
 //! Django REST framework, methods, kinds of bodies, pages.
 
 mod support;

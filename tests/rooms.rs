@@ -1,4 +1,4 @@
-//! Making and destroying rooms on each of the four servers, seen by the owner's and the members' own clients.
+//! Making and destroying rooms on real servers, seen by the owner's and the members' own clients.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! clear_staff on each of the four servers: who has left is in no room any more, whoever made it.
+//! clear_staff on real servers: who has left is in no room any more, whoever made it.
 
 mod support;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use support::room::{SILENCE, brings, condition, is_out};
 use support::{Account, Client, Gateway, Reply, Server, account, fresh};
 
-on_all_servers!(clears_every_room, clears_rooms_of_clients, names_whom_it_cannot_clear, clears_fifty_rooms);
+on_oldest_and_newest!(clears_every_room, clears_rooms_of_clients, names_whom_it_cannot_clear, clears_fifty_rooms);
 
 const ROOMS: &str = "conference.example.org";
 

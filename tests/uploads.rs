@@ -20,7 +20,7 @@ use support::{Client, Server, account, stanza};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-on_all_servers!(uploads);
+on_oldest_and_newest!(uploads);
 
 /// One test for all of it: the verbs live on the test's own runtime, and a component has one link.
 async fn uploads(server: Server) {

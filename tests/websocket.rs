@@ -1,4 +1,4 @@
-//! A page in a browser logs in over WebSocket (RFC 7395), on each of the four servers from the shipped configuration.
+//! A page in a browser logs in over WebSocket (RFC 7395), on real servers from the shipped configuration.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! The lists of the API of Xuanxuan on each of the four servers, and what surrounds every call: paths, signatures,
+//! The lists of the API of Xuanxuan on real servers, and what surrounds every call: paths, signatures,
 //! languages, refusals.
 
 mod support;

@@ -14,7 +14,7 @@ use support::xuanxuan::{notification, titled};
 use support::{Account, Client, Gateway, Server, account, fresh};
 use tokio_xmpp::minidom::Element;
 
-on_all_servers!(
+on_oldest_and_newest!(
     users_get_a_notification_now_or_later,
     a_group_gets_a_notification_that_its_archive_keeps,
     the_services_nick_may_be_taken,

@@ -8,7 +8,7 @@ use super::{ALL, CARD, call, expect_order, jid, realm, shared};
 use crate::support::element::says;
 use crate::support::{Client, Server, account, fresh, stanza};
 
-crate::on_all_servers!(pages_through_a_crowded_second);
+crate::on_oldest_and_newest!(pages_through_a_crowded_second);
 
 /// Reads everything backwards in steps of `limit`, as clients of the API do.
 async fn in_steps(limit: usize, read: impl AsyncFn(Span) -> Vec<Stored>) -> Vec<Stored> {

@@ -7,7 +7,7 @@ use super::{ALL, CARD, call, card, expect_order, jid, lines, room_of, shared, te
 use crate::support::element::{says, show};
 use crate::support::{Client, Server, account, stanza};
 
-crate::on_all_servers!(reads_what_two_users_said, lists_those_with_whom_a_user_spoke);
+crate::on_oldest_and_newest!(reads_what_two_users_said, lists_those_with_whom_a_user_spoke);
 
 async fn reads_what_two_users_said(server: Server) {
     let (rig, chat) = shared(server).await;

@@ -9,7 +9,7 @@ use crate::support::element::{body, says};
 use crate::support::room::SILENCE;
 use crate::support::{Client, Server, account, fresh, stanza};
 
-crate::on_all_servers!(reads_what_was_said_in_a_room, clears_a_room);
+crate::on_oldest_and_newest!(reads_what_was_said_in_a_room, clears_a_room);
 
 async fn reads_what_was_said_in_a_room(server: Server) {
     let (rig, chat) = shared(server).await;

@@ -10,7 +10,7 @@ use crate::support::element::{child, says};
 use crate::support::room::SILENCE;
 use crate::support::{Client, Server, account, fresh, stanza};
 
-crate::on_all_servers!(believes_no_forged_results, knows_who_does_not_exist, names_what_is_missing);
+crate::on_oldest_and_newest!(believes_no_forged_results, knows_who_does_not_exist, names_what_is_missing);
 
 async fn believes_no_forged_results(server: Server) {
     let (rig, chat) = shared(server).await;

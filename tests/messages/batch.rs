@@ -6,7 +6,7 @@ use super::{SEND, archived, chat, entry, shown};
 use crate::support::element::{body, says};
 use crate::support::{Client, Gateway, Server, account, fresh};
 
-crate::on_all_servers!(
+crate::on_oldest_and_newest!(
     a_batch_arrives_in_its_order,
     what_fails_is_named_and_the_rest_is_delivered,
     an_empty_batch_is_a_success,

@@ -6,7 +6,11 @@ use super::{Own, SEND, archived, chat, entry, marks, send, shown};
 use crate::support::element::{body, child, forwarded, says, show};
 use crate::support::{Client, Gateway, Server, account, fresh};
 
-crate::on_all_servers!(the_senders_devices_and_archive_get_a_copy, a_copy_can_be_declined, copies_can_be_turned_off,);
+crate::on_oldest_and_newest!(
+    the_senders_devices_and_archive_get_a_copy,
+    a_copy_can_be_declined,
+    copies_can_be_turned_off,
+);
 
 const CARBONS: &str = "urn:xmpp:carbons:2";
 

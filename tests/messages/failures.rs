@@ -9,7 +9,7 @@ use super::{Own, SEND, archived, chat, entry, send, shown};
 use crate::support::element::{body, says};
 use crate::support::{Client, Gateway, Server, account, fresh, stanza};
 
-crate::on_all_servers!(
+crate::on_oldest_and_newest!(
     each_failure_has_its_own_text,
     one_who_blocks_the_sender_is_not_called_missing,
     unknown_senders_may_be_allowed,

@@ -1,4 +1,4 @@
-//! Messages on each of the four servers: what is posted to the gateway, what an independent client receives, and what
+//! Messages on real servers: what is posted to the gateway, what an independent client receives, and what
 //! the archives hold.
 
 #[path = "../support/mod.rs"]

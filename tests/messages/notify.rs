@@ -7,7 +7,7 @@ use crate::support::element::{says, show};
 use crate::support::{Client, Gateway, Server, account, fresh};
 use tokio_xmpp::minidom::Element;
 
-crate::on_all_servers!(
+crate::on_oldest_and_newest!(
     every_online_device_is_notified,
     a_notice_is_not_stored,
     category_and_data_are_taken_as_text,

@@ -4,7 +4,7 @@ use super::{archived, send, shown};
 use crate::support::element::{child, says};
 use crate::support::{Client, Gateway, Server, account, fresh};
 
-crate::on_all_servers!(
+crate::on_oldest_and_newest!(
     a_message_waits_for_its_recipient,
     a_session_of_the_gateways_takes_no_message_from_its_user,
     a_device_without_presence_takes_no_message,

@@ -7,7 +7,7 @@ use super::{Own, SEND, chat, entry, shown};
 use crate::support::element::says;
 use crate::support::{Client, Server, account, fresh};
 
-crate::on_all_servers!(the_originals_bodies_are_exact,);
+crate::on_oldest_and_newest!(the_originals_bodies_are_exact,);
 
 const SUCCESS: &str = r#"{"ret":true,"errcode":0,"errmsg":"success","data":""}"#;
 const UNREADABLE: &str = r#"{"ret":false,"errcode":1,"errmsg":"Josn parse error","data":""}"#;

@@ -9,7 +9,7 @@ use super::{Own, archived, send, shown};
 use crate::support::element::{forwarded, says};
 use crate::support::{Account, Client, Gateway, Server, account, fresh, stanza};
 
-crate::on_all_servers!(
+crate::on_oldest_and_newest!(
     an_answer_reaches_the_senders_device,
     an_answer_reaches_every_device_with_carbons_once,
     an_answer_waits_for_a_sender_who_is_offline,

@@ -7,7 +7,7 @@ use super::{archived, marks, shown};
 use crate::support::element::{body, says, show};
 use crate::support::{Client, Gateway, Server, account, fresh};
 
-crate::on_all_servers!(
+crate::on_oldest_and_newest!(
     a_text_reaches_several_users,
     the_documented_body_is_delivered,
     a_text_reaches_a_room,

@@ -1,4 +1,4 @@
-//! Numbers of users on each of the four servers: one for each, the same at every gateway, and never another's.
+//! Numbers of users on real servers: one for each, the same at every gateway, and never another's.
 
 #[path = "../fake_server/mod.rs"]
 mod fake_server;
