@@ -12,7 +12,7 @@ use super::{SEND, chat, entry};
 use crate::support::element::body;
 use crate::support::{Account, Client, Gateway, Server, account, fresh};
 
-crate::on_oldest_and_newest!(what_was_found_archived_survives_a_servers_death);
+crate::on_all_servers!(what_was_found_archived_survives_a_servers_death);
 
 /// Acknowledged messages, unless `STANZAGATE_TEST_MESSAGES` says how many; and in one call.
 const MESSAGES: usize = 1000;
