@@ -68,9 +68,7 @@ impl Check<'_> {
         }
         found.report(product, |right| right.is_tried_always() || wanted.contains(&right))
     }
-}
 
-impl Check<'_> {
     async fn check_usual(
         &self,
         product: Product,

@@ -132,9 +132,7 @@ impl Records {
         let items = self.read_node(call, &realm.pubsub, &name::node(subject), &[&id]).await?;
         Ok(Record::read(items).notes.swap_remove(key))
     }
-}
 
-impl Records {
     /// The record of a subject; empty when there is none.
     ///
     /// # Errors

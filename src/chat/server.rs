@@ -21,8 +21,7 @@ use crate::chat::types::error::ChatError;
 use crate::chat::types::product::Product;
 use crate::config::Config;
 use crate::config::server::Kind;
-use crate::link::Call;
-use crate::link::Link;
+use crate::link::{Call, Link};
 use crate::session::Sessions;
 use crate::xmpp::{iq, version};
 

@@ -27,7 +27,7 @@ async fn nothing_leads_back_to_it(server: Server) {
     let bob_ = Client::login(rig, &bob).await;
     room.add(&[&bob, &carol]).await;
     let invites = |el: &_| child(el, "x").is_some_and(|x| x.attr("jid") == Some(&room.jid));
-    bob_.wait_for("an invitation, for he is there", invites).await;
+    bob_.wait_for("an invitation, for they are there", invites).await;
     // What else is sent to who is away comes as ever.
     let text = fresh("later");
     let later = format!("<message type='chat'><body>{text}</body></message>");

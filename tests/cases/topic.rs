@@ -43,7 +43,7 @@ async fn an_owner_sets_the_topic(server: Server) {
     sees(&client, "Topic two").await;
     // It stays with the room.
     let late = Client::login(rig, &bob).await;
-    late.join(&room.jid, &bob.name).await.expect("his other device gets in");
+    late.join(&room.jid, &bob.name).await.expect("their other device gets in");
     sees(&late, "Topic two").await;
 }
 

@@ -3,11 +3,10 @@
 use jid::{BareJid, Jid};
 
 use crate::chat::accounts::Accounts;
-use crate::chat::server::archive::Archive;
+use crate::chat::server::archive::{Archive, PAGE, SKEW};
 use crate::chat::types::error::{ChatError, Kind};
 use crate::clock::now_ms;
-use crate::link::Call;
-use crate::link::is_own;
+use crate::link::{Call, is_own};
 use crate::xml::Element;
 use crate::xmpp::mam::Page;
 use crate::xmpp::message::sent_id;
@@ -15,10 +14,6 @@ use crate::xmpp::stanza_error::StanzaError;
 
 /// Entries of an archive that are looked at first: nearly always one of the newest is the message.
 const FEW: usize = 4;
-/// Entries of one page at most, as servers have it.
-const PAGE: usize = 250;
-/// How far the clocks of server and gateway may be apart, in seconds.
-const SKEW: u64 = 600;
 /// How exact archives' times are, in milliseconds.
 const PRECISION_MS: u64 = 1000;
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jid::BareJid;
 
 use crate::chat::accounts::Accounts;
+use crate::chat::server::admin::unreadable;
 use crate::chat::types::error::ChatError;
 use crate::chat::types::product::Product;
 use crate::chat::types::right::Right;
@@ -57,7 +58,7 @@ impl Accounts {
         match self.server.ask(call, question).await? {
             Ok(reply) => match helper::token(&reply) {
                 Some(key) => Ok(LoginToken { key: key.into(), mechanism: "OAUTHBEARER", expires_in }),
-                None => Err(crate::chat::server::admin::unreadable("token")),
+                None => Err(unreadable("token")),
             },
             Err(error) if error.is("item-not-found") => {
                 self.forget_user(user);

@@ -89,9 +89,7 @@ impl Accounts {
         let realm = realm.ok_or_else(|| AddressError::Domain(domain.to_owned()))?;
         self.account_mark(call, realm, user).await
     }
-}
 
-impl Accounts {
     async fn find_mark(&self, call: &Call, realm: &Realm, user: &BareJid) -> Result<Option<Mark>, ChatError> {
         if let Some(mark) = self.read_mark(call, user).await? {
             return Ok(Some(mark));

@@ -24,7 +24,7 @@ impl Accounts {
         let count = |resources: Vec<String>| resources.iter().filter(|name| !own(name)).count();
         if users.len() > 1
             && let Ok(Product::Prosody) = self.server.product(call).await
-            && let Some(known) = crate::chat::accounts::prosody::resources(self, call, users).await
+            && let Some(known) = prosody::resources(self, call, users).await
         {
             return known.into_iter().map(|known| Ok(known?.map_or(0, count))).collect();
         }

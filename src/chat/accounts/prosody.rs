@@ -197,7 +197,7 @@ pub(in crate::chat) async fn probe(
     users: &[BareJid],
 ) -> Vec<Result<bool, ChatError>> {
     if users.len() > 1
-        && let Some(known) = crate::chat::accounts::prosody::resources(accounts, call, users).await
+        && let Some(known) = resources(accounts, call, users).await
     {
         return known.into_iter().map(|known| Ok(known?.is_some())).collect();
     }

@@ -34,9 +34,7 @@ impl Check<'_> {
             Err(error) => Some(format!("Whether rooms stay gone was not tried: {error}\n")),
         }
     }
-}
 
-impl Check<'_> {
     /// Makes a room, destroys it, and enters it as a user's client would.
     async fn comes_back(&self, product: Product, user: Option<&BareJid>) -> Result<bool, String> {
         let text = |error: ChatError| error.to_string();

@@ -16,8 +16,7 @@ use crate::chat::types::address::Realm;
 use crate::chat::types::error::ChatError;
 use crate::chat::types::product::Product;
 use crate::chat::types::room::Affiliation;
-use crate::link::Call;
-use crate::link::LinkError;
+use crate::link::{Call, LinkError};
 use crate::xmpp::{disco, iq, mucsub};
 
 /// A room, looked at.

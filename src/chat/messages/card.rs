@@ -9,8 +9,7 @@ use crate::chat::types::card::Card;
 use crate::chat::types::error::ChatError;
 use crate::chat::types::message::{Content, Message, Receipt, Target};
 use crate::config::server::Wait;
-use crate::link::Call;
-use crate::link::Prepared;
+use crate::link::{Call, Prepared};
 use crate::xml::element::Build as _;
 
 /// Messages in one write, and about how many bytes: well below what the link lets wait.

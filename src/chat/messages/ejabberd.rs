@@ -6,16 +6,15 @@ use jid::BareJid;
 use minidom::rxml::Namespace;
 
 use crate::chat::kit::waiters::Waiting;
-use crate::chat::messages::Messages;
 use crate::chat::messages::recall::{Found, Said};
+use crate::chat::messages::{Messages, topic};
 use crate::chat::rooms::ejabberd::{hears, take_seat};
 use crate::chat::server::incoming::Reflection;
 use crate::chat::types::error::ChatError;
 use crate::chat::types::message::{Message, Receipt};
 use crate::chat::types::product::Product;
 use crate::clock::now_ms;
-use crate::link::Call;
-use crate::link::LinkError;
+use crate::link::{Call, LinkError};
 use crate::session::SessionError;
 use crate::xml::Element;
 
@@ -74,8 +73,8 @@ pub(in crate::chat) async fn speak(
     room: &BareJid,
     message: &Message,
 ) -> Result<Receipt, ChatError> {
-    if message.is_topic() && !crate::chat::messages::topic::is_open(messages, call, room).await? {
-        return crate::chat::messages::topic::set(messages, call, room, message).await;
+    if message.is_topic() && !topic::is_open(messages, call, room).await? {
+        return topic::set(messages, call, room, message).await;
     }
     let user = &message.from;
     let seat = messages.rooms.seat(room, user, || take_seat(&messages.rooms, call, room, message)).await?;

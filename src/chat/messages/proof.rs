@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use jid::BareJid;
 
 use crate::chat::messages::Messages;
-use crate::chat::server::archive::Archive;
+use crate::chat::server::archive::{Archive, PAGE, SKEW};
 use crate::chat::types::error::{ChatError, Kind};
 use crate::chat::types::message::Receipt;
 use crate::chat::types::product::Product;
@@ -21,14 +21,12 @@ use crate::xmpp::message::sent_id;
 
 /// The first pause before an archive is looked at again, which doubles up to the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(4), Duration::from_millis(400));
-/// Entries of one page at most, as servers have it, and of all pages that are read at a time.
-const PAGE: usize = 250;
+/// Entries of all pages that are read at a time.
 const MOST: usize = 5000;
 /// Entries beyond those that are looked for: others write to the same recipient.
 const BESIDE: usize = 4;
-/// How far the clocks of server and gateway may be apart. What is older is not counted by the server, which would cost it
-/// much; after so many looks in vain it is all the same.
-const SKEW: u64 = 600;
+/// What is older than the clocks of server and gateway may be apart is not counted by the server, which would cost it much;
+/// after so many looks in vain it is all the same.
 const SURE: u32 = 6;
 
 /// The newest entries of an archive: the gateway's own ids of them, or those of their stanzas, and their own.

@@ -17,9 +17,8 @@ use crate::chat::server::incoming::Reflection;
 use crate::chat::types::error::ChatError;
 use crate::chat::types::message::{Message, Receipt};
 use crate::config::server::Wait;
-use crate::link::Call;
-use crate::link::LinkError;
 use crate::link::conn::Conn;
+use crate::link::{Call, LinkError};
 use crate::xmpp::mam::Page;
 use crate::xmpp::message::sent_id;
 

@@ -7,8 +7,7 @@ use crate::chat::types::error::ChatError;
 use crate::chat::types::message::{Content, Message, Receipt, Target};
 use crate::chat::types::product::Product;
 use crate::config::server::Wait;
-use crate::link::Call;
-use crate::link::LinkError;
+use crate::link::{Call, LinkError};
 use crate::xml::Element;
 
 /// How messages go from one user to another.

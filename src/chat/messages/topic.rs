@@ -11,8 +11,7 @@ use crate::chat::types::error::ChatError;
 use crate::chat::types::message::{Message, Receipt};
 use crate::chat::types::product::Product;
 use crate::chat::types::room::Affiliation;
-use crate::link::Call;
-use crate::link::LinkError;
+use crate::link::{Call, LinkError};
 use crate::xmpp::{data_form, iq, muc};
 
 /// How long the room may take to show the topic.

@@ -14,8 +14,7 @@ use crate::chat::records::settle::New;
 use crate::chat::records::{Records, name};
 use crate::chat::server::ask::WINDOW;
 use crate::chat::types::error::ChatError;
-use crate::link::Call;
-use crate::link::LinkError;
+use crate::link::{Call, LinkError};
 use crate::xmpp::{iq, pubsub};
 
 /// Who holds a number.

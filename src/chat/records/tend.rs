@@ -55,9 +55,7 @@ impl Records {
     pub fn tend_records(self: &Arc<Self>) {
         tokio::spawn(Records::tend_all(Arc::downgrade(self)));
     }
-}
 
-impl Records {
     async fn tend_all(records: Weak<Records>) {
         for _ in 0..AGAIN.1 {
             let Some(mut state) = records.upgrade().map(|records| records.server.link.state()) else { return };

@@ -4,8 +4,7 @@ use jid::BareJid;
 
 use crate::chat::rooms::Rooms;
 use crate::chat::types::error::ChatError;
-use crate::link::Call;
-use crate::link::LinkError;
+use crate::link::{Call, LinkError};
 use crate::xml::encode::EncodeError;
 use crate::xmpp::{iq, vcard};
 

@@ -5,11 +5,11 @@ use jid::BareJid;
 use crate::chat::rooms::Rooms;
 use crate::chat::rooms::lists::{RoomLists, distinct_nick};
 use crate::chat::rooms::seats::Seat;
+use crate::chat::server::admin::unreadable;
 use crate::chat::types::error::ChatError;
 use crate::chat::types::message::Message;
 use crate::chat::types::room::Affiliation;
-use crate::link::Call;
-use crate::link::LinkError;
+use crate::link::{Call, LinkError};
 use crate::xml::element::Build;
 use crate::xml::{Element, GATEWAY};
 use crate::xmpp::bookmarks::{Options, Shown};
@@ -124,7 +124,7 @@ async fn set_together(
     let outcome = |_| match refused.next() {
         Some(None) => Ok(()),
         Some(Some(condition)) => Err(ChatError::Refused { by: room.to_string(), condition, text: None }),
-        None => Err(crate::chat::server::admin::unreadable("affiliations")),
+        None => Err(unreadable("affiliations")),
     };
     Some(users.iter().map(outcome).collect())
 }
@@ -242,7 +242,7 @@ pub(in crate::chat) async fn ask_for_nothing(rooms: &Rooms, call: &Call, user: &
     match privileged_replies(rooms, call, vec![request]).await.pop() {
         Some(Err(ChatError::Refused { condition, .. })) if condition == "item-not-found" => Ok(()),
         Some(Err(error)) => Err(error),
-        Some(Ok(_)) | None => Err(crate::chat::server::admin::unreadable("a privileged IQ")),
+        Some(Ok(_)) | None => Err(unreadable("a privileged IQ")),
     }
 }
 

@@ -8,8 +8,7 @@ use jid::BareJid;
 use crate::chat::rooms::Rooms;
 use crate::chat::rooms::seats::{Left, Seat};
 use crate::chat::types::error::ChatError;
-use crate::link::Call;
-use crate::link::LinkError;
+use crate::link::{Call, LinkError};
 use crate::xmpp::muc;
 
 /// A seat that nobody used for this long is given up: on Prosody it shows the user as present in the room.

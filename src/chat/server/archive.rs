@@ -12,6 +12,11 @@ use crate::xmpp::mam::{End, Page};
 use crate::xmpp::stanza_error::StanzaError;
 use crate::xmpp::{helper, iq, mam};
 
+/// Entries of one page at most, as servers have it.
+pub(in crate::chat) const PAGE: usize = 250;
+/// How far the clocks of server and gateway may be apart, in seconds.
+pub(in crate::chat) const SKEW: u64 = 600;
+
 /// Whose archive.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::chat) enum Archive<'a> {

@@ -6,8 +6,7 @@ use jid::BareJid;
 
 use crate::chat::server::Server;
 use crate::chat::types::error::ChatError;
-use crate::link::Call;
-use crate::link::LinkError;
+use crate::link::{Call, LinkError};
 use crate::xml::Element;
 use crate::xml::received::Received;
 use crate::xmpp::iq;

@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 use jid::BareJid;
 use tokio::sync::mpsc;
 
-use crate::link::Call;
-use crate::link::Link;
+use crate::link::{Call, Link};
 use crate::session::Stray;
 use crate::xml::Element;
 use crate::xml::element::{Build, el, set};

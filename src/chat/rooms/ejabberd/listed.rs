@@ -7,8 +7,7 @@ use jid::BareJid;
 
 use crate::chat::rooms::Rooms;
 use crate::chat::types::error::ChatError;
-use crate::link::Call;
-use crate::link::LinkError;
+use crate::link::{Call, LinkError};
 use crate::xml::Element;
 use crate::xml::element::{Build, client};
 use crate::xmpp::bookmarks::{COMPAT, Shown};
