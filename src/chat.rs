@@ -36,7 +36,7 @@ use server::Server;
 use server::incoming::Incoming;
 pub use server::incoming::KeyAnswer;
 use server::links::Links;
-use server::stray;
+use server::misdelivered;
 pub use types::address::{Addresses, Realm};
 pub use types::error::ChatError;
 pub use types::product::Product;
@@ -44,7 +44,7 @@ pub use types::product::Product;
 use crate::config::Config;
 pub use crate::link::{Call, LinkError, LinkState, Rivals};
 use crate::link::{Link, LinkConfig};
-use crate::session::{Sessions, Stray};
+use crate::session::{OnMisdelivered, Sessions};
 use crate::xml::read::Bounds;
 
 /// Bounds of what the server sends: a list of 30,000 members is one stanza, and so is that of the records' nodes, three
@@ -95,20 +95,20 @@ impl Chat {
         let services = addresses.services().map(str::to_owned).collect();
         let incoming = Arc::new(Incoming { services, ..Incoming::default() });
         let handler = incoming.clone();
-        let inbound: crate::link::Inbound = Arc::new(move |link, stanza| handler.take(link, stanza));
+        let on_stanza: crate::link::OnStanza = Arc::new(move |link, stanza| handler.take(link, stanza));
         let settings = link_config(&config, addresses.domain())?;
-        let link = Link::start(settings.clone(), inbound, metrics.link.clone());
+        let link = Link::start(settings.clone(), on_stanza, metrics.link.clone());
         let names = &config.component.extra_links;
         let links = Links::start(link.clone(), &settings, names, &incoming, &addresses, &metrics.link);
-        let (stray, pass_on) = stray::passing();
+        let (misdelivered, pass_on) = misdelivered::passing();
         pass_on(link.clone());
         let unasked = incoming.clone();
-        let stray: Stray = Arc::new(move |user, message| {
+        let misdelivered: OnMisdelivered = Arc::new(move |user, message| {
             if !unasked.archives.take(Some(user), &message) {
-                stray(user, message);
+                misdelivered(user, message);
             }
         });
-        let sessions = Sessions::new(config.clone(), metrics.session.clone(), stray)?;
+        let sessions = Sessions::new(config.clone(), metrics.session.clone(), misdelivered)?;
         let server = Arc::new(Server::new(config, addresses, (link, links), sessions, incoming));
         let records = Arc::new(Records::new(Arc::clone(&server)));
         let accounts = Arc::new(Accounts::new(Arc::clone(&server), Arc::clone(&records)));
@@ -167,7 +167,7 @@ impl Chat {
 
     /// Closes sessions and the link after what is pending has ended, or `limit` has passed.
     pub async fn drain(&self, limit: Duration) {
-        self.rooms.vacate(self.rooms.seats.drain()).await;
+        self.rooms.leave_rooms(self.rooms.occupants.drain()).await;
         self.server.sessions.drain().await;
         tokio::join!(self.server.links.drain_extra(limit), self.server.link.drain(limit));
     }

@@ -4,10 +4,10 @@
 
 mod ejabberd;
 mod error;
+mod folder;
 mod gateway;
 mod guard;
 mod logs;
-mod place;
 mod ports;
 mod prosody;
 mod report;

@@ -23,7 +23,7 @@
 //! - `route` checks the caller ([`access::Access`]) and reads the body before the handler runs; `open_route` does not
 //!   check the caller. Both accept the path with and without one trailing slash. The first argument is the endpoint's
 //!   name in metrics.
-//! - `verb` is for one function that takes whole requests ([`serve::Asked`]) of every method, at the least cost.
+//! - `verb` is for one function that takes whole requests ([`serve::WholeRequest`]) of every method, at the least cost.
 //! - `stream_route` is for bodies too large to hold: the handler takes the body as a stream (`axum::body::Body`,
 //!   `Multipart`) and [`stream::Arrival`] from the extensions, which says why a stream ended early.
 //! - A handler may take [`call::CallOf`] (request id and deadline, for `Chat`), [`access::Caller`] (who calls, from
@@ -48,17 +48,17 @@ pub mod limiter;
 pub mod listener;
 pub mod logins;
 pub mod mend;
+mod middleware;
 pub mod multipart;
 pub mod origin;
 mod patient;
 pub mod photo;
 mod refusal;
-mod rest;
+mod run_to_completion;
 pub mod serve;
 mod share;
 pub mod site;
 pub mod stream;
-mod surround;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -69,11 +69,11 @@ use ipnet::IpNet;
 use tokio::sync::Semaphore;
 
 use self::client_addr::{Peer, network_of};
-use self::share::{Place, Shares, Thing};
+use self::share::{RequestSlot, Shares, Thing};
 use self::site::Site;
 use crate::config;
+use crate::log_limit::LogOncePerKey;
 use crate::metrics::Metrics;
-use crate::seldom::OnceEach;
 
 /// Turns a refusal into a dialect's own body: the status to answer with and a text for people.
 pub type ErrorShape = fn(StatusCode, &str) -> Response;
@@ -109,16 +109,16 @@ pub(crate) struct Shared {
     /// Where calls without a key may come from.
     pub(crate) site: Site,
     /// Proxies that pass calls on and are not trusted.
-    relays: OnceEach<IpNet>,
+    relays: LogOncePerKey<IpNet>,
 }
 
 impl Shared {
     /// A place for a request of a caller at `ip`, whose connection is `peer`'s.
-    fn place(&self, peer: Option<&Peer>, ip: IpAddr) -> Option<Place> {
+    fn place(&self, peer: Option<&Peer>, ip: IpAddr) -> Option<RequestSlot> {
         let permit = Arc::clone(&self.in_flight).try_acquire_owned().ok()?;
         let part = peer.and_then(|peer| peer.part.clone()).or_else(|| self.shares.part(ip));
         let taken = part.map(|part| part.take(Thing::Requests, 1).ok_or(())).transpose().ok()?;
-        Some(Place { _permit: permit, taken })
+        Some(RequestSlot { _permit: permit, taken })
     }
 
     /// Says once of a proxy that its callers cannot be told apart.
@@ -139,7 +139,7 @@ impl Web {
         let in_flight = Arc::new(Semaphore::new(config.requests.min(Semaphore::MAX_PERMITS)));
         let bodies = Semaphore::new(config.bodies_bytes.min(Semaphore::MAX_PERMITS));
         let shares = Shares::new(&config, metrics.http.clone());
-        let (site, relays) = (Site::new(&config), OnceEach::new());
+        let (site, relays) = (Site::new(&config), LogOncePerKey::new());
         Self { shared: Arc::new(Shared { config, metrics, in_flight, bodies, shares, site, relays }) }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! What a stanza means is not known here. Three kinds of traffic are told apart, because their waiting differs: IQ
 //! replies go to whoever asked; error messages that answer one of our own ids are kept until the barrier behind that
-//! message has passed; everything else goes to the [`Inbound`] handler.
+//! message has passed; everything else goes to the [`OnStanza`] handler.
 
 mod backoff;
 mod barrier;
@@ -67,9 +67,9 @@ impl Call {
 }
 
 /// Handles a stanza that no waiting caller claimed. Runs on the reading task: it must neither block nor await.
-pub type Inbound = Arc<dyn Fn(&LinkHandle, Element) + Send + Sync>;
+pub type OnStanza = Arc<dyn Fn(&LinkHandle, Element) + Send + Sync>;
 
-/// What the [`Inbound`] handler may use to answer: it never waits, and drops the answer when the queue is full.
+/// What the [`OnStanza`] handler may use to answer: it never waits, and drops the answer when the queue is full.
 #[derive(Clone)]
 pub struct LinkHandle {
     shared: Arc<Shared>,
@@ -179,7 +179,7 @@ pub struct Link {
 
 impl Link {
     /// Starts the supervisor, which connects and reconnects until [`Link::drain`].
-    pub fn start(config: LinkConfig, inbound: Inbound, metrics: LinkMetrics) -> Link {
+    pub fn start(config: LinkConfig, on_stanza: OnStanza, metrics: LinkMetrics) -> Link {
         let link = Link {
             conn: Arc::new(watch::Sender::new(None)),
             state: Arc::new(watch::Sender::new(LinkState::Down(Arc::default()))),
@@ -188,7 +188,7 @@ impl Link {
             rivals: Arc::default(),
         };
         let (conn, state, rivals) = (link.conn.clone(), link.state.clone(), link.rivals.clone());
-        let supervisor = Supervisor { config, inbound, metrics, conn, state, rivals };
+        let supervisor = Supervisor { config, on_stanza, metrics, conn, state, rivals };
         tokio::spawn(supervisor.run());
         link
     }
@@ -438,11 +438,11 @@ impl Link {
 }
 
 /// Asks with at most `window` questions unanswered at once, as long as the caller has time.
-async fn side_by_side<T, Asked: Future<Output = Result<T, LinkError>>>(
+async fn side_by_side<T, Asking: Future<Output = Result<T, LinkError>>>(
     call: &Call,
     iqs: Vec<Element>,
     window: usize,
-    ask: impl Fn(Element) -> Asked,
+    ask: impl Fn(Element) -> Asking,
 ) -> Vec<Result<T, LinkError>> {
     let ask = &ask;
     let ask = |iq| async move {

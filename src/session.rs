@@ -17,8 +17,8 @@ mod breaker;
 mod error;
 mod gate;
 mod grant;
-mod inbound;
 mod login;
+mod misdelivered;
 mod negotiate;
 mod nonza;
 mod oauth;
@@ -37,8 +37,8 @@ use jid::BareJid;
 
 use self::error::OpenError;
 use self::gate::NEGOTIATION;
-pub use self::inbound::Stray;
 pub use self::login::LoginToken;
+pub use self::misdelivered::OnMisdelivered;
 use self::opener::Opener;
 use self::pool::Pool;
 use self::sasl::Credentials;
@@ -81,16 +81,16 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// Builds the pool; nothing is opened yet. Messages that come to a session go to `stray`.
+    /// Builds the pool; nothing is opened yet. Messages that come to a session go to `misdelivered`.
     ///
     /// # Errors
     /// [`SessionError::Config`] when the grant lacks its key or URL, or `c2s.ca_file` cannot be read.
     pub fn new(
         config: Arc<crate::config::Config>,
         metrics: SessionMetrics,
-        stray: Stray,
+        misdelivered: OnMisdelivered,
     ) -> Result<Sessions, SessionError> {
-        let opener = Arc::new(Opener::new(&config, stray)?);
+        let opener = Arc::new(Opener::new(&config, misdelivered)?);
         let idle = Duration::from_secs(config.sessions.idle_seconds);
         let pool = Pool::new(Arc::clone(&opener), config.sessions.max, idle, metrics.clone());
         Ok(Sessions { opener, pool, metrics })

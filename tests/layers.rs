@@ -17,7 +17,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("clock", &[]),
     ("config", &[]),
     ("metrics", &[]),
-    ("seldom", &[]),
+    ("log_limit", &[]),
 ];
 
 /// The rooms of chat, from below: each may use those of the steps before its own, and no other of its own step. So there
@@ -33,7 +33,7 @@ const ROOMS: [&[&str]; 7] = [
 ];
 
 /// Used by every layer.
-const COMMON: [&str; 4] = ["clock", "config", "metrics", "seldom"];
+const COMMON: [&str; 4] = ["clock", "config", "metrics", "log_limit"];
 
 /// These two put the others together, and name them all.
 const ABOVE_ALL: [&str; 3] = ["lib", "main", "cli"];

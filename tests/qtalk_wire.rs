@@ -11,7 +11,9 @@ use stanzagate::config::secret::Secret;
 use stanzagate::dialects::qtalk::auth::Scope;
 use stanzagate::dialects::qtalk::error::{Code, Failure};
 use stanzagate::dialects::qtalk::json::Json;
-use stanzagate::dialects::qtalk::{json, member, message::Letter, notify::Notice, profile, room, staff, text};
+use stanzagate::dialects::qtalk::{
+    json, member, notify::Notice, profile, room, staff, text, thirdmessage::MessageRequest,
+};
 use stanzagate::http::access::{Access, Caller};
 use stanzagate::http::client_addr::ClientAddr;
 
@@ -52,7 +54,7 @@ fn body(text: &str) -> Json<'static> {
 }
 
 fn third(world: &World, text: &str) -> Result<Message, Failure> {
-    Letter::read(world.scope(), &body(text))?.into_message(world.scope())
+    MessageRequest::read(world.scope(), &body(text))?.into_message(world.scope())
 }
 
 fn user(jid: &str) -> Target {

@@ -228,7 +228,7 @@ impl Check<'_> {
             .with("type", "groupchat")
             .with("id", id)
             .with("from", self.server.component.as_str())
-            .with("to", format!("{nobody}/{}", self.rooms.seat_resource()));
+            .with("to", format!("{nobody}/{}", self.rooms.occupant_resource()));
         self.server.link.send_routed(&call, &message).await.map_err(|error| error.to_string())?;
         match back.until(Instant::now() + Duration::from_secs(1)).await {
             Some(Ok(_)) => Ok("the firewall rule returns what rooms send".into()),

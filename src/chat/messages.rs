@@ -14,10 +14,10 @@ use std::sync::Arc;
 use tokio::sync::OnceCell;
 
 use crate::chat::accounts::Accounts;
-use crate::chat::kit::turns::Turns;
+use crate::chat::kit::keyed_locks::KeyedLocks;
 use crate::chat::messages::proof::Newest;
 use crate::chat::rooms::Rooms;
-use crate::chat::rooms::surveys::Surveys;
+use crate::chat::rooms::snapshots::Snapshots;
 use crate::chat::server::Server;
 
 /// Messages, on their way.
@@ -27,9 +27,9 @@ pub struct Messages {
     rooms: Arc<Rooms>,
     /// Messages with ids of their callers' own that are on their way to a room: of those that nothing tells apart, one
     /// after the other.
-    named: Turns,
+    named: KeyedLocks,
     /// Looks at the archives of users that are being made.
-    newest: Surveys<Newest>,
+    newest: Snapshots<Newest>,
     /// Set when an archive of a user was read.
     archives_read: OnceCell<()>,
 }
@@ -41,8 +41,8 @@ impl Messages {
             server,
             accounts,
             rooms,
-            named: Turns::default(),
-            newest: Surveys::default(),
+            named: KeyedLocks::default(),
+            newest: Snapshots::default(),
             archives_read: OnceCell::new(),
         }
     }

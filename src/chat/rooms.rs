@@ -7,13 +7,13 @@ mod index;
 pub(in crate::chat) mod lifecycle;
 pub(in crate::chat) mod lists;
 mod members;
+mod occupancy;
+pub(in crate::chat) mod occupants;
 pub(in crate::chat) mod owners;
 pub(in crate::chat) mod prosody;
-mod seating;
-pub(in crate::chat) mod seats;
 mod secret;
+pub(in crate::chat) mod snapshots;
 mod steps;
-pub(in crate::chat) mod surveys;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,13 +23,13 @@ use tokio::sync::Semaphore;
 
 use crate::chat::accounts::Accounts;
 use crate::chat::kit::cache::Cache;
-use crate::chat::kit::turns::Turns;
+use crate::chat::kit::keyed_locks::KeyedLocks;
 use crate::chat::records::Records;
-use crate::chat::rooms::adding::Begun;
+use crate::chat::rooms::adding::Progress;
 use crate::chat::rooms::ejabberd::enrol::BOOKMARKS;
+use crate::chat::rooms::occupants::Occupants;
 use crate::chat::rooms::owners::Owners;
-use crate::chat::rooms::seats::Seats;
-use crate::chat::rooms::surveys::Surveys;
+use crate::chat::rooms::snapshots::Snapshots;
 use crate::chat::server::Server;
 
 /// Members who are remembered after a call that ran out of time, at most.
@@ -43,7 +43,7 @@ pub struct Rooms {
     records: Arc<Records>,
     accounts: Arc<Accounts>,
     /// What a call that ran out of time did for members of a room: the next one goes on there.
-    begun: Cache<(BareJid, BareJid), Begun>,
+    begun: Cache<(BareJid, BareJid), Progress>,
     /// Places of those who write bookmarks.
     bookmarking: Semaphore,
     /// Domains whose server takes bookmarks without options only.
@@ -51,10 +51,10 @@ pub struct Rooms {
     /// Domains, and whether the server keeps the older list of a user's bookmarks itself.
     kept_lists: Cache<String, bool>,
     /// Whose older list of bookmarks is being changed.
-    listing: Turns,
+    listing: KeyedLocks,
     pub(in crate::chat) owners: Owners,
-    pub(in crate::chat) seats: Seats,
-    pub(in crate::chat) surveys: Surveys,
+    pub(in crate::chat) occupants: Occupants,
+    pub(in crate::chat) snapshots: Snapshots,
 }
 
 impl Rooms {
@@ -69,10 +69,10 @@ impl Rooms {
             bookmarking: Semaphore::new(BOOKMARKS),
             plain_bookmarks: Cache::new(life, DOMAINS),
             kept_lists: Cache::new(life, DOMAINS),
-            listing: Turns::default(),
+            listing: KeyedLocks::default(),
             owners: Owners::new(life),
-            seats: Seats::new(life),
-            surveys: Surveys::default(),
+            occupants: Occupants::new(life),
+            snapshots: Snapshots::default(),
         }
     }
 }

@@ -4,10 +4,10 @@ pub(in crate::chat) mod admin;
 pub(in crate::chat) mod archive;
 pub(in crate::chat) mod archives;
 pub(in crate::chat) mod ask;
-mod inbound;
+mod dispatch;
 pub(in crate::chat) mod incoming;
 pub(in crate::chat) mod links;
-pub(in crate::chat) mod stray;
+pub(in crate::chat) mod misdelivered;
 
 use std::sync::Arc;
 

@@ -9,7 +9,7 @@ use std::process::Command;
 use base64::Engine;
 
 use super::error::DevError;
-use super::place::Place;
+use super::folder::ServerFolder;
 use super::settings::{self, Settings};
 use super::siblings;
 use crate::config::sessions::Grant;
@@ -61,7 +61,7 @@ ok = file:write_file(Ready, <<>>).
 const PACKAGES: &str = "ejabberd erlang-p1-sqlite3 erlang-p1-oauth2";
 
 /// Fails unless the packages are installed.
-pub(super) fn check(place: &Place) -> Result<(), DevError> {
+pub(super) fn check(place: &ServerFolder) -> Result<(), DevError> {
     let missing = |what| DevError::Missing { what, install: place.install(PACKAGES) };
     if !place.system("/usr/bin/erl").exists() || code_path(place).is_none() {
         return Err(missing("ejabberd"));
@@ -81,7 +81,11 @@ pub(super) fn check(place: &Place) -> Result<(), DevError> {
 }
 
 /// Writes the configuration.
-pub(super) fn configure(place: &Place, settings: &Settings, changes: &[(String, String)]) -> Result<(), DevError> {
+pub(super) fn configure(
+    place: &ServerFolder,
+    settings: &Settings,
+    changes: &[(String, String)],
+) -> Result<(), DevError> {
     for folder in ["spool", "log", "upload"] {
         place.make(folder)?;
     }
@@ -116,7 +120,7 @@ pub(super) fn configure(place: &Place, settings: &Settings, changes: &[(String, 
 }
 
 /// The command that runs the server in the foreground. On its standard input it takes accounts: see [`order`].
-pub(super) fn command(place: &Place) -> Result<Command, DevError> {
+pub(super) fn command(place: &ServerFolder) -> Result<Command, DevError> {
     place.write("start.erl", &START.replace("@READY@", &quoted(&place.inside(READY))))?;
     let _ = std::fs::remove_file(place.outside(READY));
 
@@ -145,14 +149,14 @@ pub(super) fn done(user: &str) -> String {
 }
 
 /// The folder that holds ejabberd's code: Debian puts it under the architecture's name.
-fn code_path(place: &Place) -> Option<String> {
+fn code_path(place: &ServerFolder) -> Option<String> {
     names(place, "/usr/lib")
         .into_iter()
         .map(|name| format!("/usr/lib/{name}"))
         .find(|path| names(place, path).iter().any(|name| name.starts_with("ejabberd-")))
 }
 
-fn names(place: &Place, path: &str) -> Vec<String> {
+fn names(place: &ServerFolder, path: &str) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(place.system(path)) else { return Vec::new() };
     entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }

@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use super::error::DevError;
-use super::place::Place;
+use super::folder::ServerFolder;
 use super::settings::{self, DOMAIN, Settings};
 use super::siblings;
 
@@ -17,7 +17,7 @@ const TOKENS: &str = include_str!("../../config/mod_stanzagate_tokens.lua");
 const PACKAGES: &str = "prosody prosody-modules";
 
 /// Fails unless the packages are installed.
-pub(super) fn check(place: &Place) -> Result<(), DevError> {
+pub(super) fn check(place: &ServerFolder) -> Result<(), DevError> {
     for (what, path) in [
         ("prosody", "/usr/bin/prosody"),
         ("mod_privilege (prosody-modules)", "/usr/lib/prosody/modules/mod_privilege"),
@@ -31,7 +31,11 @@ pub(super) fn check(place: &Place) -> Result<(), DevError> {
 }
 
 /// Writes the configuration: what only a private rig needs, then the operator's file, with the lines for more gateways.
-pub(super) fn configure(place: &Place, settings: &Settings, changes: &[(String, String)]) -> Result<(), DevError> {
+pub(super) fn configure(
+    place: &ServerFolder,
+    settings: &Settings,
+    changes: &[(String, String)],
+) -> Result<(), DevError> {
     for folder in ["data", "log", "certs"] {
         place.make(folder)?;
     }
@@ -56,23 +60,23 @@ pub(super) fn configure(place: &Place, settings: &Settings, changes: &[(String, 
 }
 
 /// The command that runs the server in the foreground.
-pub(super) fn command(place: &Place, settings: &Settings) -> Command {
+pub(super) fn command(place: &ServerFolder, settings: &Settings) -> Command {
     let mut command = tool(place, settings, "prosody");
     command.arg("-F");
     command
 }
 
 /// Registers an account, or gives it this password; the server may run or not.
-pub(super) fn register(place: &Place, settings: &Settings, user: &str, password: &str) -> Result<(), DevError> {
+pub(super) fn register(place: &ServerFolder, settings: &Settings, user: &str, password: &str) -> Result<(), DevError> {
     account(place, settings, user, &["register", user, DOMAIN, password])
 }
 
 /// Deletes an account; the server may run or not.
-pub(super) fn unregister(place: &Place, settings: &Settings, user: &str) -> Result<(), DevError> {
+pub(super) fn unregister(place: &ServerFolder, settings: &Settings, user: &str) -> Result<(), DevError> {
     account(place, settings, user, &["deluser", &format!("{user}@{DOMAIN}")])
 }
 
-fn account(place: &Place, settings: &Settings, user: &str, order: &[&str]) -> Result<(), DevError> {
+fn account(place: &ServerFolder, settings: &Settings, user: &str, order: &[&str]) -> Result<(), DevError> {
     let output = tool(place, settings, "prosodyctl")
         .args(order)
         .stdin(Stdio::null())
@@ -85,7 +89,7 @@ fn account(place: &Place, settings: &Settings, user: &str, order: &[&str]) -> Re
     Err(DevError::Register { user: user.to_owned(), output: String::from_utf8_lossy(&output).into_owned() })
 }
 
-fn tool(place: &Place, settings: &Settings, program: &str) -> Command {
+fn tool(place: &ServerFolder, settings: &Settings, program: &str) -> Command {
     let mut command = place.command(program);
     command
         .args(["--config", &place.inside("rig.cfg.lua")])

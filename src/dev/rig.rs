@@ -12,8 +12,8 @@ use clap::ValueEnum;
 use parking_lot::Mutex;
 
 use super::error::DevError;
+use super::folder::ServerFolder;
 use super::guard::Guard;
-use super::place::Place;
 use super::settings::{COMPONENT, DOMAIN, ROOMS, Settings, USERS, random};
 use super::{ejabberd, logs, ports, prosody, siblings};
 use crate::config::sessions::Grant;
@@ -68,7 +68,7 @@ pub struct RigOptions {
 #[derive(Debug)]
 pub struct Rig {
     product: Product,
-    place: Place,
+    place: ServerFolder,
     pub(super) settings: Settings,
     changes: Vec<(String, String)>,
     users: BTreeMap<String, String>,
@@ -88,7 +88,7 @@ impl Rig {
             Product::Ejabberd => ejabberd::USER,
             Product::Prosody => prosody::USER,
         };
-        let place = Place::new(options.root, options.dir, user)?;
+        let place = ServerFolder::new(options.root, options.dir, user)?;
         let guard = Guard::start(place.to_remove())?;
         let mut rig = Rig {
             product: options.server,

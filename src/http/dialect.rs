@@ -16,9 +16,9 @@ use tower::{Service, layer::layer_fn, service_fn};
 use super::access::{Access, Caller, Refusal};
 use super::body::Bounds;
 use super::client_addr::ClientAddr;
-use super::serve::{Asked, AxumHandler, Serve, Streaming, Verb, Whole};
+use super::middleware::handle;
+use super::serve::{AxumHandler, Serve, Streaming, Verb, Whole, WholeRequest};
 use super::stream;
-use super::surround::surround;
 use super::{ErrorShape, Shared};
 use crate::metrics::http::EndpointMetrics;
 
@@ -75,7 +75,7 @@ impl Endpoint {
 
 /// Where a handler stands.
 #[derive(Clone)]
-struct Place {
+struct Mount {
     endpoint: Arc<Endpoint>,
     path: Arc<str>,
 }
@@ -102,11 +102,11 @@ impl<S: Clone + Send + Sync + 'static> Dialect<S> {
     /// extracted, and no method chosen.
     pub fn verb<F, R>(self, endpoint: &'static str, path: &str, verb: F) -> Self
     where
-        F: Fn(S, Box<Asked>) -> R + Clone + Send + Sync + 'static,
+        F: Fn(S, Box<WholeRequest>) -> R + Clone + Send + Sync + 'static,
         R: Future<Output = Response> + Send + 'static,
     {
-        self.add(endpoint, path, true, move |place, state| {
-            any_service(service(place, Whole(Verb { verb: verb.clone(), state })))
+        self.add(endpoint, path, true, move |mount, state| {
+            any_service(service(mount, Whole(Verb { verb: verb.clone(), state })))
         })
     }
 
@@ -121,11 +121,11 @@ impl<S: Clone + Send + Sync + 'static> Dialect<S> {
         handlers: MethodRouter<S>,
     ) -> Self {
         let places = Arc::new(Semaphore::new(bounds.at_once.min(Semaphore::MAX_PERMITS)));
-        self.add(endpoint, path, true, move |place, state| {
+        self.add(endpoint, path, true, move |mount, state| {
             let places = Arc::clone(&places);
             let serve =
                 move |handler| Streaming { handler: AxumHandler::new(handler), bounds, places: Arc::clone(&places) };
-            each(handlers.clone().with_state(state), place, serve)
+            each(handlers.clone().with_state(state), mount, serve)
         })
     }
 
@@ -144,7 +144,7 @@ impl<S: Clone + Send + Sync + 'static> Dialect<S> {
         name: &'static str,
         path: &str,
         checked: bool,
-        surrounded: impl Fn(Place, S) -> MethodRouter + 'static,
+        handlers: impl Fn(Mount, S) -> MethodRouter + 'static,
     ) -> Self {
         let shared = &self.common.shared;
         let endpoint = Arc::new(Endpoint {
@@ -159,31 +159,31 @@ impl<S: Clone + Send + Sync + 'static> Dialect<S> {
         let paths = std::iter::once(path.to_owned()).chain(slash);
         self.routes.push(Box::new(move |router, state| {
             paths.fold(router, |router, path| {
-                let place = Place { endpoint: Arc::clone(&endpoint), path: Arc::from(path.as_str()) };
-                router.route(&path, surrounded(place, state.clone()))
+                let mount = Mount { endpoint: Arc::clone(&endpoint), path: Arc::from(path.as_str()) };
+                router.route(&path, handlers(mount, state.clone()))
             })
         }));
         self
     }
 }
 
-fn whole<S: Clone + Send + Sync + 'static>(handlers: MethodRouter<S>) -> impl Fn(Place, S) -> MethodRouter {
-    move |place, state| each(handlers.clone().with_state(state), place, |handler| Whole(AxumHandler::new(handler)))
+fn whole<S: Clone + Send + Sync + 'static>(handlers: MethodRouter<S>) -> impl Fn(Mount, S) -> MethodRouter {
+    move |mount, state| each(handlers.clone().with_state(state), mount, |handler| Whole(AxumHandler::new(handler)))
 }
 
 /// Surrounds each method's handler for itself: other routes may add methods to the same path.
 fn each<T: Serve>(
     handlers: MethodRouter,
-    place: Place,
+    mount: Mount,
     serve: impl Fn(routing::Route) -> T + Clone + Send + Sync + 'static,
 ) -> MethodRouter {
-    handlers.layer(layer_fn(move |handler| service(place.clone(), serve(handler))))
+    handlers.layer(layer_fn(move |handler| service(mount.clone(), serve(handler))))
 }
 
 fn service<T: Serve>(
-    Place { endpoint, path }: Place,
+    Mount { endpoint, path }: Mount,
     serve: T,
 ) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync {
     let route = Arc::new(Route { endpoint, path, serve });
-    service_fn(move |request| surround(Arc::clone(&route), request))
+    service_fn(move |request| handle(Arc::clone(&route), request))
 }

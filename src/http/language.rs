@@ -12,7 +12,7 @@ pub enum Language {
 }
 
 /// A text in both languages: Chinese, English.
-pub type Both = (&'static str, &'static str);
+pub type Localized = (&'static str, &'static str);
 
 impl Language {
     /// The language that is liked best of those there are; of two that are liked equally the first; `otherwise` where

@@ -26,7 +26,7 @@ use super::client_addr::{Peer, is_in};
 use super::patient::Patient;
 use super::share::Thing;
 use crate::clock;
-use crate::seldom::Seldom;
+use crate::log_limit::LogLimit;
 
 /// Pause after an accept that failed for want of resources, which a new attempt at once would only repeat.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -60,7 +60,7 @@ pub struct Listener {
     socket: TcpListener,
     addr: SocketAddr,
     web: Web,
-    failures: Seldom,
+    failures: LogLimit,
     /// Whether the machine's clock is set.
     in_time: fn() -> bool,
 }
@@ -75,7 +75,7 @@ impl Listener {
         // Connections inherit it.
         SockRef::from(&socket).set_send_buffer_size(SEND_BYTES)?;
         let addr = socket.local_addr()?;
-        Ok(Self { socket, addr, web: web.clone(), failures: Seldom::new(ACCEPT_SAID), in_time: clock::is_set })
+        Ok(Self { socket, addr, web: web.clone(), failures: LogLimit::new(ACCEPT_SAID), in_time: clock::is_set })
     }
 
     /// The address that was bound, its port known even when it was asked for as 0.

@@ -21,8 +21,8 @@ use super::body::{self, BodyError};
 use super::call::CallOf;
 use super::dialect::{Endpoint, Route};
 use super::refusal::{overloaded, shaped};
-use super::rest::Rest;
-use super::share::{Place, Taken};
+use super::run_to_completion::RunToCompletion;
+use super::share::{RequestSlot, Taken};
 use super::stream::{self, Streamed};
 use crate::chat::Call;
 
@@ -37,7 +37,7 @@ type Worked = Result<Response, Box<dyn Any + Send>>;
 
 /// A whole request of a caller who may ask.
 #[derive(Debug)]
-pub struct Asked {
+pub struct WholeRequest {
     /// The request's id and deadline.
     pub call: Call,
     /// Who asks.
@@ -53,9 +53,9 @@ pub(super) trait Serve: Send + Sync + Sized + 'static {
     /// Answers one, whose body is still to be read, and whose work holds `place` until it ends.
     fn serve(
         route: &Arc<Route<Self>>,
-        asked: Box<Asked>,
+        asked: Box<WholeRequest>,
         body: Body,
-        place: Place,
+        place: RequestSlot,
     ) -> impl Future<Output = Response> + Send;
 }
 
@@ -63,7 +63,7 @@ pub(super) trait Serve: Send + Sync + Sized + 'static {
 pub(super) trait Handler: Send + Sync + 'static {
     type Work: Future<Output = Response> + Send + 'static;
 
-    fn run(&self, asked: Box<Asked>) -> Self::Work;
+    fn run(&self, asked: Box<WholeRequest>) -> Self::Work;
 }
 
 /// Reads the body before its handler runs.
@@ -105,27 +105,27 @@ impl AxumHandler {
 impl Handler for AxumHandler {
     type Work = Answering;
 
-    fn run(&self, asked: Box<Asked>) -> Answering {
-        let Asked { call, caller, head, body } = *asked;
+    fn run(&self, asked: Box<WholeRequest>) -> Answering {
+        let WholeRequest { call, caller, head, body } = *asked;
         self.call(Request::from_parts(head, Body::from(body)), call, caller)
     }
 }
 
 impl<F, S, R> Handler for Verb<F, S>
 where
-    F: Fn(S, Box<Asked>) -> R + Send + Sync + 'static,
+    F: Fn(S, Box<WholeRequest>) -> R + Send + Sync + 'static,
     S: Clone + Send + Sync + 'static,
     R: Future<Output = Response> + Send + 'static,
 {
     type Work = R;
 
-    fn run(&self, asked: Box<Asked>) -> R {
+    fn run(&self, asked: Box<WholeRequest>) -> R {
         (self.verb)(self.state.clone(), asked)
     }
 }
 
 impl<H: Handler> Serve for Whole<H> {
-    async fn serve(route: &Arc<Route<Self>>, mut asked: Box<Asked>, body: Body, place: Place) -> Response {
+    async fn serve(route: &Arc<Route<Self>>, mut asked: Box<WholeRequest>, body: Body, place: RequestSlot) -> Response {
         let endpoint = &route.endpoint;
         let bounds = endpoint.bounds(&asked.head.method);
         let (budget, part) = (&endpoint.common.shared.bodies, place.taken.as_ref().map(Taken::part));
@@ -141,9 +141,9 @@ impl<H: Handler> Serve for Whole<H> {
 }
 
 impl Serve for Streaming {
-    async fn serve(route: &Arc<Route<Self>>, asked: Box<Asked>, mut body: Body, place: Place) -> Response {
+    async fn serve(route: &Arc<Route<Self>>, asked: Box<WholeRequest>, mut body: Body, place: RequestSlot) -> Response {
         let Route { endpoint, serve: Streaming { bounds, places, .. }, .. } = &**route;
-        let Asked { mut call, caller, head, .. } = *asked;
+        let WholeRequest { mut call, caller, head, .. } = *asked;
         let headers = head.headers.clone();
         let one_of = Arc::clone(places).try_acquire_owned().ok();
         let part = place.taken.as_ref().map(Taken::part);
@@ -189,7 +189,7 @@ fn unread(endpoint: &Endpoint, error: BodyError, limit: usize) -> Response {
 fn begun<W>(
     work: impl FnOnce() -> W + Send + 'static,
     held: impl Send + 'static,
-) -> Rest<impl Future<Output = Worked> + Send + 'static>
+) -> RunToCompletion<impl Future<Output = Worked> + Send + 'static>
 where
     W: Future<Output = Response> + Send + 'static,
 {
@@ -198,14 +198,14 @@ where
         drop(held);
         response
     });
-    Rest::new(work, LAST_ACT)
+    RunToCompletion::new(work, LAST_ACT)
 }
 
 /// What a handler comes to. One that has run out of time is answered for, and still takes back what it began.
 async fn outcome(
     endpoint: &Endpoint,
     deadline: Instant,
-    work: Rest<impl Future<Output = Worked> + Send + 'static>,
+    work: RunToCompletion<impl Future<Output = Worked> + Send + 'static>,
 ) -> Response {
     match tokio::time::timeout_at((deadline + LAST_WORD).into(), work).await {
         Ok(Ok(response)) if response.status() == StatusCode::METHOD_NOT_ALLOWED => {

@@ -12,8 +12,8 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::client_addr::network_of;
 use crate::config;
+use crate::log_limit::LogLimit;
 use crate::metrics::HttpMetrics;
-use crate::seldom::Seldom;
 
 /// At most so often the log says that somebody has reached their share.
 const SAID: Duration = Duration::from_secs(60);
@@ -56,7 +56,7 @@ struct Inner {
     most: [usize; Thing::COUNT],
     parts: Mutex<HashMap<IpNet, Weak<Part>>>,
     metrics: HttpMetrics,
-    said: Seldom,
+    said: LogLimit,
 }
 
 /// What one network holds now. It is remembered as long as that is anything.
@@ -74,7 +74,7 @@ pub struct Taken {
 }
 
 /// A request's place: one of all, and one of its network's share.
-pub struct Place {
+pub struct RequestSlot {
     /// One of all; held, not read.
     pub _permit: OwnedSemaphorePermit,
     /// One of the share; `None` where nobody's share is limited.
@@ -92,7 +92,7 @@ impl Shares {
             share(percent, http.bodies_bytes).max(http.body_bytes),
             usize::MAX,
         ];
-        let inner = Inner { percent, most, parts: Mutex::default(), metrics, said: Seldom::new(SAID) };
+        let inner = Inner { percent, most, parts: Mutex::default(), metrics, said: LogLimit::new(SAID) };
         Self(Arc::new(inner))
     }
 

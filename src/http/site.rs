@@ -10,7 +10,7 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, Uri, header, request::Parts};
 
 use crate::config::http::Http;
-use crate::seldom::OnceEach;
+use crate::log_limit::LogOncePerKey;
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -45,7 +45,7 @@ pub struct Site {
     public: Option<String>,
     /// Names beside those of this machine, in lower case.
     names: Vec<String>,
-    said: OnceEach<String>,
+    said: LogOncePerKey<String>,
 }
 
 impl Site {
@@ -55,7 +55,7 @@ impl Site {
         let public = url.as_ref().map(|url| url.origin().ascii_serialization());
         let public_name = url.as_ref().and_then(|url| url.host_str()).map(str::to_owned);
         let names = http.hosts.iter().cloned().chain(public_name).map(|name| name.to_ascii_lowercase()).collect();
-        Self { listen: http.listen.ip().to_canonical(), public, names, said: OnceEach::new() }
+        Self { listen: http.listen.ip().to_canonical(), public, names, said: LogOncePerKey::new() }
     }
 
     /// Refuses what looks like a web page's call.

@@ -13,8 +13,8 @@ use super::id::new_id;
 use super::iq::{IqTracker, Peer};
 use super::rivals::Rivals;
 use super::stanza::{Ping, Prepared};
-use super::writer::{Outgoing, Queued, Room, Then};
-use super::{Call, Inbound, LinkError, reader, writer};
+use super::writer::{Outgoing, QueueShare, Queued, Then};
+use super::{Call, LinkError, OnStanza, reader, writer};
 use crate::metrics::LinkMetrics;
 use crate::metrics::link::Dropped;
 use crate::xml::encode::EncodeError;
@@ -76,12 +76,12 @@ impl Drop for Open {
 
 impl Conn {
     /// Starts the reading and the writing task of a stream on which stanzas may flow from now on.
-    pub fn start<R, W>(reader: FrameReader<R>, writer: W, config: ConnConfig, inbound: Inbound) -> Conn
+    pub fn start<R, W>(reader: FrameReader<R>, writer: W, config: ConnConfig, on_stanza: OnStanza) -> Conn
     where
         R: AsyncBufRead + Unpin + Send + 'static,
         W: AsyncWrite + Unpin + Send + 'static,
     {
-        Self::start_counted(reader, writer, config, inbound, LinkMetrics::default())
+        Self::start_counted(reader, writer, config, on_stanza, LinkMetrics::default())
     }
 
     /// As [`Conn::start`], counting in `metrics`.
@@ -89,7 +89,7 @@ impl Conn {
         reader: FrameReader<R>,
         writer: W,
         config: ConnConfig,
-        inbound: Inbound,
+        on_stanza: OnStanza,
         metrics: LinkMetrics,
     ) -> Conn
     where
@@ -99,7 +99,7 @@ impl Conn {
         let (queue, waiting) = mpsc::channel(config.queue_stanzas.max(1));
         let shared = Arc::new(Shared::new(config, queue, metrics));
         let writing = tokio::spawn(writer::run(shared.clone(), waiting, writer));
-        tokio::spawn(reader::run(shared.clone(), reader, inbound, writing));
+        tokio::spawn(reader::run(shared.clone(), reader, on_stanza, writing));
         Conn { open: Arc::new(Open { shared }) }
     }
 
@@ -219,14 +219,15 @@ async fn wait<T>(answer: oneshot::Receiver<Result<T, LinkError>>, until: Instant
 }
 
 /// Room for a stanza's bytes, and for itself, in the queue.
-type Place<'a> = (OwnedSemaphorePermit, mpsc::Permit<'a, Outgoing>);
+type QueueSlot<'a> = (OwnedSemaphorePermit, mpsc::Permit<'a, Outgoing>);
 
 /// What the tasks and the callers of one stream share.
 pub(super) struct Shared {
     pub(super) config: ConnConfig,
     server: Arc<str>,
     queue: mpsc::Sender<Outgoing>,
-    room: Arc<Semaphore>,
+    /// The bytes that the queue may still take.
+    free: Arc<Semaphore>,
     pub(super) iqs: Arc<IqTracker>,
     pub(super) barriers: Barriers,
     /// An error when the names of this stream cannot be written as XML.
@@ -239,7 +240,7 @@ impl Shared {
     fn new(config: ConnConfig, queue: mpsc::Sender<Outgoing>, metrics: LinkMetrics) -> Self {
         let server: Arc<str> = config.server.as_str().into();
         Self {
-            room: Arc::new(Semaphore::new(config.queue_bytes.min(Semaphore::MAX_PERMITS))),
+            free: Arc::new(Semaphore::new(config.queue_bytes.min(Semaphore::MAX_PERMITS))),
             iqs: Arc::new(IqTracker::new(config.pending, metrics.pending_iqs.clone())),
             barriers: Barriers::new(Peer::new(Some(&server), &server), metrics.clone()),
             ping: Ping::new(config.from.as_deref(), &config.server, config.kind),
@@ -336,14 +337,14 @@ impl Shared {
         Ok(())
     }
 
-    fn free_place(&self, stanza: &Prepared) -> Option<Place<'_>> {
-        let permit = self.room.clone().try_acquire_many_owned(self.share(stanza)).ok()?;
+    fn free_place(&self, stanza: &Prepared) -> Option<QueueSlot<'_>> {
+        let permit = self.free.clone().try_acquire_many_owned(self.share(stanza)).ok()?;
         Some((permit, self.queue.try_reserve().ok()?))
     }
 
-    fn put(&self, (permit, slot): Place<'_>, stanza: Prepared, then: Then) {
-        let room = Room::new(permit, stanza.bytes().len(), self.metrics.clone());
-        slot.send(Outgoing::Stanza(Queued { stanza, then, room }));
+    fn put(&self, (permit, slot): QueueSlot<'_>, stanza: Prepared, then: Then) {
+        let share = QueueShare::new(permit, stanza.bytes().len(), self.metrics.clone());
+        slot.send(Outgoing::Stanza(Queued { stanza, then, share }));
     }
 
     async fn enqueue(&self, stanza: &Prepared, then: Then, deadline: Instant) -> Result<(), LinkError> {
@@ -354,7 +355,7 @@ impl Shared {
             return Ok(());
         }
         let place = async {
-            let permit = self.room.clone().acquire_many_owned(self.share(stanza)).await.ok()?;
+            let permit = self.free.clone().acquire_many_owned(self.share(stanza)).await.ok()?;
             Some((permit, self.queue.reserve().await.ok()?))
         };
         let until = deadline.min(Instant::now() + self.config.busy_wait);

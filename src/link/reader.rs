@@ -15,9 +15,9 @@ use tracing::{debug, error, warn};
 use super::conn::Shared;
 use super::frame::{Frame, FrameReader};
 use super::stream_error::StreamError;
-use super::{Inbound, LinkError, LinkHandle};
+use super::{LinkError, LinkHandle, OnStanza};
+use crate::log_limit::LogLimit;
 use crate::metrics::link::Dropped;
-use crate::seldom::Seldom;
 use crate::xml::received::Received;
 use crate::xml::{CLIENT, Element, GATEWAY};
 
@@ -25,17 +25,17 @@ use crate::xml::{CLIENT, Element, GATEWAY};
 const STANZA_ERRORS: &str = "urn:ietf:params:xml:ns:xmpp-stanzas";
 /// At most so often the log says that something was skipped, which any user can cause.
 const SAID: Duration = Duration::from_secs(60);
-static SKIPPED: Seldom = Seldom::new(SAID);
+static SKIPPED: LogLimit = LogLimit::new(SAID);
 /// Parts of the keep-alive time in which input is looked for: silence is noticed with that precision.
 const TICKS: u32 = 4;
 
 /// Reads until the stream ends, then fails all who still wait.
-pub(super) async fn run<R>(shared: Arc<Shared>, frames: FrameReader<R>, inbound: Inbound, writer: JoinHandle<()>)
+pub(super) async fn run<R>(shared: Arc<Shared>, frames: FrameReader<R>, on_stanza: OnStanza, writer: JoinHandle<()>)
 where
     R: AsyncBufRead + Unpin,
 {
     let end = End(&shared);
-    read_all(&shared, frames, &inbound).await;
+    read_all(&shared, frames, &on_stanza).await;
     // The writer first: what it never wrote is known not to have happened.
     let _ = writer.await;
     drop(end);
@@ -52,7 +52,7 @@ impl Drop for End<'_> {
     }
 }
 
-async fn read_all<R: AsyncBufRead + Unpin>(shared: &Arc<Shared>, mut frames: FrameReader<R>, inbound: &Inbound) {
+async fn read_all<R: AsyncBufRead + Unpin>(shared: &Arc<Shared>, mut frames: FrameReader<R>, on_stanza: &OnStanza) {
     let handle = LinkHandle::new(shared.clone());
     let mut ended = shared.ended();
     let mut silence = Silence::new(shared);
@@ -62,16 +62,16 @@ async fn read_all<R: AsyncBufRead + Unpin>(shared: &Arc<Shared>, mut frames: Fra
         tokio::select! {
             biased;
             frame = frames.next_or_text(|tags| shared.iqs.wants_text(tags)) => match frame {
-                Ok(Frame::Element(element)) => dispatch(shared, &handle, inbound, element),
+                Ok(Frame::Element(element)) => dispatch(shared, &handle, on_stanza, element),
                 Ok(Frame::Text(text)) => {
                     shared.metrics.stanzas_in.inc();
                     resolve(shared, Received::Text(text));
                 }
                 Ok(Frame::Mended(element)) => {
                     mended(shared, &element);
-                    dispatch(shared, &handle, inbound, element);
+                    dispatch(shared, &handle, on_stanza, element);
                 }
-                Ok(Frame::TooBig(head)) => oversize(shared, &handle, inbound, head),
+                Ok(Frame::TooBig(head)) => oversize(shared, &handle, on_stanza, head),
                 Ok(Frame::Unreadable) => {
                     if let Some(lines) = SKIPPED.say() {
                         warn!(times = lines, "skipped an element that cannot be read");
@@ -94,7 +94,7 @@ async fn read_all<R: AsyncBufRead + Unpin>(shared: &Arc<Shared>, mut frames: Fra
     }
 }
 
-fn dispatch(shared: &Shared, handle: &LinkHandle, inbound: &Inbound, element: Element) {
+fn dispatch(shared: &Shared, handle: &LinkHandle, on_stanza: &OnStanza, element: Element) {
     if let Some(error) = StreamError::read(&element) {
         return shared.end(&error.to_string(), error.is_refusal());
     }
@@ -110,15 +110,15 @@ fn dispatch(shared: &Shared, handle: &LinkHandle, inbound: &Inbound, element: El
             if kind == "error" {
                 shared.barriers.bounce(&element);
             }
-            hand_over(handle, inbound, element);
+            hand_over(handle, on_stanza, element);
         }
         _ => unknown(shared, &element),
     }
 }
 
 /// Calls the handler; a panic in it costs that stanza only, not the link.
-fn hand_over(handle: &LinkHandle, inbound: &Inbound, element: Element) {
-    if catch_unwind(AssertUnwindSafe(|| inbound(handle, element))).is_err() {
+fn hand_over(handle: &LinkHandle, on_stanza: &OnStanza, element: Element) {
+    if catch_unwind(AssertUnwindSafe(|| on_stanza(handle, element))).is_err() {
         error!("the handler of incoming stanzas panicked");
     }
 }
@@ -152,7 +152,7 @@ fn mended(shared: &Shared, element: &Element) {
 
 /// Of a stanza over the bounds only the head is known. Who waits for it must not wait in vain, and a request must be
 /// answered.
-fn oversize(shared: &Shared, handle: &LinkHandle, inbound: &Inbound, mut head: Element) {
+fn oversize(shared: &Shared, handle: &LinkHandle, on_stanza: &OnStanza, mut head: Element) {
     shared.metrics.oversize.inc();
     if let Some(times) = SKIPPED.say() {
         let [from, id] = ["from", "id"].map(|name| head.attr(name));
@@ -165,7 +165,7 @@ fn oversize(shared: &Shared, handle: &LinkHandle, inbound: &Inbound, mut head: E
             reply(shared, head);
         }
         Some("error") => shared.barriers.bounce(&head),
-        _ if head.is("iq", CLIENT) => hand_over(handle, inbound, head),
+        _ if head.is("iq", CLIENT) => hand_over(handle, on_stanza, head),
         _ => {}
     }
 }

@@ -9,7 +9,7 @@ use tracing::{debug, error, info, warn};
 use super::backoff::Backoff;
 use super::conn::{Conn, ConnConfig, Ended};
 use super::connect::connect;
-use super::{Inbound, LinkConfig, LinkState, Rivals};
+use super::{LinkConfig, LinkState, OnStanza, Rivals};
 use crate::metrics::LinkMetrics;
 use crate::xml::StreamKind;
 
@@ -20,7 +20,7 @@ const HEALTHY: Duration = Duration::from_secs(30);
 
 pub(super) struct Supervisor {
     pub(super) config: LinkConfig,
-    pub(super) inbound: Inbound,
+    pub(super) on_stanza: OnStanza,
     pub(super) metrics: LinkMetrics,
     /// The open stream. It stays here while the link drains, for what is in flight.
     pub(super) conn: Arc<watch::Sender<Option<Conn>>>,
@@ -47,8 +47,8 @@ impl Supervisor {
         loop {
             let end = match connect(&self.config).await {
                 Ok((frames, writer)) => {
-                    let (conn_config, inbound) = (self.conn_config(), self.inbound.clone());
-                    let conn = Conn::start_counted(frames, writer, conn_config, inbound, self.metrics.clone());
+                    let (conn_config, on_stanza) = (self.conn_config(), self.on_stanza.clone());
+                    let conn = Conn::start_counted(frames, writer, conn_config, on_stanza, self.metrics.clone());
                     if std::mem::replace(&mut connected, true) {
                         self.metrics.reconnects.inc();
                     }

@@ -41,7 +41,7 @@ pub(super) enum Outgoing {
 pub(super) struct Queued {
     pub(super) stanza: Prepared,
     pub(super) then: Then,
-    pub(super) room: Room,
+    pub(super) share: QueueShare,
 }
 
 /// Who waits for what after the write.
@@ -55,13 +55,13 @@ pub(super) enum Then {
 }
 
 /// A share of the queue's bytes, given back when the stanza is written or dropped.
-pub(super) struct Room {
+pub(super) struct QueueShare {
     _permit: OwnedSemaphorePermit,
     bytes: i64,
     metrics: Arc<LinkMetrics>,
 }
 
-impl Room {
+impl QueueShare {
     pub(super) fn new(permit: OwnedSemaphorePermit, bytes: usize, metrics: Arc<LinkMetrics>) -> Self {
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
         metrics.queue_stanzas.inc();
@@ -70,7 +70,7 @@ impl Room {
     }
 }
 
-impl Drop for Room {
+impl Drop for QueueShare {
     fn drop(&mut self) {
         self.metrics.queue_stanzas.dec();
         self.metrics.queue_bytes.dec_by(self.bytes);
@@ -83,21 +83,21 @@ struct Batch {
     bytes: Vec<u8>,
     written: Vec<oneshot::Sender<Result<(), LinkError>>>,
     routed: Vec<Waiter>,
-    rooms: Vec<Room>,
+    shares: Vec<QueueShare>,
     close: bool,
 }
 
 impl Batch {
     fn is_full(&self) -> bool {
-        self.close || self.bytes.len() >= WRITE_BYTES || self.rooms.len() >= WRITE_STANZAS
+        self.close || self.bytes.len() >= WRITE_BYTES || self.shares.len() >= WRITE_STANZAS
     }
 
     fn add(&mut self, outgoing: Outgoing) {
         match outgoing {
             Outgoing::Close => self.close = true,
-            Outgoing::Stanza(Queued { stanza, then, room }) => {
+            Outgoing::Stanza(Queued { stanza, then, share }) => {
                 self.bytes.extend_from_slice(stanza.bytes());
-                self.rooms.push(room);
+                self.shares.push(share);
                 match then {
                     Then::Written(waiter) => self.written.push(waiter),
                     Then::Routed(answer) => self.routed.push(Waiter { stanza, answer }),
@@ -135,11 +135,11 @@ impl Batch {
         }
     }
 
-    /// Forgets what is written, whose waiters have been taken out, and gives back its room in the queue.
+    /// Forgets what is written, whose waiters have been taken out, and gives back its share in the queue.
     fn clear(&mut self) {
         self.bytes.clear();
         self.bytes.shrink_to(KEPT_BYTES);
-        self.rooms.clear();
+        self.shares.clear();
     }
 
     async fn write<W: AsyncWrite + Unpin>(&self, out: &mut W) -> std::io::Result<()> {
@@ -214,7 +214,7 @@ where
             Ok(Err(error)) => Some(format!("cannot write: {error}")),
             Err(_) => Some("the server has stopped reading".to_owned()),
         };
-        shared.metrics.stanzas_out.inc_by(batch.rooms.len() as u64);
+        shared.metrics.stanzas_out.inc_by(batch.shares.len() as u64);
         let failed = cause.is_some();
         for waiter in batch.written.drain(..) {
             let _ = waiter.send(if failed { Err(LinkError::Unknown) } else { Ok(()) });

@@ -8,7 +8,7 @@ use tracing::debug;
 use super::error::OpenError;
 use super::gate::{Gate, NEGOTIATION};
 use super::grant::Grant;
-use super::inbound::{self, Stray};
+use super::misdelivered::{self, OnMisdelivered};
 use super::negotiate::bind;
 use super::{RESOURCE_PREFIX, SessionError};
 use crate::config::Config;
@@ -22,7 +22,7 @@ pub(super) struct Opener {
     /// The grant, if one is configured.
     pub grant: Option<Grant>,
     iq_timeout: Duration,
-    stray: Stray,
+    misdelivered: OnMisdelivered,
     /// Tells the sessions of this process from those of its replicas.
     instance: u32,
 }
@@ -32,12 +32,12 @@ impl Opener {
     ///
     /// # Errors
     /// When the configuration lacks or misstates something.
-    pub fn new(config: &Config, stray: Stray) -> Result<Opener, SessionError> {
+    pub fn new(config: &Config, misdelivered: OnMisdelivered) -> Result<Opener, SessionError> {
         Ok(Opener {
             gate: Gate::new(&config.c2s)?,
             grant: Grant::new(&config.sessions)?,
             iq_timeout: Duration::from_secs(config.component.iq_timeout_seconds),
-            stray,
+            misdelivered,
             instance: rand::random(),
         })
     }
@@ -79,7 +79,7 @@ impl Opener {
         };
         let resource = format!("{RESOURCE_PREFIX}{:08x}-{:08x}", self.instance, rand::random::<u32>());
         let (_, reader, writer) = bind(stream, user, &resource).await?;
-        Ok(Conn::start(reader, writer, self.conn_config(user), inbound::handler(user, &self.stray)))
+        Ok(Conn::start(reader, writer, self.conn_config(user), misdelivered::handler(user, &self.misdelivered)))
     }
 
     fn conn_config(&self, user: &BareJid) -> ConnConfig {

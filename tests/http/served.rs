@@ -20,7 +20,7 @@ use stanzagate::http::access::{Access, Caller};
 use stanzagate::http::call::CallOf;
 use stanzagate::http::health::{self, Health};
 use stanzagate::http::listener::Listener;
-use stanzagate::http::serve::Asked;
+use stanzagate::http::serve::WholeRequest;
 use stanzagate::http::stream::Bounds;
 use stanzagate::http::{Outcome, Web};
 use stanzagate::metrics::Metrics;
@@ -63,13 +63,13 @@ async fn echo(CallOf(call): CallOf, caller: Caller, body: Bytes) -> impl IntoRes
     (Outcome("echoed"), format!("{} {:?} {} {}", call.request, caller.name, caller.addr, body.len()))
 }
 
-async fn verb(_: Arc<Notify>, asked: Box<Asked>) -> Response {
-    let Asked { call, caller, head, body } = &*asked;
+async fn verb(_: Arc<Notify>, asked: Box<WholeRequest>) -> Response {
+    let WholeRequest { call, caller, head, body } = &*asked;
     (Outcome("ok"), format!("{} {} {:?} {} {}", head.method, call.request, caller.name, caller.addr, body.len()))
         .into_response()
 }
 
-fn sudden(_: Arc<Notify>, _: Box<Asked>) -> std::future::Ready<Response> {
+fn sudden(_: Arc<Notify>, _: Box<WholeRequest>) -> std::future::Ready<Response> {
     panic!("before there is anything to wait for")
 }
 

@@ -13,7 +13,7 @@ use crate::fake_server::{FakeServer, PATIENCE, SECRET};
 
 pub const BOUNDS: Bounds = Bounds { depth: 64, bytes: 1 << 20, elements: 10_000 };
 
-/// What the inbound handler was given.
+/// What the on_stanza handler was given.
 pub type Seen = Arc<Mutex<Vec<Element>>>;
 
 pub fn start(server: &FakeServer) -> (Link, Seen) {
@@ -31,8 +31,8 @@ pub fn start_counted(server: &FakeServer, change: impl FnOnce(&mut LinkConfig)) 
     let seen = Seen::default();
     let kept = seen.clone();
     let metrics = LinkMetrics::default();
-    let inbound = Arc::new(move |_: &_, stanza| kept.lock().expect("not poisoned").push(stanza));
-    (Link::start(config, inbound, metrics.clone()), seen, metrics)
+    let on_stanza = Arc::new(move |_: &_, stanza| kept.lock().expect("not poisoned").push(stanza));
+    (Link::start(config, on_stanza, metrics.clone()), seen, metrics)
 }
 
 pub fn config(server: &FakeServer) -> LinkConfig {

@@ -75,11 +75,11 @@ impl Gateways {
         };
         let seats = Arc::<Mutex<Vec<UnboundedSender<Vec<u8>>>>>::default();
         let all = seats.clone();
-        let inbound = Arc::new(move |_: &_, stanza: Element| {
+        let on_stanza = Arc::new(move |_: &_, stanza: Element| {
             let bytes = encode(&stanza, StreamKind::Component).expect("a stanza");
             all.lock().expect("not poisoned").retain(|seat| seat.send(bytes.clone()).is_ok());
         });
-        let link = Link::start(config, inbound, LinkMetrics::default());
+        let link = Link::start(config, on_stanza, LinkMetrics::default());
         up(link.state()).await;
         Gateways { server, link, seats, asked: Arc::default() }
     }

@@ -49,7 +49,7 @@ impl Check<'_> {
         if self.is_there(&room).await? {
             return Err(format!("{room} is still there after it was destroyed"));
         }
-        let own = format!("{user}/{}", self.rooms.seat_resource());
+        let own = format!("{user}/{}", self.rooms.occupant_resource());
         let call_ = call();
         let join = muc::join(&own, &room, "check", None).with("id", self.server.link.new_id(&call_));
         // It is to be kept: what it sends to an occupant that no client is comes back, and puts them out (ejabberd).

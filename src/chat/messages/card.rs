@@ -104,7 +104,7 @@ impl Messages {
         let from = BareJid::new(&self.server.component).map_err(|error| ChatError::Config(error.to_string()))?;
         let content = Content::Card { card: Box::new(card.clone()), nick: name.to_owned() };
         let message = Message { from, to: Target::Room(room.clone()), content, sender_copy: false };
-        self.speak(call, room, &message).await
+        self.send_to_room(call, room, &message).await
     }
 
     /// Sends a card from the realm's domain to everybody who is online there, as a headline: it is never kept, whatever

@@ -6,9 +6,9 @@ use jid::BareJid;
 use minidom::rxml::Namespace;
 
 use crate::chat::kit::waiters::Waiting;
-use crate::chat::messages::recall::{Found, Said};
+use crate::chat::messages::recall::{Found, SentMessage};
 use crate::chat::messages::{Messages, topic};
-use crate::chat::rooms::ejabberd::{hears, take_seat};
+use crate::chat::rooms::ejabberd::{is_subscribed, take_place};
 use crate::chat::server::incoming::Reflection;
 use crate::chat::types::error::ChatError;
 use crate::chat::types::message::{Message, Receipt};
@@ -67,7 +67,7 @@ async fn deliver_from_session(
 }
 
 /// A room accepts what comes from a subscriber's bare JID, and reflects it to the gateway's own subscription.
-pub(in crate::chat) async fn speak(
+pub(in crate::chat) async fn send_to_room(
     messages: &Messages,
     call: &Call,
     room: &BareJid,
@@ -77,12 +77,19 @@ pub(in crate::chat) async fn speak(
         return topic::set(messages, call, room, message).await;
     }
     let user = &message.from;
-    let seat = messages.rooms.seat(room, user, || take_seat(&messages.rooms, call, room, message)).await?;
-    messages.can_keep(call, message, &seat)?;
+    let occupant = messages.rooms.occupant(room, user, || take_place(&messages.rooms, call, room, message)).await?;
+    messages.can_keep(call, message, &occupant)?;
     let id = messages.server.link.new_id(call);
     let mut reflection = messages.server.incoming.reflections.register((room.clone(), id.clone()));
     let stanza = message.prepared(&id, Product::Ejabberd, true).map_err(LinkError::from)?;
-    let said = Said { room, message, id: &id, seat: &seat, stream: messages.server.link.stream(), ms: now_ms() };
+    let sent = SentMessage {
+        room,
+        message,
+        id: &id,
+        occupant: &occupant,
+        stream: messages.server.link.stream(),
+        ms: now_ms(),
+    };
     let mut seen = None;
     match messages.server.link.send_prepared(call, &stanza).await {
         Ok(()) => seen = reflection.until(messages.server.until(call, PATIENCE)).await,
@@ -91,9 +98,9 @@ pub(in crate::chat) async fn speak(
         Err(error) => return Err(error.into()),
     }
     match seen {
-        Some(Ok(archive_id)) => Ok(said.receipt(archive_id.filter(|_| seat.archived))),
+        Some(Ok(archive_id)) => Ok(sent.receipt(archive_id.filter(|_| occupant.archived))),
         Some(Err(error)) => Err(ChatError::refused(error)),
-        None => Box::pin(find_out(messages, call, &said, reflection)).await,
+        None => Box::pin(find_out(messages, call, &sent, reflection)).await,
     }
 }
 
@@ -101,41 +108,41 @@ pub(in crate::chat) async fn speak(
 async fn find_out(
     messages: &Messages,
     call: &Call,
-    said: &Said<'_>,
+    sent: &SentMessage<'_>,
     mut reflection: Waiting<(BareJid, String), Reflection>,
 ) -> Result<Receipt, ChatError> {
-    let looked = match said.holds() {
-        true => look_again(messages, call, said, &mut reflection).await,
-        false => Ok(Looked::Silent { hears: false, why: None }),
+    let looked = match sent.holds() {
+        true => look_again(messages, call, sent, &mut reflection).await,
+        false => Ok(Looked::Silent { subscribed: false, why: None }),
     };
-    let (hears, why) = match looked {
+    let (subscribed, why) = match looked {
         Ok(Looked::Reflected(Ok(archive_id))) => {
-            return Ok(said.receipt(archive_id.filter(|_| said.seat.archived)));
+            return Ok(sent.receipt(archive_id.filter(|_| sent.occupant.archived)));
         }
         Ok(Looked::Reflected(Err(error))) => return Err(ChatError::refused(error)),
-        Ok(Looked::Silent { hears, why }) => (hears, why),
+        Ok(Looked::Silent { subscribed, why }) => (subscribed, why),
         // It was gone before: else its last word would have come before this.
-        Err(error @ ChatError::UnknownRoom(_)) if said.holds() => return Err(error),
+        Err(error @ ChatError::UnknownRoom(_)) if sent.holds() => return Err(error),
         Err(error) => {
-            tracing::debug!(request = %call.request, room = %said.room, %error, "cannot look at the room again");
+            tracing::debug!(request = %call.request, room = %sent.room, %error, "cannot look at the room again");
             (false, None)
         }
     };
-    match messages.recall(call, said).await {
-        Found::At(archive_id) => Ok(said.receipt(Some(archive_id))),
-        Found::Nowhere => Err(why.unwrap_or_else(|| said.not_shown())),
+    match messages.recall(call, sent).await {
+        Found::At(archive_id) => Ok(sent.receipt(Some(archive_id))),
+        Found::Nowhere => Err(why.unwrap_or_else(|| sent.not_shown())),
         // What the room showed, the gateway would have heard.
-        Found::Unclear if hears && said.holds() => Err(why.unwrap_or_else(|| said.not_shown())),
-        Found::Unclear => Err(said.unknown()),
+        Found::Unclear if subscribed && sent.holds() => Err(why.unwrap_or_else(|| sent.not_shown())),
+        Found::Unclear => Err(sent.unknown()),
     }
 }
 
 /// What a second look at a room shows.
 enum Looked {
     Reflected(Reflection),
-    /// It answers, and has not shown the message as far as the gateway `hears` it: because of `why`, if that can be seen.
+    /// It answers, and has not shown the message as far as the gateway `subscribed` to it: because of `why`, if that can be seen.
     Silent {
-        hears: bool,
+        subscribed: bool,
         why: Option<ChatError>,
     },
 }
@@ -144,21 +151,21 @@ enum Looked {
 async fn look_again(
     messages: &Messages,
     call: &Call,
-    said: &Said<'_>,
+    sent: &SentMessage<'_>,
     reflection: &mut Waiting<(BareJid, String), Reflection>,
 ) -> Result<Looked, ChatError> {
-    let (room, user) = (said.room, &said.message.from);
+    let (room, user) = (sent.room, &sent.message.from);
     if let Err(error) = messages.rooms.room_info(call, room).await {
-        messages.rooms.seats.leave_old(room, user, said.seat);
+        messages.rooms.occupants.remove_if(room, user, sent.occupant);
         return Err(error);
     }
     if let Some(seen) = reflection.until(messages.server.until(call, GRACE)).await {
         return Ok(Looked::Reflected(seen));
     }
-    messages.rooms.seats.leave_old(room, user, said.seat);
-    messages.rooms.surveys.forget(room);
-    let hears = hears(&messages.rooms, &messages.rooms.lists(call, room).await?);
-    let why = match take_seat(&messages.rooms, call, room, said.message).await {
+    messages.rooms.occupants.remove_if(room, user, sent.occupant);
+    messages.rooms.snapshots.forget(room);
+    let subscribed = is_subscribed(&messages.rooms, &messages.rooms.lists(call, room).await?);
+    let why = match take_place(&messages.rooms, call, room, sent.message).await {
         Ok(_) => None,
         Err(error @ ChatError::NotMember { .. }) => Some(error),
         Err(error) => return Err(error),
@@ -166,7 +173,7 @@ async fn look_again(
     // A busy room may have shown it meanwhile.
     match reflection.until(messages.server.until(call, GRACE)).await {
         Some(seen) => Ok(Looked::Reflected(seen)),
-        None => Ok(Looked::Silent { hears, why }),
+        None => Ok(Looked::Silent { subscribed, why }),
     }
 }
 

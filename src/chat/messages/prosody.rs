@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use jid::BareJid;
 
-use crate::chat::rooms::prosody::take_seat;
+use crate::chat::rooms::prosody::take_place;
 
 use crate::chat::messages::Messages;
-use crate::chat::messages::recall::{Found, Said};
-use crate::chat::rooms::seats::Seat;
+use crate::chat::messages::recall::{Found, SentMessage};
+use crate::chat::rooms::occupants::Occupant;
 use crate::chat::types::error::ChatError;
 use crate::chat::types::message::{Message, Receipt};
 use crate::chat::types::product::Product;
@@ -56,20 +56,20 @@ pub(in crate::chat) async fn deliver_with_copy(
 }
 
 /// An occupant in the user's name speaks; the firewall rule returns the room's reflection to the gateway.
-pub(in crate::chat) async fn speak(
+pub(in crate::chat) async fn send_to_room(
     messages: &Messages,
     call: &Call,
     room: &BareJid,
     message: &Message,
 ) -> Result<Receipt, ChatError> {
     let user = &message.from;
-    let sit = || messages.rooms.seat(room, user, || take_seat(&messages.rooms, call, room, message));
-    let seat = sit().await?;
-    match speak_from(messages, call, room, message, &seat).await {
-        // The occupant was removed since: nothing was said, so a new one may say it.
+    let occupant = || messages.rooms.occupant(room, user, || take_place(&messages.rooms, call, room, message));
+    let first = occupant().await?;
+    match speak_from(messages, call, room, message, &first).await {
+        // The occupant was removed since: nothing was sent, so a new one may say it.
         Err(ChatError::Refused { condition, .. }) if condition == "not-acceptable" => {
-            messages.rooms.vacate(messages.rooms.seats.leave_old(room, user, &seat)).await;
-            speak_from(messages, call, room, message, &sit().await?).await
+            messages.rooms.leave_rooms(messages.rooms.occupants.remove_if(room, user, &first)).await;
+            speak_from(messages, call, room, message, &occupant().await?).await
         }
         outcome => outcome,
     }
@@ -80,35 +80,35 @@ async fn speak_from(
     call: &Call,
     room: &BareJid,
     message: &Message,
-    seat: &Arc<Seat>,
+    occupant: &Arc<Occupant>,
 ) -> Result<Receipt, ChatError> {
     let user = &message.from;
-    messages.can_keep(call, message, seat)?;
+    messages.can_keep(call, message, occupant)?;
     let id = messages.server.link.new_id(call);
-    let occupant = seat.resource.as_ref().map(|resource| format!("{user}/{resource}"));
-    let from = occupant.as_deref().unwrap_or(user.as_str());
+    let full = occupant.resource.as_ref().map(|resource| format!("{user}/{resource}"));
+    let from = full.as_deref().unwrap_or(user.as_str());
     let stanza = message.prepared_from(from, (&id, true), Product::Prosody).map_err(LinkError::from)?;
     if message.is_topic() {
         return set_topic(messages, call, room, id, &stanza).await;
     }
     let mut reflection = messages.server.incoming.reflections.register((room.clone(), id.clone()));
     // A refusal has nothing but the stanza's id. Where that is the caller's, another one with the same waits its turn.
-    let (mut refusal, _turn) = if is_own(stanza.id()) {
+    let (mut refusal, _guard) = if is_own(stanza.id()) {
         (None, None)
     } else {
-        let turn = messages.named.take(format!("{room} {from} {}", stanza.id()), call.deadline).await;
-        let turn = turn.ok_or(LinkError::Busy)?;
+        let guard = messages.named.take(format!("{room} {from} {}", stanza.id()), call.deadline).await;
+        let guard = guard.ok_or(LinkError::Busy)?;
         let key = (room.clone(), from.to_owned(), stanza.id().to_owned());
-        (Some(messages.server.incoming.refusals.register(key)), Some(turn))
+        (Some(messages.server.incoming.refusals.register(key)), Some(guard))
     };
-    let said = Said { room, message, id: &id, seat, stream: messages.server.link.stream(), ms: now_ms() };
+    let sent = SentMessage { room, message, id: &id, occupant, stream: messages.server.link.stream(), ms: now_ms() };
     let mut seen = None;
     match messages.server.link.send_prepared(call, &stanza).await {
         Ok(()) => {
             let until = messages.server.until(call, PATIENCE);
             let refused = async { refusal.as_mut()?.until(until).await };
             seen = tokio::select! {
-                seen = said.heard(&mut reflection, until) => seen,
+                seen = sent.heard(&mut reflection, until) => seen,
                 Some(refused) = refused => Some(Err(refused)),
             };
         }
@@ -117,16 +117,16 @@ async fn speak_from(
         Err(error) => return Err(error.into()),
     }
     match seen {
-        Some(Ok(archive_id)) => Ok(said.receipt(archive_id)),
+        Some(Ok(archive_id)) => Ok(sent.receipt(archive_id)),
         Some(Err(error)) if error.is_absent() => {
-            messages.rooms.seats.leave_old(room, user, seat);
+            messages.rooms.occupants.remove_if(room, user, occupant);
             Err(ChatError::UnknownRoom(room.clone()))
         }
         Some(Err(error)) => Err(ChatError::refused(error)),
-        None => match Box::pin(messages.recall(call, &said)).await {
-            Found::At(archive_id) => Ok(said.receipt(Some(archive_id))),
-            Found::Nowhere => Err(said.not_shown()),
-            Found::Unclear => Err(said.unknown()),
+        None => match Box::pin(messages.recall(call, &sent)).await {
+            Found::At(archive_id) => Ok(sent.receipt(Some(archive_id))),
+            Found::Nowhere => Err(sent.not_shown()),
+            Found::Unclear => Err(sent.unknown()),
         },
     }
 }

@@ -1,6 +1,6 @@
-//! What became of a message to a room that was written, and of which the room said nothing: its archive is asked.
+//! What became of a message to a room that was written, and of which the room sent nothing: its archive is asked.
 //!
-//! From the write on nobody may say "not done" but the server itself. Where the message stands in the archive, it was said.
+//! From the write on nobody may say "not done" but the server itself. Where the message stands in the archive, it was sent.
 //! Where it does not, it certainly was not if the question went over the stream of the message, behind it, and the link
 //! has not fallen since; else the server may still be about to read the message.
 
@@ -11,7 +11,7 @@ use jid::BareJid;
 
 use crate::chat::kit::waiters::Waiting;
 use crate::chat::messages::Messages;
-use crate::chat::rooms::seats::Seat;
+use crate::chat::rooms::occupants::Occupant;
 use crate::chat::server::archive::Archive;
 use crate::chat::server::incoming::Reflection;
 use crate::chat::types::error::ChatError;
@@ -32,13 +32,13 @@ const PAGES: usize = 20;
 const SKEW: Duration = Duration::from_secs(600);
 
 /// A message to a room that was handed to a stream.
-pub(in crate::chat) struct Said<'a> {
+pub(in crate::chat) struct SentMessage<'a> {
     pub(in crate::chat) room: &'a BareJid,
     pub(in crate::chat) message: &'a Message,
     /// The gateway's own id of it.
     pub(in crate::chat) id: &'a str,
-    /// As what its sender sits there.
-    pub(in crate::chat) seat: &'a Arc<Seat>,
+    /// Its sender as an occupant.
+    pub(in crate::chat) occupant: &'a Arc<Occupant>,
     /// The stream that was open before.
     pub(in crate::chat) stream: Option<Conn>,
     /// When it was handed over, in milliseconds since 1970.
@@ -50,13 +50,13 @@ pub(in crate::chat) struct Said<'a> {
 pub(in crate::chat) enum Found {
     /// In the archive, under this id.
     At(String),
-    /// Certainly not in the archive, and so not said.
+    /// Certainly not in the archive, and so not sent.
     Nowhere,
     /// Nobody knows.
     Unclear,
 }
 
-impl Said<'_> {
+impl SentMessage<'_> {
     /// True while the stream of the message is open: what is asked on it the server reads behind the message.
     pub(in crate::chat) fn holds(&self) -> bool {
         self.stream.as_ref().is_some_and(|stream| !stream.is_closed())
@@ -81,7 +81,7 @@ impl Said<'_> {
         }
     }
 
-    /// That it certainly was not said, and nobody says why.
+    /// That it certainly was not sent, and nobody says why.
     pub(in crate::chat) fn not_shown(&self) -> ChatError {
         ChatError::Refused {
             by: self.room.to_string(),
@@ -99,14 +99,19 @@ impl Said<'_> {
 
 impl Messages {
     /// Fails where the caller asks for a message to be archived and the room does not do that.
-    pub(in crate::chat) fn can_keep(&self, call: &Call, message: &Message, seat: &Seat) -> Result<(), ChatError> {
+    pub(in crate::chat) fn can_keep(
+        &self,
+        call: &Call,
+        message: &Message,
+        occupant: &Occupant,
+    ) -> Result<(), ChatError> {
         let asked = call.wait == Some(Wait::Archived);
-        if asked && !(seat.archived && message.is_kept()) { Err(ChatError::NotKept) } else { Ok(()) }
+        if asked && !(occupant.archived && message.is_kept()) { Err(ChatError::NotKept) } else { Ok(()) }
     }
 
-    /// Looks for what was said in the room's archive, waiting for the link where it has fallen, within the call's time.
-    pub(in crate::chat) async fn recall(&self, call: &Call, said: &Said<'_>) -> Found {
-        if !said.seat.archived || !said.message.is_kept() {
+    /// Looks for what was sent in the room's archive, waiting for the link where it has fallen, within the call's time.
+    pub(in crate::chat) async fn recall(&self, call: &Call, sent: &SentMessage<'_>) -> Found {
+        if !sent.occupant.archived || !sent.message.is_kept() {
             return Found::Unclear;
         }
         for pause in PAUSES {
@@ -114,13 +119,13 @@ impl Messages {
             if self.server.in_time(call).is_err() || self.server.link.back(call.deadline).await.is_err() {
                 return Found::Unclear;
             }
-            match self.look_for(call, said).await {
-                Ok(Found::Nowhere) if !said.holds() => {}
+            match self.look_for(call, sent).await {
+                Ok(Found::Nowhere) if !sent.holds() => {}
                 Ok(Found::Unclear) => return Found::Unclear,
                 Ok(found) => return found,
                 Err(ChatError::Link(_)) => {}
                 Err(error) => {
-                    tracing::debug!(request = %call.request, room = %said.room, %error, "the archive does not tell");
+                    tracing::debug!(request = %call.request, room = %sent.room, %error, "the archive does not tell");
                     return Found::Unclear;
                 }
             }
@@ -129,14 +134,14 @@ impl Messages {
     }
 
     /// Reads the archive from its end backwards.
-    async fn look_for(&self, call: &Call, said: &Said<'_>) -> Result<Found, ChatError> {
-        let older = said.ms.saturating_sub(SKEW.as_millis() as u64);
+    async fn look_for(&self, call: &Call, sent: &SentMessage<'_>) -> Result<Found, ChatError> {
+        let older = sent.ms.saturating_sub(SKEW.as_millis() as u64);
         let mut before: Option<String> = None;
         for _ in 0..PAGES {
             let page = Page { before: before.as_deref(), max: PAGE, ..Page::default() };
-            let asked = self.server.archive_page(call, Archive::Room(said.room), &page).await?;
+            let asked = self.server.archive_page(call, Archive::Room(sent.room), &page).await?;
             let (gathered, end) = asked.map_err(ChatError::refused)?;
-            let entry = gathered.entries.iter().find(|entry| sent_id(&entry.message) == Some(said.id));
+            let entry = gathered.entries.iter().find(|entry| sent_id(&entry.message) == Some(sent.id));
             if let Some(entry) = entry {
                 return Ok(Found::At(entry.id.clone()));
             }

@@ -58,7 +58,7 @@ impl Messages {
                 if !self.server.config.server.unknown_senders {
                     self.accounts.require_users(call, &[&message.from]).await?;
                 }
-                let receipt = Box::pin(self.speak(call, room, message)).await?;
+                let receipt = Box::pin(self.send_to_room(call, room, message)).await?;
                 tracing::debug!(request = %call.request, stanza = %receipt.id, %room, "reflected");
                 Ok(receipt)
             }

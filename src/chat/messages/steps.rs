@@ -27,15 +27,15 @@ impl Messages {
     }
 
     /// Says something in a room in a user's name, and waits for the room's reflection.
-    pub(in crate::chat) async fn speak(
+    pub(in crate::chat) async fn send_to_room(
         &self,
         call: &Call,
         room: &BareJid,
         message: &Message,
     ) -> Result<Receipt, ChatError> {
         match self.server.product(call).await? {
-            Product::Ejabberd => ejabberd::speak(self, call, room, message).await,
-            Product::Prosody => prosody::speak(self, call, room, message).await,
+            Product::Ejabberd => ejabberd::send_to_room(self, call, room, message).await,
+            Product::Prosody => prosody::send_to_room(self, call, room, message).await,
         }
     }
 }

@@ -20,7 +20,7 @@ const ENROLLED: usize = 50;
 
 /// How far a call that ran out of time came for a member.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::chat) struct Begun {
+pub(in crate::chat) struct Progress {
     /// All that makes their clients show the room is done.
     enrolled: bool,
     /// They are invited.
@@ -67,7 +67,7 @@ impl Rooms {
             new.iter().map(|(user, _)| user).filter(|user| lists.is_subscribed(user)).cloned().collect();
         self.unsubscribe(call, room, &subscribed).await?;
         for user in &subscribed {
-            lists.deafen(user);
+            lists.mark_unsubscribed(user);
         }
         let affiliations: Vec<_> = new.iter().map(|(user, nick)| (user.clone(), Some(nick.clone()))).collect();
         let set = self.set_affiliations(call, room, "member", &affiliations).await?;
@@ -77,7 +77,7 @@ impl Rooms {
                 Ok(()) => joined.push(entry),
                 Err(error @ ChatError::Link(_)) => {
                     outcomes.fail(&entry.0, error.of("they may be a member now"));
-                    self.begun.insert((room.clone(), entry.0), Begun { enrolled: false, invited: false });
+                    self.begun.insert((room.clone(), entry.0), Progress { enrolled: false, invited: false });
                 }
                 Err(error) => outcomes.fail(&entry.0, error),
             }
@@ -108,7 +108,7 @@ impl Rooms {
         if self.server.in_time(call).is_err() && outcomes.list.iter().any(|outcome| outcome.result.is_err()) {
             for (users, enrolled) in [(&whole, true), (&partly, false)] {
                 for user in users {
-                    let begun = Begun { enrolled, invited: !uninvited.contains(user) };
+                    let begun = Progress { enrolled, invited: !uninvited.contains(user) };
                     self.begun.insert((room.clone(), user.clone()), begun);
                 }
             }

@@ -8,7 +8,7 @@ use jid::BareJid;
 
 use crate::chat::rooms::Rooms;
 use crate::chat::rooms::lists::{RoomLists, distinct_nick};
-use crate::chat::rooms::seats::Seat;
+use crate::chat::rooms::occupants::Occupant;
 use crate::chat::server::ask::WINDOW;
 use crate::chat::types::error::ChatError;
 use crate::chat::types::message::Message;
@@ -31,31 +31,33 @@ pub(in crate::chat) const MEMBER_NODES: &[&str] = &[mucsub::MESSAGES, mucsub::SU
 const OWN_NODES: &[&str] = &[mucsub::MESSAGES, mucsub::SUBJECT, mucsub::AFFILIATIONS, mucsub::SYSTEM];
 
 /// Whether a room tells the gateway what it shows, its topics too.
-pub(in crate::chat) fn hears(rooms: &Rooms, lists: &RoomLists) -> bool {
-    lists.subscribers().any(|subscriber| subscriber.as_str() == rooms.server.component && lists.hears(subscriber))
+pub(in crate::chat) fn is_subscribed(rooms: &Rooms, lists: &RoomLists) -> bool {
+    lists
+        .subscribers()
+        .any(|subscriber| subscriber.as_str() == rooms.server.component && lists.gets_messages(subscriber))
 }
 
-pub(in crate::chat) async fn take_seat(
+pub(in crate::chat) async fn take_place(
     rooms: &Rooms,
     call: &Call,
     room: &BareJid,
     message: &Message,
-) -> Result<Seat, ChatError> {
+) -> Result<Occupant, ChatError> {
     let user = &message.from;
-    let survey = rooms.survey(call, room, message).await?;
-    let (lists, archived) = (&survey.lists, survey.info.archived);
+    let snapshot = rooms.snapshot(call, room, message).await?;
+    let (lists, archived) = (&snapshot.lists, snapshot.info.archived);
     if let Some(nick) = message.own_nick() {
         return own_seat(rooms, call, room, nick, (lists, archived)).await;
     }
     if lists.of(user) < Affiliation::Member {
         return Err(ChatError::NotMember { user: user.clone(), room: room.clone() });
     }
-    if !hears(rooms, lists) {
+    if !is_subscribed(rooms, lists) {
         let own = async || {
             let own = mucsub::subscribe(None, &rooms.server.component, OWN_NODES);
             subscribe(rooms, call, room, vec![own]).await.into_iter().collect()
         };
-        survey.hears.get_or_try_init(own).await?;
+        snapshot.subscribed.get_or_try_init(own).await?;
     }
     let wanted = rooms.nick(call, user).await?;
     let nick = lists.nick_for(user, &wanted);
@@ -65,7 +67,7 @@ pub(in crate::chat) async fn take_seat(
             .into_iter()
             .collect::<Result<Vec<()>, _>>()?;
     }
-    Ok(Seat::new(nick, None, archived))
+    Ok(Occupant::new(nick, None, archived))
 }
 
 /// The gateway speaks under the nick of its own subscription, which it has for the reflections anyway.
@@ -75,17 +77,17 @@ async fn own_seat(
     room: &BareJid,
     wanted: &str,
     (lists, archived): (&RoomLists, bool),
-) -> Result<Seat, ChatError> {
+) -> Result<Occupant, ChatError> {
     let own = BareJid::new(&rooms.server.component).map_err(|error| ChatError::Config(error.to_string()))?;
     let other = distinct_nick(wanted, &own);
     for nick in [wanted, &other] {
-        if lists.hears(&own) && lists.nick(&own) == Some(nick) {
-            return Ok(Seat::new(nick.to_owned(), None, archived));
+        if lists.gets_messages(&own) && lists.nick(&own) == Some(nick) {
+            return Ok(Occupant::new(nick.to_owned(), None, archived));
         }
         match subscribe(rooms, call, room, vec![mucsub::subscribe(None, nick, OWN_NODES)]).await.pop() {
             Some(Err(ChatError::Refused { condition, .. })) if condition == "conflict" && nick == wanted => {}
             Some(Err(error)) => return Err(error),
-            _ => return Ok(Seat::new(nick.to_owned(), None, archived)),
+            _ => return Ok(Occupant::new(nick.to_owned(), None, archived)),
         }
     }
     Err(LinkError::Timeout.into())

@@ -86,7 +86,7 @@ impl Rooms {
         };
         let made = match created {
             false => Err(ChatError::RoomExists(new.room.clone())),
-            true => match self.furnish(call, new).await {
+            true => match self.configure(call, new).await {
                 Ok(()) => Ok(()),
                 // Before leaving: a room that is not persistent yet ends with its last occupant, and ejabberd answers
                 // nothing for a room that is ending.
@@ -133,7 +133,7 @@ impl Rooms {
     }
 
     /// Configures a room that was just created, gives it its owner, and makes it show with them.
-    async fn furnish(&self, call: &Call, new: &NewRoom) -> Result<(), ChatError> {
+    async fn configure(&self, call: &Call, new: &NewRoom) -> Result<(), ChatError> {
         let reply =
             self.server.require(call, iq::get(&self.server.component, new.room.as_str(), muc::config_query())).await?;
         let flag = |on: bool| if on { "1" } else { "0" };
@@ -198,9 +198,9 @@ impl Rooms {
                 Ok(()) | Err(_) => return Err(error),
             }
         }
-        self.seats.clear(room);
+        self.occupants.clear(room);
         self.owners.forget(room);
-        self.surveys.forget(room);
+        self.snapshots.forget(room);
         let (outcomes, ()) =
             tokio::join!(self.withdraw(call, room, &members, true), self.forget_room(call, room, &members));
         let outcomes = outcomes.map_err(|error| error.after("the room is destroyed"))?;

@@ -24,7 +24,7 @@ struct Person {
     /// Empty when the room knows none.
     nick: String,
     subscribed: bool,
-    hears: bool,
+    gets_messages: bool,
 }
 
 impl RoomLists {
@@ -43,7 +43,7 @@ impl RoomLists {
         self.people.reserve(subscribers.len());
         for Subscriber { jid, nick, gets } in subscribers {
             let person = self.people.entry(jid).or_default();
-            (person.subscribed, person.hears) = (true, person.hears || gets);
+            (person.subscribed, person.gets_messages) = (true, person.gets_messages || gets);
             person.call(nick);
         }
     }
@@ -84,14 +84,14 @@ impl RoomLists {
     }
 
     /// Whether they are a subscriber who gets all that a member gets.
-    pub(in crate::chat) fn hears(&self, user: &BareJid) -> bool {
-        self.people.get(user).is_some_and(|person| person.hears)
+    pub(in crate::chat) fn gets_messages(&self, user: &BareJid) -> bool {
+        self.people.get(user).is_some_and(|person| person.gets_messages)
     }
 
     /// Notes that they get nothing any more.
-    pub(in crate::chat) fn deafen(&mut self, user: &BareJid) {
+    pub(in crate::chat) fn mark_unsubscribed(&mut self, user: &BareJid) {
         if let Some(person) = self.people.get_mut(user) {
-            person.hears = false;
+            person.gets_messages = false;
         }
     }
 
@@ -172,10 +172,10 @@ mod tests {
         lists.affiliate(Affiliation::Admin, vec![Item { jid: jid("a@h"), nick: None }]);
         let subscriber = |user: &str, gets| Subscriber { jid: jid(user), nick: "N".to_owned(), gets };
         lists.subscribe(vec![subscriber("a@h", true), subscriber("b@h", false)]);
-        assert!(lists.is_subscribed(&jid("a@h")) && lists.hears(&jid("a@h")));
-        assert!(lists.is_subscribed(&jid("b@h")) && !lists.hears(&jid("b@h")));
-        lists.deafen(&jid("a@h"));
-        assert!(lists.is_subscribed(&jid("a@h")) && !lists.hears(&jid("a@h")));
+        assert!(lists.is_subscribed(&jid("a@h")) && lists.gets_messages(&jid("a@h")));
+        assert!(lists.is_subscribed(&jid("b@h")) && !lists.gets_messages(&jid("b@h")));
+        lists.mark_unsubscribed(&jid("a@h"));
+        assert!(lists.is_subscribed(&jid("a@h")) && !lists.gets_messages(&jid("a@h")));
         lists.part_with(&jid("a@h"));
         assert_eq!(lists.into_members().count(), 0);
     }

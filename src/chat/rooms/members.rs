@@ -54,7 +54,7 @@ impl Rooms {
         }
         let removed: Vec<BareJid> = users.into_iter().filter(|user| !failed.contains(user)).collect();
         for user in &removed {
-            self.vacate(self.seats.leave(room, user)).await;
+            self.leave_rooms(self.occupants.remove(room, user)).await;
         }
         let (withdrawn, ()) =
             tokio::join!(self.withdraw(call, room, &removed, false), self.unnote_members(call, room, &removed));

@@ -1,10 +1,10 @@
-//! Prosody's way: occupants that the gateway seats for users, privileged messages and IQs. Facts measured on 0.12 and 13.0.
+//! Prosody's way: occupants that the gateway makes in the name of users, privileged messages and IQs. Facts measured on 0.12 and 13.0.
 
 use jid::BareJid;
 
 use crate::chat::rooms::Rooms;
 use crate::chat::rooms::lists::{RoomLists, distinct_nick};
-use crate::chat::rooms::seats::Seat;
+use crate::chat::rooms::occupants::Occupant;
 use crate::chat::server::admin::unreadable;
 use crate::chat::types::error::ChatError;
 use crate::chat::types::message::Message;
@@ -23,28 +23,28 @@ const AFFILIATIONS: usize = 4;
 const AT_ONCE: usize = 50;
 /// Privileged IQs at once. Prosody remembers the last 256 inner ids of a host.
 const PRIVILEGED: usize = 32;
-pub(in crate::chat) async fn take_seat(
+pub(in crate::chat) async fn take_place(
     rooms: &Rooms,
     call: &Call,
     room: &BareJid,
     message: &Message,
-) -> Result<Seat, ChatError> {
+) -> Result<Occupant, ChatError> {
     let user = &message.from;
-    let survey = rooms.survey(call, room, message).await?;
+    let snapshot = rooms.snapshot(call, room, message).await?;
     // The gateway itself enters any room: it is an administrator of the service.
     let wanted = match message.own_nick() {
         Some(nick) => nick.to_owned(),
-        None if survey.lists.of(user) < Affiliation::Member => {
+        None if snapshot.lists.of(user) < Affiliation::Member => {
             return Err(ChatError::NotMember { user: user.clone(), room: room.clone() });
         }
         None => rooms.nick(call, user).await?,
     };
-    let mut nick = survey.lists.nick_for(user, &wanted);
-    let resource = rooms.seat_resource();
+    let mut nick = snapshot.lists.nick_for(user, &wanted);
+    let resource = rooms.occupant_resource();
     let own = format!("{user}/{resource}");
     for last in [false, true] {
         match enter(rooms, call, room, &own, &nick).await? {
-            Ok(()) => return Ok(Seat::new(nick, Some(resource), survey.info.archived)),
+            Ok(()) => return Ok(Occupant::new(nick, Some(resource), snapshot.info.archived)),
             Err(error) if error.is("conflict") && !last => nick = distinct_nick(&nick, user),
             Err(error) if error.is("registration-required") || error.is("forbidden") => {
                 return Err(ChatError::NotMember { user: user.clone(), room: room.clone() });

@@ -26,7 +26,7 @@ impl Rooms {
             Product::Prosody => prosody::set_affiliations(self, call, room, affiliation, users).await,
         };
         self.owners.forget(room);
-        self.surveys.forget(room);
+        self.snapshots.forget(room);
         Ok(done)
     }
 

@@ -17,7 +17,7 @@ use tracing::{error, info};
 use crate::chat::server::incoming::Incoming;
 use crate::chat::types::address::Addresses;
 use crate::link::Call;
-use crate::link::{Inbound, Link, LinkConfig, LinkError, LinkState, Prepared};
+use crate::link::{Link, LinkConfig, LinkError, LinkState, OnStanza, Prepared};
 use crate::metrics::LinkMetrics;
 use crate::xml::Element;
 use crate::xml::element::{Build as _, client};
@@ -51,8 +51,8 @@ impl Links {
             // What it does not take at once goes over the first link, where a caller may wait.
             let settings = LinkConfig { name: name.clone(), grace: Duration::ZERO, ..settings.clone() };
             let incoming = incoming.clone();
-            let inbound: Inbound = Arc::new(move |link, stanza| incoming.answer_only(link, &stanza));
-            let way = Arc::new(Way::new(Some(name.clone()), Link::start(settings, inbound, metrics.clone())));
+            let on_stanza: OnStanza = Arc::new(move |link, stanza| incoming.answer_only(link, &stanza));
+            let way = Arc::new(Way::new(Some(name.clone()), Link::start(settings, on_stanza, metrics.clone())));
             tokio::spawn(way.clone().open_when_proven(addresses.clone()));
             way
         });

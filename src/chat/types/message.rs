@@ -91,14 +91,14 @@ pub struct MarksChild {
 /// A caller's `<message>`, parsed, bounded and stripped to what may be passed on.
 #[derive(Debug, Clone)]
 pub struct Fragment {
-    given: Given,
+    given: Source,
     child: MarksChild,
     topic: bool,
 }
 
 /// As its own text where that can be passed on, else as a tree.
 #[derive(Debug, Clone)]
-enum Given {
+enum Source {
     Verbatim(Verbatim),
     Tree(Element),
 }
@@ -139,12 +139,12 @@ impl Fragment {
     fn parse_as_it_is(xml: &str, bounds: Bounds, child: MarksChild) -> Result<Fragment, FragmentError> {
         let mut check = message::Check::default();
         let (given, topic) = match Verbatim::read(xml, bounds, |level, tag| check.tag(level, tag)) {
-            Some(text) => (Given::Verbatim(text), check.outcome()?),
+            Some(text) => (Source::Verbatim(text), check.outcome()?),
             None => {
                 let mut tree = read_one(xml, CLIENT, bounds)?;
                 let topic = message::accept(&tree)?;
                 message::strip(&mut tree);
-                (Given::Tree(tree), topic)
+                (Source::Tree(tree), topic)
             }
         };
         Ok(Fragment { given, child, topic })
@@ -158,8 +158,8 @@ impl Fragment {
     /// An attribute of `<message>` as given.
     pub fn attribute(&self, name: &'static str) -> Option<&str> {
         match &self.given {
-            Given::Verbatim(text) => text.attr(name),
-            Given::Tree(element) => element.attr(name),
+            Source::Verbatim(text) => text.attr(name),
+            Source::Tree(element) => element.attr(name),
         }
     }
 
@@ -173,8 +173,8 @@ impl Fragment {
     /// What it says, to be addressed.
     pub fn draft(&self) -> Draft<'_> {
         match &self.given {
-            Given::Verbatim(text) => text.draft(),
-            Given::Tree(element) => message::given(element),
+            Source::Verbatim(text) => text.draft(),
+            Source::Tree(element) => message::given(element),
         }
     }
 }
@@ -231,8 +231,8 @@ impl Message {
     /// found in an archive.
     pub(in crate::chat) fn stanza(&self, id: &str, server: Product, sought: bool) -> Element {
         match self.said(self.from.as_str(), (id, sought), itoa::Buffer::new().format(now_ms()), server) {
-            Said::Draft(draft) => draft.element(),
-            Said::Element(element) => element,
+            Outgoing::Draft(draft) => draft.element(),
+            Outgoing::Element(element) => element,
         }
     }
 
@@ -249,12 +249,18 @@ impl Message {
         server: Product,
     ) -> Result<Prepared, EncodeError> {
         match self.said(from, id, itoa::Buffer::new().format(now_ms()), server) {
-            Said::Draft(draft) => Prepared::draft(&draft),
-            Said::Element(element) => Prepared::element(&element),
+            Outgoing::Draft(draft) => Prepared::draft(&draft),
+            Outgoing::Element(element) => Prepared::element(&element),
         }
     }
 
-    fn said<'a>(&'a self, from: &'a str, (id, sought): (&'a str, bool), sent_at: &'a str, server: Product) -> Said<'a> {
+    fn said<'a>(
+        &'a self,
+        from: &'a str,
+        (id, sought): (&'a str, bool),
+        sent_at: &'a str,
+        server: Product,
+    ) -> Outgoing<'a> {
         let (to, room) = match &self.to {
             Target::User(user) => (user.as_str(), false),
             Target::Room(room) => (room.as_str(), true),
@@ -263,9 +269,9 @@ impl Message {
             Content::Fragment(fragment) => (fragment.draft(), fragment.child),
             Content::Text { body, kind, message, marks, child } => (message::text(body, kind, message, marks), *child),
             Content::Notice { ns, name, attributes } => {
-                return Said::Draft(message::notice(from, to, ns, name, attributes).with("id", id));
+                return Outgoing::Draft(message::notice(from, to, ns, name, attributes).with("id", id));
             }
-            Content::Card { card, .. } => return Said::Element(card.spoken(from, to).with("id", id)),
+            Content::Card { card, .. } => return Outgoing::Element(card.spoken(from, to).with("id", id)),
         };
         let kind = match draft.attr("type").unwrap_or("normal") {
             _ if room => "groupchat",
@@ -285,7 +291,7 @@ impl Message {
         }
         let marks = Marks { ns: child.ns, name: child.name };
         let addressed = message::address(draft, from, to, own_id.unwrap_or(id), kind, marks);
-        Said::Draft(match server {
+        Outgoing::Draft(match server {
             Product::Ejabberd => message::without_dropped(addressed),
             Product::Prosody => addressed,
         })
@@ -293,7 +299,7 @@ impl Message {
 }
 
 /// A message as it goes out.
-enum Said<'a> {
+enum Outgoing<'a> {
     Draft(Draft<'a>),
     Element(Element),
 }

@@ -222,7 +222,9 @@ mod tests {
         fn a_text_never_fails_and_xml_can_carry_it(text in "[\u{0}-\u{20}\\[\\]\\\\;0-9mK<>&#x张\u{9b}]{0,60}") {
             let shown = plain(&text);
             prop_assert!(shown.chars().all(in_xml), "{shown:?}");
-            prop_assert_eq!(plain(&shown).chars().filter(|c| *c == '张').count(), text.matches('张').count());
+            // A command with a text of its own takes that with it: without its `]` nothing but sequences is left out.
+            let others = text.replace(']', "");
+            prop_assert_eq!(plain(&others).matches('张').count(), others.matches('张').count());
             plain_markup(&text);
         }
     }

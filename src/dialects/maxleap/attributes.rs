@@ -110,7 +110,7 @@ impl Owner {
 
     async fn set(&self, cx: &Context<'_>, given: Map<String, Value>, replace: bool) -> Result<Reply, Failure> {
         let (Owner::User(address) | Owner::Room(address, _)) = self;
-        let _turn = cx.turn(address).await?;
+        let _guard = cx.lock(address).await?;
         let there = self.all(cx).await?;
         let kept = if replace { Map::new() } else { there };
         check_all(&kept, &given, &cx.config.maxleap)?;

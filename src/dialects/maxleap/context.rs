@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use jid::BareJid;
 
 use super::error::{Code, Failure};
-use crate::chat::kit::turns::{Turn, Turns};
+use crate::chat::kit::keyed_locks::{KeyGuard, KeyedLocks};
 use crate::chat::types::address::Realm;
 use crate::chat::types::user_id;
 use crate::chat::{Call, Chat};
@@ -32,7 +32,7 @@ pub struct Context<'a> {
     /// Who calls.
     pub app: &'a App,
     /// What is being changed.
-    pub turns: &'a Turns,
+    pub locks: &'a KeyedLocks,
 }
 
 /// Longest id, in characters.
@@ -59,13 +59,13 @@ impl Context<'_> {
     ///
     /// # Errors
     /// 5002 when that is not within the call's time.
-    pub async fn turn(&self, address: &BareJid) -> Result<Turn, Failure> {
-        self.turn_of(address.to_string()).await
+    pub async fn lock(&self, address: &BareJid) -> Result<KeyGuard, Failure> {
+        self.lock_key(address.to_string()).await
     }
 
-    /// As [`Context::turn`], for what is no address.
-    pub async fn turn_of(&self, what: String) -> Result<Turn, Failure> {
-        self.turns.take(what, self.call.deadline).await.ok_or_else(|| {
+    /// As [`Context::lock`], for what is no address.
+    pub async fn lock_key(&self, what: String) -> Result<KeyGuard, Failure> {
+        self.locks.take(what, self.call.deadline).await.ok_or_else(|| {
             let text = "other calls are changing the same thing: nothing was done";
             Failure::new(Code::Server, text).with_status(StatusCode::SERVICE_UNAVAILABLE)
         })

@@ -12,7 +12,7 @@ use super::members::must_exist;
 use super::wire::{Reply, Request};
 use super::{CHILD, chats::shown};
 use crate::chat::accounts::friend::Friendship;
-use crate::chat::kit::turns::Turn;
+use crate::chat::kit::keyed_locks::KeyGuard;
 
 /// POST `/ctx/{u}/friends/{f}`.
 pub async fn befriend(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Failure> {
@@ -21,7 +21,7 @@ pub async fn befriend(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, 
         return Err(Failure::parameter("nobody is their own friend"));
     }
     must_exist(cx, &[user.clone(), friend.clone()]).await?;
-    let _turn = turn(cx, &user, &friend).await?;
+    let _guard = lock(cx, &user, &friend).await?;
     let friendship = cx.chat.accounts.befriend(cx.call, &cx.app.realm, &user, &friend).await?;
     Ok(Reply::Json(StatusCode::CREATED, described(cx, &friendship, ("ns", json!(&*cx.app.id)))))
 }
@@ -38,7 +38,7 @@ pub async fn friendship(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply
 pub async fn unfriend(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Failure> {
     let (user, friend) = two(cx, request)?;
     if user != friend {
-        let _turn = turn(cx, &user, &friend).await?;
+        let _guard = lock(cx, &user, &friend).await?;
         cx.chat.accounts.unfriend(cx.call, &cx.app.realm, &user, &friend).await?;
     }
     Ok(Reply::Empty(StatusCode::NO_CONTENT))
@@ -95,9 +95,9 @@ pub async fn online(cx: &Context<'_>, users: &[BareJid]) -> Result<Vec<bool>, Fa
 }
 
 /// Waits until no other call changes what is between two users.
-async fn turn(cx: &Context<'_>, one: &BareJid, other: &BareJid) -> Result<Turn, Failure> {
+async fn lock(cx: &Context<'_>, one: &BareJid, other: &BareJid) -> Result<KeyGuard, Failure> {
     let (first, second) = if one <= other { (one, other) } else { (other, one) };
-    cx.turn_of(format!("{first} {second}")).await
+    cx.lock_key(format!("{first} {second}")).await
 }
 
 fn two(cx: &Context<'_>, request: &Request<'_>) -> Result<(BareJid, BareJid), Failure> {

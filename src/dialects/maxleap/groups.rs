@@ -96,7 +96,7 @@ pub async fn update_group(cx: &Context<'_>, request: &Request<'_>) -> Result<Rep
     let body = request.object()?;
     let owner = text(&body, "owner")?.map(|id| cx.user(id)).transpose()?;
     let members = named(cx, &body)?;
-    let _turn = cx.turn(&room).await?;
+    let _guard = cx.lock(&room).await?;
     let group = cx.chat.groups.group(cx.call, &cx.app.realm, &room, GroupKind::Group).await?;
     let everybody: Vec<BareJid> = owner.iter().chain(members.iter().flatten()).cloned().collect();
     must_exist(cx, &everybody).await?;
@@ -119,7 +119,7 @@ pub async fn update_room(cx: &Context<'_>, request: &Request<'_>) -> Result<Repl
     let body = request.object()?;
     let name = name(cx, &body)?;
     let members = named(cx, &body)?;
-    let _turn = cx.turn(&room).await?;
+    let _guard = cx.lock(&room).await?;
     cx.chat.groups.group(cx.call, &cx.app.realm, &room, GroupKind::Room).await?;
     if let Some(members) = &members {
         within_limit(cx, GroupKind::Room, members.len())?;
@@ -147,7 +147,7 @@ pub async fn delete_room(cx: &Context<'_>, request: &Request<'_>) -> Result<Repl
 
 async fn delete(cx: &Context<'_>, request: &Request<'_>, kind: GroupKind) -> Result<Reply, Failure> {
     let room = cx.room(request.part(0))?;
-    let _turn = cx.turn(&room).await?;
+    let _guard = cx.lock(&room).await?;
     cx.chat.groups.group(cx.call, &cx.app.realm, &room, kind).await?;
     cx.chat.groups.destroy_group(cx.call, &cx.app.realm, &room).await?;
     Ok(Reply::Empty(StatusCode::NO_CONTENT))

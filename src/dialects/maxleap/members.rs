@@ -58,7 +58,7 @@ pub async fn leave_room(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply
 
 async fn add(cx: &Context<'_>, request: &Request<'_>, kind: GroupKind, users: Vec<BareJid>) -> Result<Reply, Failure> {
     let room = cx.room(request.part(0))?;
-    let _turn = cx.turn(&room).await?;
+    let _guard = cx.lock(&room).await?;
     let (group, exist) =
         tokio::join!(cx.chat.groups.group(cx.call, &cx.app.realm, &room, kind), must_exist(cx, &users));
     let group = group?;
@@ -81,7 +81,7 @@ async fn remove(
     users: Vec<BareJid>,
 ) -> Result<Reply, Failure> {
     let room = cx.room(request.part(0))?;
-    let _turn = cx.turn(&room).await?;
+    let _guard = cx.lock(&room).await?;
     let group: Group = cx.chat.groups.group(cx.call, &cx.app.realm, &room, kind).await?;
     if group.owner.as_ref().is_some_and(|owner| users.contains(owner)) {
         return Err(Failure::new(Code::Unsupported, "the owner of a group cannot be removed: give it another owner"));

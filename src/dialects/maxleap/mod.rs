@@ -2,7 +2,7 @@
 //!
 //! - [`routes`]: the table of endpoints, and the way of every call from bytes to reply. [`auth`]: which app calls.
 //! - [`context`]: what every endpoint is given. [`wire`]: reading requests, writing replies. [`error`]: refusals.
-//! - [`ctx`], [`friends`], [`groups`], [`members`], [`chats`], [`attributes`], [`search`], [`passengers`],
+//! - [`user`], [`friends`], [`groups`], [`members`], [`chats`], [`attributes`], [`search`], [`passengers`],
 //!   [`system`], [`attachment`]: the endpoints, by family.
 
 pub mod attachment;
@@ -11,7 +11,6 @@ pub mod auth;
 pub mod chats;
 pub mod cleanup;
 pub mod context;
-pub mod ctx;
 pub mod error;
 pub mod friends;
 pub mod groups;
@@ -23,6 +22,7 @@ pub mod routes;
 pub mod search;
 pub mod strangers;
 pub mod system;
+pub mod user;
 pub mod wire;
 
 pub use routes::router;

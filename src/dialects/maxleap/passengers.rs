@@ -43,7 +43,7 @@ pub async fn create(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Fa
     check(&given, cx.config.maxleap.attributes, cx.config.maxleap.attribute_bytes)?;
     check_all(&Map::new(), &given, &cx.config.maxleap)?;
     // Of two calls that make the same one, the second sets attributes.
-    let _turn = cx.turn(&user).await?;
+    let _guard = cx.lock(&user).await?;
     let subject = Subject::User(user.clone());
     if chosen && is_reserved(cx, &user) {
         // One who was made before the name was reserved stays a passenger.

@@ -17,9 +17,9 @@ use super::context::{App, Context};
 use super::error::{Failure, refusal};
 use super::wire::{Query, Reply, Request};
 use super::{
-    attachment, attributes, auth, chats, ctx, friends, groups, members, passengers, search, strangers, system,
+    attachment, attributes, auth, chats, friends, groups, members, passengers, search, strangers, system, user,
 };
-use crate::chat::kit::turns::Turns;
+use crate::chat::kit::keyed_locks::KeyedLocks;
 use crate::chat::{Call, Chat};
 use crate::config::Config;
 use crate::http::Web;
@@ -51,7 +51,7 @@ pub struct Maxleap {
     chat: Chat,
     config: Arc<Config>,
     apps: Arc<[App]>,
-    turns: Arc<Turns>,
+    locks: Arc<KeyedLocks>,
 }
 
 /// An endpoint.
@@ -90,7 +90,7 @@ pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> Router {
     let path = format!("{}/attachment", settings.prefix);
     let dialect = dialect.stream_route("attachment", &path, attachment::bounds(&config), on(POST, attach));
     let cors = cors::layer(&settings.cors_origins, &EXPOSED);
-    let router = dialect.finish(Maxleap { chat, config, apps, turns: Arc::default() });
+    let router = dialect.finish(Maxleap { chat, config, apps, locks: Arc::default() });
     // Outside of all else: a browser asks beforehand without a key, and reads no refusal that does not name its origin.
     match cors {
         Some(cors) => router.layer(cors),
@@ -100,7 +100,7 @@ pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> Router {
 
 fn users(table: Table<'_>) -> Table<'_> {
     table
-        .on("user", LOAD, "/ctx/{user}", run!(ctx::look))
+        .on("user", LOAD, "/ctx/{user}", run!(user::look))
         .on("user_attributes_merge", POST, "/ctx/{user}/attributes", run!(attributes::of_user::merge))
         .on("user_attributes_replace", PUT, "/ctx/{user}/attributes", run!(attributes::of_user::replace))
         .on("user_attributes", GET, "/ctx/{user}/attributes", run!(attributes::of_user::all))
@@ -260,6 +260,6 @@ impl Maxleap {
     pub(super) fn context<'a>(&'a self, call: &'a Call, caller: &Caller) -> Result<Context<'a>, Failure> {
         let app = self.apps.iter().find(|app| caller.name.as_deref() == Some(app.id.as_ref()));
         let app = app.ok_or_else(|| Failure::new(super::error::Code::Unauthorized, "no app with this id"))?;
-        Ok(Context { chat: &self.chat, call, config: &self.config, app, turns: &self.turns })
+        Ok(Context { chat: &self.chat, call, config: &self.config, app, locks: &self.locks })
     }
 }

@@ -3,13 +3,12 @@
 //! - [`routes`]: the table of endpoints, and the way of every call from bytes to reply.
 //! - [`json`], [`wire`]: reading requests. [`replies`], [`error`]: what is answered.
 //! - [`auth`]: in whose name a caller may act. [`uk`]: `auth_uk` and its tokens.
-//! - [`message`], [`text`], [`notify`], [`room`], [`member`], [`profile`], [`staff`]: the endpoints, by family.
+//! - [`thirdmessage`], [`text`], [`notify`], [`room`], [`member`], [`profile`], [`staff`]: the endpoints, by family.
 
 pub mod auth;
 pub mod error;
 pub mod json;
 pub mod member;
-pub mod message;
 pub mod needs;
 pub mod notify;
 pub mod profile;
@@ -18,6 +17,7 @@ pub mod room;
 pub mod routes;
 pub mod staff;
 pub mod text;
+pub mod thirdmessage;
 pub mod uk;
 pub mod wire;
 

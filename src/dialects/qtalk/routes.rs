@@ -14,14 +14,14 @@ use super::auth::{Context, Scope};
 use super::error::{Code, Failure};
 use super::replies::{self, Done, Endpoint};
 use super::uk::Uk;
-use super::{json, member, message, notify, profile, room, staff, text, uk};
+use super::{json, member, notify, profile, room, staff, text, thirdmessage, uk};
 use crate::chat::{Call, Chat};
 use crate::config::Config;
 use crate::config::qtalk::Replies;
 use crate::http::access::{Access, Caller};
 use crate::http::call::ARCHIVE_ID;
 use crate::http::origin::origin;
-use crate::http::serve::Asked;
+use crate::http::serve::WholeRequest;
 use crate::http::{Outcome, Web, retry_after};
 
 /// After this the caller may try again what found the gateway busy or the XMPP server away.
@@ -51,7 +51,7 @@ pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> Router {
         let path = format!("{root}/{}", endpoint.name());
         routes = routes.verb(endpoint.name(), &path, move |qtalk, asked| serve(endpoint, qtalk, asked));
     }
-    let unknown = async |qtalk: Qtalk, _: Box<Asked>| qtalk.reply(Endpoint::Unknown, Err(not_defined()));
+    let unknown = async |qtalk: Qtalk, _: Box<WholeRequest>| qtalk.reply(Endpoint::Unknown, Err(not_defined()));
     routes
         .open_route("avatar", &format!("{root}/avatar/{{user}}/{{sha256}}"), avatar)
         .verb("unknown", &root, unknown)
@@ -63,8 +63,8 @@ fn not_defined() -> Failure {
     Failure::field("request not defined")
 }
 
-async fn serve(endpoint: Endpoint, qtalk: Qtalk, asked: Box<Asked>) -> Response {
-    let Asked { call, caller, head, .. } = &*asked;
+async fn serve(endpoint: Endpoint, qtalk: Qtalk, asked: Box<WholeRequest>) -> Response {
+    let WholeRequest { call, caller, head, .. } = &*asked;
     if endpoint == Endpoint::AuthUk {
         return Box::pin(qtalk.auth_uk(call, caller, head.uri.query().unwrap_or_default())).await;
     }
@@ -85,12 +85,12 @@ impl Qtalk {
         Context { scope, chat: &self.chat, call }
     }
 
-    async fn answer(&self, endpoint: Endpoint, asked: &Asked) -> Result<Done, Failure> {
+    async fn answer(&self, endpoint: Endpoint, asked: &WholeRequest) -> Result<Done, Failure> {
         let body = read(&asked.body, self.config.limits.list)?;
         let context = &self.context(&asked.call, &asked.caller);
         // Each in a box of its own size: in one, every call would carry the room that the largest needs.
         let work: BoxFuture<'_, Result<Done, Failure>> = match endpoint {
-            Endpoint::SendThirdmessage => message::send_thirdmessage(context, &body),
+            Endpoint::SendThirdmessage => thirdmessage::send_thirdmessage(context, &body),
             Endpoint::SendNotify => Box::pin(notify::send_notify(context, &body)),
             Endpoint::CreateMuc => Box::pin(room::create_muc(context, &body)),
             Endpoint::AddMucUser => Box::pin(member::add_muc_user(context, &body)),

@@ -14,7 +14,7 @@ use super::error::{BAD_TOKEN, Failure, NO_CREDENTIALS, NO_TOKEN, SPACES};
 use super::tokens::{Token, Tokens};
 use crate::http::access::{OwnKeys, Refusal};
 use crate::http::client_addr::{ClientAddr, network_of};
-use crate::http::language::Both;
+use crate::http::language::Localized;
 use crate::http::limiter::Attempts;
 
 /// Wrong tokens from one network before it has to wait. Right ones from there are taken all the same.
@@ -61,7 +61,7 @@ pub fn known(tokens: &Tokens, headers: &HeaderMap) -> Result<Option<Token>, Fail
     caller(tokens, headers).map_err(Failure::forbidden)
 }
 
-fn caller(tokens: &Tokens, headers: &HeaderMap) -> Result<Option<Token>, Both> {
+fn caller(tokens: &Tokens, headers: &HeaderMap) -> Result<Option<Token>, Localized> {
     let Some(header) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
     let text = header.to_str().map_err(|_| BAD_TOKEN)?;
     let mut words = text.split_ascii_whitespace();

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::error::{BAD_TOKEN, Failure, INACTIVE};
 use super::tokens::Token;
 use crate::chat::groups::{Group, GroupKind};
-use crate::chat::kit::turns::{Turn, Turns};
+use crate::chat::kit::keyed_locks::{KeyGuard, KeyedLocks};
 use crate::chat::types::address::Realm;
 use crate::chat::types::error::ChatError;
 use crate::chat::{Call, Chat};
@@ -27,7 +27,7 @@ pub struct Context<'a> {
     /// The hosts.
     pub realm: &'a Realm,
     /// What is being changed.
-    pub turns: &'a Turns,
+    pub locks: &'a KeyedLocks,
     /// The gateway's URL as the caller sees it.
     pub origin: &'a str,
     /// What they ask for.
@@ -99,14 +99,14 @@ impl Context<'_> {
         if group.notes.contains_key(NOTE) { Ok(Known { id, group }) } else { Err(Failure::not_found()) }
     }
 
-    /// The group with the id in a path, which no other call changes as long as the turn is held.
+    /// The group with the id in a path, which no other call changes as long as the lock is held.
     ///
     /// # Errors
     /// 404 where there is none, 503 when others change it for longer than the call's time.
-    pub async fn in_turn(&self, text: &str) -> Result<(Known, Turn), Failure> {
+    pub async fn locked(&self, text: &str) -> Result<(Known, KeyGuard), Failure> {
         let room = self.room(id(text).ok_or_else(Failure::not_found)?)?;
-        let turn = self.turn(&room).await?;
-        Ok((self.group(text).await?, turn))
+        let guard = self.lock(&room).await?;
+        Ok((self.group(text).await?, guard))
     }
 
     /// Several groups, in their order, without those that have gone since they were listed.
@@ -148,8 +148,8 @@ impl Context<'_> {
     ///
     /// # Errors
     /// 503 when that is not within the call's time.
-    async fn turn(&self, room: &BareJid) -> Result<Turn, Failure> {
-        self.turns.take(room.to_string(), self.call.deadline).await.ok_or_else(|| {
+    async fn lock(&self, room: &BareJid) -> Result<KeyGuard, Failure> {
+        self.locks.take(room.to_string(), self.call.deadline).await.ok_or_else(|| {
             let english = "Other calls are changing the same group: nothing was done.";
             Failure::told(
                 StatusCode::SERVICE_UNAVAILABLE,

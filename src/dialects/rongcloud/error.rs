@@ -13,28 +13,28 @@ use serde_json::json;
 use super::wire::JSON;
 use crate::chat::types::error::ChatError;
 use crate::chat::types::error::Kind;
-use crate::http::language::{Both, Language};
+use crate::http::language::{Language, Localized};
 use crate::http::{Outcome, retry_after};
 
 /// After this the caller may try again what found the gateway busy or the XMPP server away.
 const UNAVAILABLE_WAIT: Duration = Duration::from_secs(1);
 
 /// No `Authorization` header.
-pub const NO_CREDENTIALS: Both = ("身份认证信息未提供。", "Authentication credentials were not provided.");
+pub const NO_CREDENTIALS: Localized = ("身份认证信息未提供。", "Authentication credentials were not provided.");
 /// A header with a scheme and nothing behind it.
-pub const NO_TOKEN: Both =
+pub const NO_TOKEN: Localized =
     ("没有提供认证信息（认证令牌HTTP头无效）。", "Invalid token header. No credentials provided.");
 /// A header with more than one token.
-pub const SPACES: Both = (
+pub const SPACES: Localized = (
     "认证令牌字符串不应该包含空格（无效的认证令牌HTTP头）。",
     "Invalid token header. Token string should not contain spaces.",
 );
 /// A token that is none of ours, or no more.
-pub const BAD_TOKEN: Both = ("认证令牌无效。", "Invalid token.");
+pub const BAD_TOKEN: Localized = ("认证令牌无效。", "Invalid token.");
 /// A token of a user without an account.
-pub const INACTIVE: Both = ("用户未激活或者已删除。", "User inactive or deleted.");
+pub const INACTIVE: Localized = ("用户未激活或者已删除。", "User inactive or deleted.");
 /// A field that must be there.
-pub const REQUIRED: Both = ("该字段是必填项。", "This field is required.");
+pub const REQUIRED: Localized = ("该字段是必填项。", "This field is required.");
 
 /// Why a call has failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl Failure {
     }
 
     /// 403: the caller may not do this.
-    pub fn forbidden((chinese, english): Both) -> Failure {
+    pub fn forbidden((chinese, english): Localized) -> Failure {
         Failure::told(StatusCode::FORBIDDEN, "forbidden", chinese, english)
     }
 
@@ -162,7 +162,7 @@ pub fn refusal(status: StatusCode, text: &str) -> Response {
 
 /// Around all routes: writes what failed in the language that the caller asks for, and lets nothing be kept that did not
 /// say so itself.
-pub async fn speak(request: Request, next: Next) -> Response {
+pub async fn localize(request: Request, next: Next) -> Response {
     let language = Language::of(request.headers(), Language::Chinese);
     let method = request.method().clone();
     let mut response = next.run(request).await;

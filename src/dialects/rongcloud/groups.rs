@@ -130,7 +130,7 @@ pub async fn retrieve(cx: &Context<'_>, user: Option<&BareJid>, id: &str) -> Res
 /// # Errors
 /// 404, 403.
 pub async fn dismiss(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure> {
-    let (known, _turn) = cx.in_turn(asked.id).await?;
+    let (known, _guard) = cx.locked(asked.id).await?;
     let room = &known.group.room;
     if cx.chat.rooms.affiliation(cx.call, room, asked.user).await? != Affiliation::Owner {
         return Err(Failure::denied());

@@ -44,7 +44,7 @@ pub async fn join(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure> 
     let given = Form::read(asked.request).await?.required("userid", LONGEST)?;
     let number =
         id(&given).ok_or_else(|| Failure::field("userid", ("请填写合法的整数值。", "A valid integer is required.")))?;
-    let (known, _turn) = cx.in_turn(asked.id).await?;
+    let (known, _guard) = cx.locked(asked.id).await?;
     if !known.group.members.contains(asked.user) {
         return Err(Failure::denied());
     }
@@ -72,7 +72,7 @@ pub async fn join(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure> 
 /// 404, 403 where the group has no code, 400 for a wrong one, 429 after too many.
 pub async fn invite(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure> {
     let code = Form::read(asked.request).await?.required("code", LONGEST)?;
-    let (known, _turn) = cx.in_turn(asked.id).await?;
+    let (known, _guard) = cx.locked(asked.id).await?;
     if known.group.members.contains(asked.user) {
         return Ok(Reply::done());
     }

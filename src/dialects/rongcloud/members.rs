@@ -20,7 +20,7 @@ use crate::http::photo;
 /// # Errors
 /// 404; 403 for one who is no member, and for the only owner unless they hand over.
 pub async fn quit(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure> {
-    let (known, _turn) = cx.in_turn(asked.id).await?;
+    let (known, _guard) = cx.locked(asked.id).await?;
     let room = &known.group.room;
     let members = cx.chat.rooms.roll(cx.call, room).await?;
     let mine = members.iter().find(|member| member.jid == *asked.user).map(|member| member.affiliation);

@@ -15,12 +15,12 @@ use jid::BareJid;
 
 use super::auth::{self, Users};
 use super::context::Context;
-use super::error::{Failure, refusal, speak};
+use super::error::{Failure, localize, refusal};
 use super::joining::Guesses;
 use super::tokens::Tokens;
 use super::wire::Reply;
 use super::{groups, joining, login, members, realtime};
-use crate::chat::kit::turns::Turns;
+use crate::chat::kit::keyed_locks::KeyedLocks;
 use crate::chat::types::address::Realm;
 use crate::chat::{Call, Chat};
 use crate::config::Config;
@@ -49,7 +49,7 @@ pub struct Rongcloud {
     /// `None` where the verbs would have refused to start.
     realm: Option<Realm>,
     tokens: Arc<Tokens>,
-    turns: Arc<Turns>,
+    locks: Arc<KeyedLocks>,
     logins: Arc<Logins>,
     guesses: Arc<Guesses>,
 }
@@ -119,11 +119,11 @@ pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> Router {
         web,
         realm,
         tokens,
-        turns: Arc::default(),
+        locks: Arc::default(),
         logins: Arc::new(Logins::of_users()),
         guesses: Arc::default(),
     };
-    let router = dialect.finish(state).layer(from_fn(speak));
+    let router = dialect.finish(state).layer(from_fn(localize));
     match cors {
         Some(cors) => router.layer(cors),
         None => router,
@@ -183,7 +183,7 @@ impl Rongcloud {
             Failure::told(StatusCode::INTERNAL_SERVER_ERROR, "missing_right", text.0, text.1)
         })?;
         let config = &self.config.rongcloud;
-        Ok(Context { chat: &self.chat, call, config, realm, turns: &self.turns, origin, uri })
+        Ok(Context { chat: &self.chat, call, config, realm, locks: &self.locks, origin, uri })
     }
 }
 

@@ -19,7 +19,7 @@ use crate::config::secret::Secret;
 use crate::config::xuanxuan::Xuanxuan;
 use crate::http::access::{OwnKeys, Refusal};
 use crate::http::client_addr::{ClientAddr, network_of};
-use crate::http::language::{Both, Language};
+use crate::http::language::{Language, Localized};
 use crate::http::limiter::Attempts;
 
 /// Wrong calls in the name of one application from one network before the next is answered with a wait. A right one is
@@ -51,7 +51,7 @@ pub enum Denial {
 
 impl Denial {
     /// The status that stands for the code of the body, and the text, as the original has them.
-    fn words(self) -> (StatusCode, Both) {
+    fn words(self) -> (StatusCode, Localized) {
         match self {
             Self::Code => (StatusCode::UNAUTHORIZED, ("缺少code参数", "Param code is missing.")),
             Self::Token => (StatusCode::UNAUTHORIZED, ("缺少token参数", "Param token is missing.")),

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::wire::JSON;
 use crate::chat::types::error::ChatError;
 use crate::chat::types::error::Kind;
-use crate::http::language::{Both, Language};
+use crate::http::language::{Language, Localized};
 use crate::http::{Outcome, retry_after};
 
 /// After this the caller may try again what found the gateway busy or the XMPP server away.
@@ -31,7 +31,7 @@ pub struct Failure {
 
 impl Failure {
     /// Something is wrong with what the caller sent.
-    pub fn request((chinese, english): Both) -> Failure {
+    pub fn request((chinese, english): Localized) -> Failure {
         Failure::told("bad_request", chinese, english)
     }
 

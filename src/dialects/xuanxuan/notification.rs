@@ -6,14 +6,14 @@ use super::error::{Failure, shown};
 use super::link;
 use crate::chat::types::plain::plain;
 use crate::http::json;
-use crate::http::language::Both;
+use crate::http::language::Localized;
 
-const NO_RECEIVER: Both =
+const NO_RECEIVER: Localized =
     ("没有设置接收者类型，只能是用户或者是某个讨论组。", "Not set receiver type, it must be users or chat group.");
-const NO_USERS: Both = ("应当设置接收者用户列表。", "Should set user list.");
-const NO_GROUP: Both = ("应当设置接收讨论组。", "Should set chat group.");
-const NO_SENDER: Both = ("应当设置发送方信息。", "Should set sender info.");
-const NOTHING: Both = ("应当设置通知标题。", "Should set title.");
+const NO_USERS: Localized = ("应当设置接收者用户列表。", "Should set user list.");
+const NO_GROUP: Localized = ("应当设置接收讨论组。", "Should set chat group.");
+const NO_SENDER: Localized = ("应当设置发送方信息。", "Should set sender info.");
+const NOTHING: Localized = ("应当设置通知标题。", "Should set title.");
 
 /// Longest name, title of a button, or kind of one, in characters.
 const LABEL: usize = 256;

@@ -34,11 +34,11 @@ pub(in crate::chat) async fn enrol(
     shown: &Shown<'_>,
     (users, lists): (&[(BareJid, String)], &RoomLists),
 ) -> Vec<Result<bool, ChatError>> {
-    let deaf: Vec<_> = users.iter().filter(|(user, _)| !lists.hears(user)).cloned().collect();
+    let deaf: Vec<_> = users.iter().filter(|(user, _)| !lists.gets_messages(user)).cloned().collect();
     let mut asked = enrol_nicks(rooms, call, shown.room, &deaf).await.into_iter();
     let subscribed: Vec<_> = users
         .iter()
-        .map(|(user, _)| match lists.hears(user) {
+        .map(|(user, _)| match lists.gets_messages(user) {
             true => Ok(()),
             false => asked.next().unwrap_or(Ok(())).map_err(|error| error.of("their subscription")),
         })

@@ -56,7 +56,7 @@ async fn change(
     if is_kept(rooms, call, user).await? {
         return Ok(());
     }
-    let _turn = rooms.listing.take(user.to_string(), call.deadline).await.ok_or(LinkError::Timeout)?;
+    let _guard = rooms.listing.take(user.to_string(), call.deadline).await.ok_or(LinkError::Timeout)?;
     let Some(changed) = read(rooms, call, user).await?.and_then(|list| change(&list)) else { return Ok(()) };
     let mut outcome = Ok(());
     for pause in AGAIN {

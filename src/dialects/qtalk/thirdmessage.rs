@@ -22,7 +22,7 @@ use crate::chat::types::message::{Bounds, Content, Fragment, Message, Receipt, T
 
 /// One entry of the batch, its sender checked; the XML is still text.
 #[derive(Clone)]
-pub struct Letter<'a> {
+pub struct MessageRequest<'a> {
     from: BareJid,
     to: Cow<'a, str>,
     xml: Cow<'a, str>,
@@ -50,16 +50,16 @@ pub fn send_thirdmessage<'a>(context: &'a Context<'a>, body: &'a Json<'a>) -> Bo
 
 /// The message of a request that is one letter.
 fn letter(context: &Context<'_>, body: &Json<'_>) -> Result<Message, Failure> {
-    let letter = Letter::read(context.scope, body)?;
+    let letter = MessageRequest::read(context.scope, body)?;
     in_time(context)?;
     letter.into_message(context.scope)
 }
 
 async fn batch(context: &Context<'_>, entries: &[Json<'_>]) -> Result<Done, Failure> {
     let mut failed = Vec::new();
-    let mut conversations: HashMap<(BareJid, String), Vec<(usize, Letter<'_>)>> = HashMap::new();
+    let mut conversations: HashMap<(BareJid, String), Vec<(usize, MessageRequest<'_>)>> = HashMap::new();
     for (index, entry) in entries.iter().enumerate() {
-        match Letter::read(context.scope, entry) {
+        match MessageRequest::read(context.scope, entry) {
             Ok(letter) => {
                 let to = Jid::new(&letter.to).map_or_else(|_| letter.to.to_string(), |jid| jid.into_bare().to_string());
                 conversations.entry((letter.from.clone(), to)).or_default().push((index, letter));
@@ -91,7 +91,7 @@ async fn batch(context: &Context<'_>, entries: &[Json<'_>]) -> Result<Done, Fail
 type Outcome = Result<(usize, Receipt), Part>;
 
 /// The letters of one sender to one recipient, with their places in the batch.
-type Conversation<'a> = ((BareJid, String), Vec<(usize, Letter<'a>)>);
+type Conversation<'a> = ((BareJid, String), Vec<(usize, MessageRequest<'a>)>);
 
 /// Delivers the letters of one conversation, so many `together`.
 async fn in_order(
@@ -132,14 +132,14 @@ fn in_time(context: &Context<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-impl<'a> Letter<'a> {
+impl<'a> MessageRequest<'a> {
     /// Reads one entry.
-    pub fn read(scope: Scope<'_>, entry: &'a Json<'a>) -> Result<Letter<'a>, Failure> {
+    pub fn read(scope: Scope<'_>, entry: &'a Json<'a>) -> Result<MessageRequest<'a>, Failure> {
         let fields = Fields::of(entry).ok_or_else(|| Failure::field("an entry of the batch must be an object"))?;
         let (from, to, xml) = (fields.required("from")?, fields.required("to")?, fields.required("message")?);
         let from = scope.addresses.user(&from).map_err(|error| Failure::from(error).of("from"))?;
         scope.may_act_for(&from)?;
-        Ok(Letter { from, to, xml })
+        Ok(MessageRequest { from, to, xml })
     }
 
     /// The message it stands for: what the JSON says of sender and recipient goes before what the XML says.

@@ -7,13 +7,13 @@ use parking_lot::Mutex;
 
 /// Lines of one kind, of which one is said in a while.
 #[derive(Debug)]
-pub struct Seldom {
+pub struct LogLimit {
     every: Duration,
     /// When the last was said, and how many there were since.
     state: Mutex<(Option<Instant>, u64)>,
 }
 
-impl Seldom {
+impl LogLimit {
     /// At most one line in `every`.
     pub const fn new(every: Duration) -> Self {
         Self { every, state: Mutex::new((None, 0)) }
@@ -40,15 +40,15 @@ const SUBJECTS: usize = 8;
 
 /// Lines of one kind of which each subject gets one, and no more than a few subjects do.
 #[derive(Debug)]
-pub struct OnceEach<T>([OnceLock<T>; SUBJECTS]);
+pub struct LogOncePerKey<T>([OnceLock<T>; SUBJECTS]);
 
-impl<T: PartialEq> Default for OnceEach<T> {
+impl<T: PartialEq> Default for LogOncePerKey<T> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<T: PartialEq> OnceEach<T> {
+impl<T: PartialEq> LogOncePerKey<T> {
     /// Nobody was named yet.
     pub const fn new() -> Self {
         Self([const { OnceLock::new() }; SUBJECTS])
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn one_line_stands_for_all_since_the_last() {
-        let seldom = Seldom::new(Duration::from_secs(1));
+        let seldom = LogLimit::new(Duration::from_secs(1));
         let start = Instant::now();
         let at = |ms| seldom.say_at(start + Duration::from_millis(ms));
         assert_eq!(
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn each_is_named_once_and_few_are() {
-        let lines = OnceEach::new();
+        let lines = LogOncePerKey::new();
         assert_eq!(
             [lines.is_news(&0), lines.is_news(&0), lines.is_news(&1), lines.is_news(&0)],
             [true, false, true, false]

@@ -9,19 +9,19 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 /// A handler's work. Dropped before its end, it is given a task and `grace` to come to it.
-pub struct Rest<F: Future<Output: Send> + Send + 'static> {
+pub struct RunToCompletion<F: Future<Output: Send> + Send + 'static> {
     work: Option<Pin<Box<F>>>,
     grace: Duration,
 }
 
-impl<F: Future<Output: Send> + Send + 'static> Rest<F> {
+impl<F: Future<Output: Send> + Send + 'static> RunToCompletion<F> {
     /// Nothing runs yet.
     pub fn new(work: F, grace: Duration) -> Self {
         Self { work: Some(Box::pin(work)), grace }
     }
 }
 
-impl<F: Future<Output: Send> + Send + 'static> Future for Rest<F> {
+impl<F: Future<Output: Send> + Send + 'static> Future for RunToCompletion<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
@@ -36,7 +36,7 @@ impl<F: Future<Output: Send> + Send + 'static> Future for Rest<F> {
     }
 }
 
-impl<F: Future<Output: Send> + Send + 'static> Drop for Rest<F> {
+impl<F: Future<Output: Send> + Send + 'static> Drop for RunToCompletion<F> {
     fn drop(&mut self) {
         if let (Some(work), Ok(runtime)) = (self.work.take(), Handle::try_current()) {
             runtime.spawn(tokio::time::timeout(self.grace, work));
@@ -59,7 +59,7 @@ mod tests {
                 tokio::time::sleep(Duration::from_secs(takes)).await;
                 signal.notify_one();
             };
-            let mut rest = Rest::new(work, Duration::from_secs(10));
+            let mut rest = RunToCompletion::new(work, Duration::from_secs(10));
             assert!(tokio::time::timeout(Duration::from_secs(1), &mut rest).await.is_err());
             drop(rest);
             assert_eq!(tokio::time::timeout(Duration::from_secs(100), finished.notified()).await.is_ok(), done);

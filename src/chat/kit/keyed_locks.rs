@@ -15,17 +15,17 @@ const REMEMBERED: usize = 1024;
 
 /// What is being changed.
 #[derive(Debug, Default)]
-pub struct Turns {
+pub struct KeyedLocks {
     open: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 /// The right to change one thing, until it is dropped.
 #[derive(Debug)]
-pub struct Turn(#[expect(dead_code, reason = "it is held, not read")] OwnedMutexGuard<()>);
+pub struct KeyGuard(#[expect(dead_code, reason = "it is held, not read")] OwnedMutexGuard<()>);
 
-impl Turns {
+impl KeyedLocks {
     /// Waits until nobody else changes `what`; `None` when that is not before `deadline`.
-    pub async fn take(&self, what: String, deadline: Instant) -> Option<Turn> {
+    pub async fn take(&self, what: String, deadline: Instant) -> Option<KeyGuard> {
         let lock = {
             let mut open = self.open.lock();
             if open.len() >= REMEMBERED {
@@ -33,7 +33,7 @@ impl Turns {
             }
             Arc::clone(open.entry(what).or_default())
         };
-        tokio::time::timeout_at(deadline.into(), lock.lock_owned()).await.ok().map(Turn)
+        tokio::time::timeout_at(deadline.into(), lock.lock_owned()).await.ok().map(KeyGuard)
     }
 }
 
@@ -49,23 +49,23 @@ mod tests {
 
     #[tokio::test]
     async fn one_at_a_time_changes_a_thing_and_others_change_others() {
-        let turns = Turns::default();
-        let first = turns.take("a".to_owned(), soon()).await.unwrap();
-        assert!(turns.take("a".to_owned(), soon()).await.is_none());
-        turns.take("b".to_owned(), soon()).await.unwrap();
+        let locks = KeyedLocks::default();
+        let first = locks.take("a".to_owned(), soon()).await.unwrap();
+        assert!(locks.take("a".to_owned(), soon()).await.is_none());
+        locks.take("b".to_owned(), soon()).await.unwrap();
         drop(first);
-        turns.take("a".to_owned(), soon()).await.unwrap();
+        locks.take("a".to_owned(), soon()).await.unwrap();
     }
 
     #[tokio::test]
     async fn what_nobody_changes_is_forgotten_and_what_somebody_does_is_not() {
-        let turns = Turns::default();
-        let held = turns.take("held".to_owned(), soon()).await.unwrap();
+        let locks = KeyedLocks::default();
+        let held = locks.take("held".to_owned(), soon()).await.unwrap();
         for n in 0..REMEMBERED * 2 {
-            turns.take(n.to_string(), soon()).await.unwrap();
+            locks.take(n.to_string(), soon()).await.unwrap();
         }
-        assert!(turns.open.lock().len() <= REMEMBERED);
-        assert!(turns.take("held".to_owned(), soon()).await.is_none());
+        assert!(locks.open.lock().len() <= REMEMBERED);
+        assert!(locks.take("held".to_owned(), soon()).await.is_none());
         drop(held);
     }
 }

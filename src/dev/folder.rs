@@ -10,7 +10,7 @@ use super::error::DevError;
 
 /// A server's folder. Paths exist twice: as this process sees them, and as the server does when it runs in a chroot.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct ServerFolder {
     root: Option<PathBuf>,
     outside: PathBuf,
     inside: PathBuf,
@@ -18,9 +18,9 @@ pub(super) struct Place {
     temporary: bool,
 }
 
-impl Place {
+impl ServerFolder {
     /// Makes the folder. Run by root, the server gets the user of its package; otherwise it runs as whoever calls.
-    pub(super) fn new(root: Option<PathBuf>, dir: Option<PathBuf>, user: &str) -> Result<Place, DevError> {
+    pub(super) fn new(root: Option<PathBuf>, dir: Option<PathBuf>, user: &str) -> Result<ServerFolder, DevError> {
         let is_root = fs::metadata("/proc/self").map_err(DevError::io("reading /proc/self"))?.uid() == 0;
         if root.is_some() && !is_root {
             return Err(DevError::NotRoot);
@@ -51,7 +51,7 @@ impl Place {
                 Err(_) => return Err(DevError::DirOutsideRoot { dir: outside, root: root.clone() }),
             },
         };
-        let place = Place { root, outside, inside, owner, temporary };
+        let place = ServerFolder { root, outside, inside, owner, temporary };
         place.own(&place.outside, 0o700)?;
         Ok(place)
     }

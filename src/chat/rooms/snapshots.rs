@@ -1,4 +1,4 @@
-//! Looking at a room for somebody who wants to speak there: one survey serves all who come while it is made.
+//! Looking at a room for somebody who wants to speak there: one snapshot serves all who come while it is made.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,30 +17,30 @@ use crate::link::Call;
 
 /// What was seen of a room.
 #[derive(Debug)]
-pub(in crate::chat) struct Survey {
+pub(in crate::chat) struct Snapshot {
     pub(in crate::chat) info: RoomInfo,
     pub(in crate::chat) lists: RoomLists,
-    /// Set when the gateway hears what the room says, where that takes a step of its own (ejabberd).
-    pub(in crate::chat) hears: OnceCell<()>,
+    /// Set when the gateway gets what is said in the room, where that takes a step of its own (ejabberd).
+    pub(in crate::chat) subscribed: OnceCell<()>,
 }
 
 type Outcome<T> = Result<Arc<T>, ChatError>;
 type Cell<T> = Arc<OnceCell<Outcome<T>>>;
 
-/// The surveys that are being made, by room.
+/// The snapshots that are being made, by room.
 #[derive(Debug)]
-pub(in crate::chat) struct Surveys<T = Survey> {
+pub(in crate::chat) struct Snapshots<T = Snapshot> {
     open: Mutex<HashMap<BareJid, Cell<T>>>,
 }
 
-impl<T> Default for Surveys<T> {
+impl<T> Default for Snapshots<T> {
     fn default() -> Self {
         Self { open: Mutex::default() }
     }
 }
 
-impl<T> Surveys<T> {
-    /// What somebody finds who is looking already, if that is `enough`; else what is found by a survey that began after
+impl<T> Snapshots<T> {
+    /// What somebody finds who is looking already, if that is `enough`; else what is found by a snapshot that began after
     /// the call came: the room may have been another before.
     pub(in crate::chat) async fn share<F>(
         &self,
@@ -58,7 +58,7 @@ impl<T> Surveys<T> {
         self.join(room, &look).await?.0
     }
 
-    /// Who comes from now on is not served by the surveys that are being made.
+    /// Who comes from now on is not served by the snapshots that are being made.
     pub(in crate::chat) fn forget(&self, room: &BareJid) {
         self.open.lock().remove(room);
     }
@@ -70,7 +70,7 @@ impl<T> Surveys<T> {
         F: Future<Output = Result<T, ChatError>>,
     {
         let cell = Arc::clone(self.open.lock().entry(room.clone()).or_default());
-        let part = Part { surveys: self, room, cell: &cell };
+        let part = Part { snapshots: self, room, cell: &cell };
         let mut own = false;
         let found = cell.get_or_try_init(async || {
             own = true;
@@ -85,16 +85,16 @@ impl<T> Surveys<T> {
     }
 }
 
-/// One caller's part in a survey. With the first who is done it is over; with the last who left undone, too.
+/// One caller's part in a snapshot. With the first who is done it is over; with the last who left undone, too.
 struct Part<'a, T> {
-    surveys: &'a Surveys<T>,
+    snapshots: &'a Snapshots<T>,
     room: &'a BareJid,
     cell: &'a Cell<T>,
 }
 
 impl<T> Drop for Part<'_, T> {
     fn drop(&mut self) {
-        let mut open = self.surveys.open.lock();
+        let mut open = self.snapshots.open.lock();
         // Ours and the table's: nobody gets another without the lock.
         let over = self.cell.initialized() || Arc::strong_count(self.cell) <= 2;
         if over && open.get(self.room).is_some_and(|cell| Arc::ptr_eq(cell, self.cell)) {
@@ -105,15 +105,16 @@ impl<T> Drop for Part<'_, T> {
 
 impl Rooms {
     /// Looks at a room in which somebody wants to say `message`, and ends what should have ended there. What somebody else
-    /// finds who is looking already serves as well where it lets them speak: it is younger than what a seat is believed by.
-    pub(in crate::chat) async fn survey(
+    /// finds who is looking already serves as well where it lets them speak: it is younger than what an occupant is believed by.
+    pub(in crate::chat) async fn snapshot(
         &self,
         call: &Call,
         room: &BareJid,
         message: &Message,
-    ) -> Result<Arc<Survey>, ChatError> {
-        let may_speak =
-            |survey: &Survey| message.own_nick().is_none() && survey.lists.of(&message.from) >= Affiliation::Member;
+    ) -> Result<Arc<Snapshot>, ChatError> {
+        let may_speak = |snapshot: &Snapshot| {
+            message.own_nick().is_none() && snapshot.lists.of(&message.from) >= Affiliation::Member
+        };
         let look = async || {
             // First: to ask a room that does not exist for its lists, or to enter it, would create it.
             let info = self.room_info(call, room).await?;
@@ -121,9 +122,9 @@ impl Rooms {
             if info.members_only {
                 self.end_stale_subscriptions(call, room, &lists).await;
             }
-            Ok(Survey { info, lists, hears: OnceCell::new() })
+            Ok(Snapshot { info, lists, subscribed: OnceCell::new() })
         };
-        self.surveys.share(room, may_speak, look).await
+        self.snapshots.share(room, may_speak, look).await
     }
 }
 
@@ -137,28 +138,28 @@ mod tests {
     use super::*;
     use crate::link::LinkError;
 
-    /// A room in which every survey finds how many there were before it, when it is let through.
-    struct Room {
-        surveys: Surveys<usize>,
+    /// A room in which every snapshot finds how many there were before it, when it is let through.
+    struct Fixture {
+        snapshots: Snapshots<usize>,
         jid: BareJid,
         begun: AtomicUsize,
         gate: Semaphore,
     }
 
-    impl Room {
-        fn new() -> Room {
+    impl Fixture {
+        fn new() -> Fixture {
             let (jid, gate) = (BareJid::new("r@c").unwrap(), Semaphore::new(0));
-            Room { surveys: Surveys::default(), jid, begun: AtomicUsize::new(0), gate }
+            Fixture { snapshots: Snapshots::default(), jid, begun: AtomicUsize::new(0), gate }
         }
 
-        /// What a caller finds to whom the first `lacking` surveys say nothing; the `broken` first ones fail.
+        /// What a caller finds to whom the first `lacking` snapshots say nothing; the `broken` first ones fail.
         async fn find(&self, lacking: usize, broken: usize) -> Result<usize, ChatError> {
             let look = async || {
                 let before = self.begun.fetch_add(1, Ordering::SeqCst);
                 self.gate.acquire().await.unwrap().forget();
                 if before < broken { Err(LinkError::Timeout.into()) } else { Ok(before) }
             };
-            self.surveys.share(&self.jid, |found| *found >= lacking, look).await.map(|found| *found)
+            self.snapshots.share(&self.jid, |found| *found >= lacking, look).await.map(|found| *found)
         }
 
         fn begun(&self) -> usize {
@@ -168,18 +169,18 @@ mod tests {
 
     #[tokio::test]
     async fn one_survey_serves_all_who_come_while_it_is_made() {
-        let room = Room::new();
+        let room = Fixture::new();
         let all = join_all((0..20).map(|_| room.find(0, 0)));
         let (found, ()) = tokio::join!(all, async { room.gate.add_permits(2) });
         assert!(found.iter().all(|found| matches!(found, Ok(0))), "{found:?}");
         assert_eq!(room.begun(), 1);
         assert_eq!(room.find(0, 0).await.unwrap(), 1);
-        assert!(room.surveys.open.lock().is_empty());
+        assert!(room.snapshots.open.lock().is_empty());
     }
 
     #[tokio::test]
     async fn who_is_not_served_by_it_is_by_one_that_began_after_he_came() {
-        let room = Room::new();
+        let room = Fixture::new();
         let all = join_all((0..20).map(|_| room.find(1, 0)));
         let (found, ()) = tokio::join!(all, async {
             room.gate.add_permits(1);
@@ -195,22 +196,22 @@ mod tests {
 
     #[tokio::test]
     async fn who_comes_after_a_change_is_not_served_by_what_began_before_it() {
-        let room = Room::new();
+        let room = Fixture::new();
         let (first, second, ()) = tokio::join!(
             room.find(0, 0),
             async {
-                room.surveys.forget(&room.jid);
+                room.snapshots.forget(&room.jid);
                 room.find(0, 0).await
             },
             async { room.gate.add_permits(2) },
         );
         assert_eq!((first.unwrap(), second.unwrap()), (0, 1));
-        assert!(room.surveys.open.lock().is_empty());
+        assert!(room.snapshots.open.lock().is_empty());
     }
 
     #[tokio::test]
     async fn where_one_fails_for_the_link_or_leaves_the_next_looks_himself() {
-        let room = Room::new();
+        let room = Fixture::new();
         room.gate.add_permits(2);
         let (first, second) = tokio::join!(room.find(0, 1), room.find(0, 1));
         assert!(matches!(first, Err(ChatError::Link(LinkError::Timeout))), "{first:?}");
@@ -224,6 +225,6 @@ mod tests {
         room.gate.add_permits(1);
         assert_eq!(stayed.await.unwrap(), 3);
         drop(futures::poll!(Box::pin(room.find(0, 0))));
-        assert!(room.surveys.open.lock().is_empty());
+        assert!(room.snapshots.open.lock().is_empty());
     }
 }

@@ -19,11 +19,11 @@ use super::call::{REQUEST_ID, request_id, wait};
 use super::client_addr::{Peer, client_addr};
 use super::dialect::Route;
 use super::refusal::{overloaded, refuse, shaped};
-use super::serve::{Asked, Serve};
+use super::serve::{Serve, WholeRequest};
 use crate::chat::Call;
 
 /// Handles one request of `route`.
-pub(super) fn surround<T: Serve>(
+pub(super) fn handle<T: Serve>(
     route: Arc<Route<T>>,
     request: Request,
 ) -> impl Future<Output = Result<Response, Infallible>> + Send {
@@ -55,7 +55,7 @@ pub(super) fn surround<T: Serve>(
             match wait(&head.headers) {
                 Ok(wait) => {
                     let call = Call { wait, ..Call::new(Arc::clone(&log.request), deadline) };
-                    Ok((Box::new(Asked { call, caller, head, body: Bytes::new() }), place))
+                    Ok((Box::new(WholeRequest { call, caller, head, body: Bytes::new() }), place))
                 }
                 Err(text) => {
                     let refused = shaped(endpoint, StatusCode::BAD_REQUEST, "bad_request", text);

@@ -9,23 +9,23 @@ use std::sync::Arc;
 use jid::BareJid;
 
 use super::nonza::NS_STANZA_ERROR;
-use crate::link::{Inbound, LinkHandle};
+use crate::link::{LinkHandle, OnStanza};
 use crate::xml::element::{Build, client, el};
 use crate::xml::{CLIENT, Element};
 
 /// Takes a message that came to a session of the given user: mail, or what their archive says in answer to a query
 /// (XEP-0313), which comes before the reply to that. Runs on the reading task: it must not block.
-pub type Stray = Arc<dyn Fn(&BareJid, Element) + Send + Sync>;
+pub type OnMisdelivered = Arc<dyn Fn(&BareJid, Element) + Send + Sync>;
 
 /// The handler of a session's unclaimed stanzas. A roster push declined this way harms nobody: the server keeps the
 /// roster, and the user's own devices get the same push.
-pub(super) fn handler(user: &BareJid, stray: &Stray) -> Inbound {
-    let (user, stray) = (user.clone(), stray.clone());
+pub(super) fn handler(user: &BareJid, misdelivered: &OnMisdelivered) -> OnStanza {
+    let (user, misdelivered) = (user.clone(), misdelivered.clone());
     Arc::new(move |handle: &LinkHandle, stanza: Element| {
         if let Some(answer) = declined(&stanza) {
             handle.try_send(&answer);
         } else if stanza.is("message", CLIENT) && matches!(stanza.attr("type"), None | Some("chat" | "normal")) {
-            stray(&user, stanza);
+            misdelivered(&user, stanza);
         }
     })
 }

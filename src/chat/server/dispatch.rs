@@ -15,7 +15,7 @@ use crate::xmpp::{disco, iq, muc, mucsub, privilege, stanza_error, version};
 /// The request for a key that auth_uk accepts, as qtalk's clients make it.
 const KEY: &str = "urn:xmpp:key";
 const PING: &str = "urn:xmpp:ping";
-/// Rooms that changed are remembered up to this many; beyond it one is forgotten and its seats age instead.
+/// Rooms that changed are remembered up to this many; beyond it one is forgotten and its occupants age instead.
 const CHANGED: usize = 1024;
 
 impl Incoming {
