@@ -1,5 +1,6 @@
 //! The HTTP APIs, one folder each. They know `chat`, never each other.
 
+pub mod api;
 pub mod maxleap;
 pub mod qtalk;
 pub mod rongcloud;

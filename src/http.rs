@@ -30,6 +30,7 @@
 //!   where, and [`access::Caller::may_send_as`]) and `axum::body::Bytes` (the body, already bounded).
 //! - It says how the request ended by [`Outcome`] in the response's extensions (`(Outcome("unknown_user"), body)`
 //!   works as a response too): a fixed word, for metrics and the log. Without one the status decides.
+//! - Beside it [`Cause`] says which stanza error is behind a failure; it stands in the log line.
 //! - When the gateway cannot serve now, it answers [`retry_after`] with a 503; too many failed log-ins
 //!   ([`logins::Logins`], [`limiter::Attempts`]) are [`retry_after`] with a 429.
 
@@ -82,6 +83,10 @@ pub type ErrorShape = fn(StatusCode, &str) -> Response;
 /// a success is `ok`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outcome(pub &'static str);
+
+/// Whose stanza error is behind a failure, and what it said: in the response's extensions, for the log line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause(pub Arc<str>);
 
 impl IntoResponseParts for Outcome {
     type Error = std::convert::Infallible;

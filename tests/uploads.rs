@@ -270,9 +270,9 @@ async fn services_of_all_sorts(chat: &Chat, realm: &Realm, user: &Client) {
         ("result", format!("<slot {upload}/>"), Kind::Storage, "URL"),
         ("result", String::new(), Kind::Storage, "URL"),
         ("error", refusal("not-acceptable", &size), Kind::TooLarge, "7 bytes"),
-        ("error", refusal("resource-constraint", &retry), Kind::Storage, "2030-01-02T03:04:05Z"),
+        ("error", refusal("resource-constraint", &retry), Kind::TryLater, "2030-01-02T03:04:05Z"),
         ("error", refusal("forbidden", ""), Kind::MissingRight, "mod_http_upload"),
-        ("error", refusal("internal-server-error", ""), Kind::Storage, "internal-server-error"),
+        ("error", refusal("internal-server-error", ""), Kind::TryLater, "internal-server-error"),
     ] {
         let now = call();
         let (done, request) = tokio::join!(chat.files.upload(&now, realm, file), answer(user, kind, &inside));

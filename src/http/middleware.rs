@@ -12,7 +12,6 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::Response;
 
-use super::Outcome;
 use super::access::Caller;
 use super::body;
 use super::call::{REQUEST_ID, request_id, wait};
@@ -20,6 +19,7 @@ use super::client_addr::{Peer, client_addr};
 use super::dialect::Route;
 use super::refusal::{overloaded, refuse, shaped};
 use super::serve::{Serve, WholeRequest};
+use super::{Cause, Outcome};
 use crate::chat::Call;
 
 /// Handles one request of `route`.
@@ -83,7 +83,8 @@ pub(super) fn handle<T: Serve>(
         }
         let took = started.elapsed();
         route.endpoint.metrics.answered(outcome, took);
-        log.write(&route.path, response.status(), outcome, took);
+        let cause = if outcome == "ok" { None } else { response.extensions().get::<Cause>() };
+        log.write(&route.path, response.status(), outcome, took, cause);
         Ok(response)
     }
 }
@@ -107,7 +108,7 @@ struct LogLine {
 }
 
 impl LogLine {
-    fn write(&self, path: &str, status: StatusCode, outcome: &'static str, took: Duration) {
+    fn write(&self, path: &str, status: StatusCode, outcome: &'static str, took: Duration, cause: Option<&Cause>) {
         tracing::info!(
             target: "stanzagate::access",
             request = &*self.request,
@@ -118,6 +119,7 @@ impl LogLine {
             ms = (took.as_secs_f64() * 100_000.0).round() / 100.0,
             from = %Shown(self.from),
             key = self.key.as_deref().unwrap_or(""),
+            cause = cause.map(|cause| &*cause.0),
             "request"
         );
     }

@@ -86,7 +86,8 @@ pub fn result(message: &Element) -> Option<Archived> {
 }
 
 /// Seconds, milliseconds and microseconds are all in use.
-fn stamp_ms(stamp: &str) -> Option<u64> {
+/// A time stamp (XEP-0082), in milliseconds since 1970.
+pub fn stamp_ms(stamp: &str) -> Option<u64> {
     let stamp = DateTime::parse_from_rfc3339(stamp.trim()).ok()?;
     u64::try_from(stamp.timestamp_millis()).ok()
 }

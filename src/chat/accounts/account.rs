@@ -27,11 +27,11 @@ impl Accounts {
     /// server does not let the gateway do this.
     pub async fn create_account(&self, call: &Call, user: &BareJid, password: &str) -> Result<bool, ChatError> {
         if password.is_empty() || password.chars().any(char::is_control) {
-            return Err(ChatError::Refused {
-                by: "the gateway".into(),
-                condition: "not-acceptable".into(),
-                text: Some("a password is neither empty nor holds control characters".into()),
-            });
+            return Err(ChatError::refused_by(
+                "the gateway",
+                "not-acceptable",
+                "a password is neither empty nor holds control characters",
+            ));
         }
         self.add_account(call, user, password).await
     }

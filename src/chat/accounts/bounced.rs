@@ -48,7 +48,7 @@ impl Accounts {
                     let text = format!(
                         "{user} is offline and no more messages wait for them; whether this one is in their archive is unknown"
                     );
-                    return ChatError::Told(Kind::OutcomeUnknown, text);
+                    return ChatError::told(Kind::OutcomeUnknown, text);
                 }
                 Kept::Nowhere | Kept::Unknown => {}
             }

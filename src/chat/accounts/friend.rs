@@ -12,6 +12,7 @@ use crate::chat::types::address::Realm;
 use crate::chat::types::error::ChatError;
 use crate::clock::now_ms;
 use crate::link::Call;
+use crate::xml::GATEWAY;
 use crate::xmpp::roster::Item;
 
 /// How long lists are given to become what they should be before the steps are taken once more.
@@ -135,7 +136,7 @@ fn read(note: Option<&Value>, one: &BareJid, other: &BareJid) -> Friendship {
 }
 
 fn refused(text: &str) -> ChatError {
-    ChatError::Refused { by: "the gateway".into(), condition: "not-acceptable".into(), text: Some(text.into()) }
+    ChatError::refused_by(GATEWAY, "not-acceptable", text)
 }
 
 impl Accounts {

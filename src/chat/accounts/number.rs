@@ -133,11 +133,7 @@ impl Accounts {
 }
 
 fn none_left(user: &BareJid) -> ChatError {
-    ChatError::Refused {
-        by: "the gateway".into(),
-        condition: "conflict".into(),
-        text: Some(format!("others hold all {TRIES} numbers that {user} might have")),
-    }
+    ChatError::refused_by("the gateway", "conflict", format!("others hold all {TRIES} numbers that {user} might have"))
 }
 
 /// The number that a localpart is: decimal as one writes it, from 1 to 2^52 - 1. What is longer is a name like any other.

@@ -121,11 +121,11 @@ impl Accounts {
                 Err(self.server.no_command(self.server.product(call).await?))
             }
             (true, Err(refusal)) => Err(refusal.into()),
-            (true, Ok(_)) => Err(ChatError::Refused {
-                by: "the XMPP server".into(),
-                condition: "not-allowed".into(),
-                text: Some(format!("the account {user} is still there")),
-            }),
+            (true, Ok(_)) => Err(ChatError::refused_by(
+                "the XMPP server",
+                "not-allowed",
+                format!("the account {user} is still there"),
+            )),
         }
     }
 

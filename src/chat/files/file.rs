@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fs::File;
 use std::io::{Seek, SeekFrom};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -15,12 +15,12 @@ use tokio_util::io::ReaderStream;
 use crate::chat::files::{Files, label};
 use crate::chat::server::Server;
 use crate::chat::types::address::Realm;
-use crate::chat::types::error::ChatError;
-use crate::clock;
+use crate::chat::types::error::{ChatError, Kind};
+use crate::clock::{self, now_ms};
 use crate::link::Call;
 use crate::xmpp::stanza_error::StanzaError;
 use crate::xmpp::upload::{Limit, Slot};
-use crate::xmpp::{iq, upload};
+use crate::xmpp::{iq, mam, upload};
 
 /// A file to upload.
 #[derive(Debug)]
@@ -113,8 +113,13 @@ impl Files {
         Err(match upload::limit(&reply) {
             Some(Limit::Size(most)) => ChatError::FileTooLarge(most),
             Some(Limit::Quota(retry)) => {
-                let when = retry.map(|stamp| format!("; it will again at {stamp}")).unwrap_or_default();
-                ChatError::Storage(format!("{service} takes no more files for now ({error}){when}"))
+                let when = retry.as_ref().map(|stamp| format!("; it will again at {stamp}")).unwrap_or_default();
+                let text = format!("{service} takes no more files for now ({error}){when}");
+                let wait = retry
+                    .as_deref()
+                    .and_then(mam::stamp_ms)
+                    .map(|ms| Duration::from_millis(ms.saturating_sub(now_ms())));
+                ChatError::Told { kind: Kind::TryLater, text, cause: Some(Arc::new(error)), wait }
             }
             None => match error.condition.as_str() {
                 "forbidden" | "not-allowed" | "not-authorized" | "registration-required" => ChatError::Right(format!(
@@ -128,6 +133,7 @@ impl Files {
                      {service:?}; Prosody: Component {service:?} \"http_file_share\"; or name another in server.upload"
                     ))
                 }
+                _ if error.is_temporary() => ChatError::refused(error),
                 _ => ChatError::Storage(format!("{service} gave no upload slot ({error})")),
             },
         })

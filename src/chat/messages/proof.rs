@@ -85,7 +85,7 @@ impl Messages {
                          {:.1} s{why}: whether it gets there is unknown",
                         begun.elapsed().as_secs_f32()
                     );
-                    *outcome = Err(ChatError::Told(Kind::OutcomeUnknown, text));
+                    *outcome = Err(ChatError::told(Kind::OutcomeUnknown, text));
                 }
                 None => {}
             }

@@ -67,7 +67,7 @@ pub(in crate::chat) async fn send_to_room(
     let first = occupant().await?;
     match speak_from(messages, call, room, message, &first).await {
         // The occupant was removed since: nothing was sent, so a new one may say it.
-        Err(ChatError::Refused { condition, .. }) if condition == "not-acceptable" => {
+        Err(ChatError::Refused(error)) if error.is("not-acceptable") => {
             messages.rooms.leave_rooms(messages.rooms.occupants.remove_if(room, user, &first)).await;
             speak_from(messages, call, room, message, &occupant().await?).await
         }

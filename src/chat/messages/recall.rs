@@ -83,11 +83,7 @@ impl SentMessage<'_> {
 
     /// That it certainly was not sent, and nobody says why.
     pub(in crate::chat) fn not_shown(&self) -> ChatError {
-        ChatError::Refused {
-            by: self.room.to_string(),
-            condition: "not-acceptable".into(),
-            text: Some("the room did not show the message".into()),
-        }
+        ChatError::refused_by(self.room.to_string(), "not-acceptable", "the room did not show the message")
     }
 
     /// That nobody knows.

@@ -39,8 +39,8 @@ pub(in crate::chat) async fn set(
     match messages.rooms.lists(call, room).await?.of(user) {
         Affiliation::Owner | Affiliation::Admin => {}
         Affiliation::Member => {
-            let text = Some("only its owners and admins may set the topic".to_owned());
-            return Err(ChatError::Refused { by: room.to_string(), condition: "forbidden".into(), text });
+            let text = "only its owners and admins may set the topic";
+            return Err(ChatError::refused_by(room.as_str(), "forbidden", text));
         }
         _ => return Err(ChatError::NotMember { user: user.clone(), room: room.clone() }),
     }

@@ -116,10 +116,8 @@ impl Records {
                 }
             }
         }
-        let lost = || ChatError::Refused {
-            by: service.to_owned(),
-            condition: "internal-server-error".into(),
-            text: Some("it has not kept the node of a number".into()),
+        let lost = || {
+            ChatError::refused_by(service.to_owned(), "internal-server-error", "it has not kept the node of a number")
         };
         let kept = |holder: &Holder| *holder != Holder::Unsaid;
         held.into_iter().map(|holder| holder?.filter(kept).ok_or_else(lost)).collect()

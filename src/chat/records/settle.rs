@@ -126,11 +126,11 @@ impl Records {
             set(&mut outcomes, n, outcome);
         }
         let unsettled = || {
-            Err(ChatError::Refused {
-                by: service.to_owned(),
-                condition: "internal-server-error".into(),
-                text: Some("it does not keep a record's node closed".into()),
-            })
+            Err(ChatError::refused_by(
+                service.to_owned(),
+                "internal-server-error",
+                "it does not keep a record's node closed",
+            ))
         };
         outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(unsettled)).collect()
     }

@@ -186,15 +186,11 @@ impl Records {
                      server.pubsub"
                 ))
             }
-            OPEN => ChatError::Refused {
-                by: service.to_owned(),
-                condition: error.condition.as_str().into(),
-                text: Some(
-                    "a record's node is open to others and could not be closed, so nothing was written to it: run \
-                     stanzagate check"
-                        .into(),
-                ),
-            },
+            OPEN => ChatError::refused_by(
+                service,
+                &error.condition,
+                "a record's node is open to others and could not be closed, so nothing was written to it: run stanzagate check",
+            ),
             _ => ChatError::refused(error),
         }
     }

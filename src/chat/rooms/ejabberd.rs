@@ -85,7 +85,7 @@ async fn own_seat(
             return Ok(Occupant::new(nick.to_owned(), None, archived));
         }
         match subscribe(rooms, call, room, vec![mucsub::subscribe(None, nick, OWN_NODES)]).await.pop() {
-            Some(Err(ChatError::Refused { condition, .. })) if condition == "conflict" && nick == wanted => {}
+            Some(Err(ChatError::Refused(error))) if error.is("conflict") && nick == wanted => {}
             Some(Err(error)) => return Err(error),
             _ => return Ok(Occupant::new(nick.to_owned(), None, archived)),
         }
@@ -154,7 +154,7 @@ async fn enrol_nicks(
     let request = |(user, nick): &(BareJid, String)| mucsub::subscribe(Some(user), nick, MEMBER_NODES);
     let mut outcomes = subscribe(rooms, call, room, users.iter().map(request).collect()).await;
     for (outcome, (user, nick)) in outcomes.iter_mut().zip(users) {
-        if matches!(outcome, Err(ChatError::Refused { condition, .. }) if condition == "conflict") {
+        if outcome.as_ref().is_err_and(|error| error.is_refusal("conflict")) {
             let other = (user.clone(), distinct_nick(nick, user));
             if let Some(again) = subscribe(rooms, call, room, vec![request(&other)]).await.pop() {
                 *outcome = again;

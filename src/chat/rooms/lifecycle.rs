@@ -224,7 +224,7 @@ impl Rooms {
         error: &ChatError,
     ) -> Result<(), ChatError> {
         match error {
-            ChatError::Link(LinkError::Timeout) | ChatError::Refused { .. } => {
+            ChatError::Link(LinkError::Timeout) | ChatError::Refused(_) => {
                 let last = Call::new(call.request.clone(), Instant::now() + UNDO);
                 self.room_info(&last, room).await.map(drop)
             }

@@ -13,7 +13,7 @@ use crate::link::{Call, LinkError};
 use crate::xml::element::Build;
 use crate::xml::{Element, GATEWAY};
 use crate::xmpp::bookmarks::{Options, Shown};
-use crate::xmpp::stanza_error::StanzaError;
+use crate::xmpp::stanza_error::{ErrorType, StanzaError};
 use crate::xmpp::{bookmarks, commands, data_form, helper, iq, muc, muc_admin, privilege, pubsub};
 
 /// Only the first item of an affiliation IQ is applied, and each rewrites the whole room: few at a time, so that the
@@ -123,7 +123,9 @@ async fn set_together(
     let mut refused = refused.into_iter();
     let outcome = |_| match refused.next() {
         Some(None) => Ok(()),
-        Some(Some(condition)) => Err(ChatError::Refused { by: room.to_string(), condition, text: None }),
+        Some(Some(condition)) => {
+            Err(ChatError::refused(StanzaError::new(room.as_str(), ErrorType::Cancel, &condition, None)))
+        }
         None => Err(unreadable("affiliations")),
     };
     Some(users.iter().map(outcome).collect())
@@ -157,7 +159,7 @@ pub(in crate::chat) async fn enrol(
         };
         privileged(rooms, call, users.into_iter().map(request).collect()).await
     };
-    let differs = |outcome: &Result<(), ChatError>| matches!(outcome, Err(ChatError::Refused { condition, .. }) if condition == "conflict");
+    let differs = |outcome: &Result<(), ChatError>| outcome.as_ref().is_err_and(|error| error.is_refusal("conflict"));
     let mut outcomes = publish(users.iter().collect(), Options::All).await;
     let again = users.iter().zip(&outcomes).filter(|(_, outcome)| differs(outcome)).map(|(user, _)| user).collect();
     let again = publish(again, Options::Kept).await;
@@ -168,7 +170,7 @@ pub(in crate::chat) async fn enrol(
         Ok(()) => Ok(true),
         // Members are members without bookmarks too. And what the user's own client asked of the node stays.
         Err(ChatError::Right(_)) => Ok(false),
-        Err(ChatError::Refused { condition, .. }) if condition == "conflict" => Ok(false),
+        Err(ChatError::Refused(error)) if error.is("conflict") => Ok(false),
         Err(error) => Err(error.of("their bookmark")),
     };
     outcomes.into_iter().map(outcome).collect()
@@ -199,7 +201,7 @@ pub(in crate::chat) async fn withdraw(
         .into_iter()
         .zip(exist)
         .map(|(answer, exists)| match answer {
-            Err(ChatError::Refused { condition, .. }) if condition == "item-not-found" => Ok(()),
+            Err(ChatError::Refused(error)) if error.is("item-not-found") => Ok(()),
             Err(ChatError::Right(_)) => Ok(()),
             // Nobody's bookmarks need no removing.
             Err(_) if matches!(exists, Ok(false)) => Ok(()),
@@ -223,8 +225,8 @@ pub(in crate::chat) async fn shown_rooms(
     );
     match privileged_replies(rooms, call, vec![request]).await.pop() {
         Some(Ok(reply)) => Ok(bookmarks::rooms(&reply)),
-        Some(Err(ChatError::Refused { condition, .. })) if condition == "item-not-found" => Ok(Vec::new()),
-        Some(Err(ChatError::Refused { by, .. })) if by == GATEWAY => {
+        Some(Err(ChatError::Refused(error))) if error.is("item-not-found") => Ok(Vec::new()),
+        Some(Err(ChatError::Refused(error))) if error.source() == GATEWAY => {
             tracing::warn!(%user, "their bookmarks are too large to be read");
             Ok(Vec::new())
         }
@@ -240,7 +242,7 @@ pub(in crate::chat) async fn ask_for_nothing(rooms: &Rooms, call: &Call, user: &
     let query = pubsub::items("urn:stanzagate:nothing", []);
     let request = privilege::iq(&rooms.server.component, user.as_str(), "get", &rooms.server.link.new_id(call), query);
     match privileged_replies(rooms, call, vec![request]).await.pop() {
-        Some(Err(ChatError::Refused { condition, .. })) if condition == "item-not-found" => Ok(()),
+        Some(Err(ChatError::Refused(error))) if error.is("item-not-found") => Ok(()),
         Some(Err(error)) => Err(error),
         Some(Ok(_)) | None => Err(unreadable("a privileged IQ")),
     }

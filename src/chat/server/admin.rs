@@ -32,11 +32,7 @@ impl From<Refusal> for ChatError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Error(error) => ChatError::refused(error),
-            Refusal::Note(text) => ChatError::Refused {
-                by: "the XMPP server".into(),
-                condition: "undefined-condition".into(),
-                text: Some(text),
-            },
+            Refusal::Note(text) => ChatError::refused_by("the XMPP server", "undefined-condition", text),
         }
     }
 }
@@ -117,9 +113,5 @@ impl Server {
 
 /// An answer that lacks what it has to hold.
 pub(in crate::chat) fn unreadable(of: &str) -> ChatError {
-    ChatError::Refused {
-        by: "the XMPP server".into(),
-        condition: "undefined-condition".into(),
-        text: Some(format!("the answer to {of} cannot be read")),
-    }
+    ChatError::refused_by("the XMPP server", "undefined-condition", format!("the answer to {of} cannot be read"))
 }

@@ -50,11 +50,11 @@ impl Server {
         match (reply, archive) {
             (Ok(reply), _) => match mam::end(&reply) {
                 Some(end) => Ok(Ok((gathering.finish(), end))),
-                None => Err(ChatError::Refused {
-                    by: jid.to_string(),
-                    condition: "undefined-condition".into(),
-                    text: Some("its answer is no end of a page of an archive".into()),
-                }),
+                None => Err(ChatError::refused_by(
+                    jid.to_string(),
+                    "undefined-condition",
+                    "its answer is no end of a page of an archive",
+                )),
             },
             (Err(error), Archive::User(_)) if !in_session && error.is("service-unavailable") => {
                 Err(self.helper_is_missing("reading the archives of users", "the VirtualHost of the users"))

@@ -1,5 +1,8 @@
 //! What can go wrong with a verb, as its caller needs to know it.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use jid::BareJid;
 
 use crate::chat::types::address::AddressError;
@@ -8,7 +11,7 @@ use crate::link::LinkError;
 use crate::session::SessionError;
 use crate::xml::encode::EncodeError;
 use crate::xml::read::ReadError;
-use crate::xmpp::stanza_error::StanzaError;
+use crate::xmpp::stanza_error::{ErrorType, StanzaError};
 
 /// Why a verb was not done, or is not known to have been done.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -36,16 +39,9 @@ pub enum ChatError {
         /// Where.
         room: BareJid,
     },
-    /// The server, the room or the recipient refused: the stanza error's condition and text.
-    #[error("{by} refused it: {condition}{}", text.as_deref().map(|t| format!(" ({t})")).unwrap_or_default())]
-    Refused {
-        /// Who refused.
-        by: String,
-        /// The defined condition (RFC 6120 section 8.3.3).
-        condition: String,
-        /// The error's text.
-        text: Option<String>,
-    },
+    /// The server, the room or the recipient refused: with type, condition, text and speaker of the stanza error.
+    #[error("{} refused it{}: {}", .0.source(), if .0.is_temporary() { " for now" } else { "" }, .0)]
+    Refused(Arc<StanzaError>),
     /// The message is in the recipient's archive, under this id, and does not wait for them: their queue is full.
     #[error(
         "{user} is offline and no more messages wait for them: this one is in their archive ({archive_id}), where clients \
@@ -81,9 +77,18 @@ pub enum ChatError {
     /// Several parts failed; the text says which.
     #[error("{0}")]
     Partial(String),
-    /// A failure of this kind, told with what is known to have been done in spite of it.
-    #[error("{1}")]
-    Told(Kind, String),
+    /// A failure of this kind, told with what is known beside it.
+    #[error("{text}")]
+    Told {
+        /// Its kind.
+        kind: Kind,
+        /// What is told.
+        text: String,
+        /// The refusal that is behind it, if one is.
+        cause: Option<Arc<StanzaError>>,
+        /// How long to wait before the same call, where that is known.
+        wait: Option<Duration>,
+    },
     /// The configuration cannot work.
     #[error("{0}")]
     Config(String),
@@ -92,8 +97,10 @@ pub enum ChatError {
 /// The sorts of failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// Nothing was done, and the same call may succeed soon.
+    /// Nothing was done, and the same call may succeed soon: the gateway is busy, or not connected.
     Unavailable,
+    /// Nothing was done, and the same call may succeed later: whoever was asked says so (an error of type `wait`).
+    TryLater,
     /// An address that may not be named.
     Address,
     /// XML that is not acceptable as a message, or text that XML cannot carry.
@@ -129,19 +136,60 @@ pub enum Kind {
 impl ChatError {
     /// A refusal by whoever sent the stanza error.
     pub(in crate::chat) fn refused(error: StanzaError) -> ChatError {
-        let by = error.by.or(error.from).unwrap_or_else(|| "the XMPP server".to_owned());
-        ChatError::Refused { by, condition: error.condition, text: error.text }
+        ChatError::Refused(Arc::new(error))
+    }
+
+    /// As [`ChatError::refused`], where `by` said no in another way than by an error stanza.
+    pub(in crate::chat) fn refused_by(by: impl Into<String>, condition: &str, text: impl Into<String>) -> ChatError {
+        ChatError::refused(StanzaError::new(by, ErrorType::Cancel, condition, Some(text.into())))
+    }
+
+    /// A failure with a text of its own.
+    pub(in crate::chat) fn told(kind: Kind, text: impl Into<String>) -> ChatError {
+        ChatError::Told { kind, text: text.into(), cause: None, wait: None }
+    }
+
+    /// True for a refusal with this defined condition (RFC 6120 section 8.3.3).
+    pub(in crate::chat) fn is_refusal(&self, condition: &str) -> bool {
+        matches!(self, Self::Refused(error) if error.is(condition))
+    }
+
+    /// The stanza error that is behind it, if one is.
+    pub fn cause(&self) -> Option<&Arc<StanzaError>> {
+        match self {
+            Self::Refused(error) => Some(error),
+            Self::Told { cause, .. } => cause.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// How long to wait before the same call, where somebody said it.
+    pub fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::Told { wait, .. } => *wait,
+            _ => None,
+        }
+    }
+
+    /// The same failure as part of another of this kind.
+    fn part_of(self, kind: Kind, text: String) -> ChatError {
+        ChatError::Told { kind, text, cause: self.cause().cloned(), wait: self.wait() }
     }
 
     /// The failure of a step after others that were done, so that it does not pass for one in which nothing was.
     pub fn after(self, done: &str) -> ChatError {
-        let kind = if self.is_unavailable() { Kind::Partial } else { self.kind() };
-        ChatError::Told(kind, format!("{done}; then: {self}"))
+        let kind = if self.may_succeed_later() { Kind::Partial } else { self.kind() };
+        let text = format!("{done}; then: {self}");
+        self.part_of(kind, text)
     }
 
     /// The failure, led by what it is that failed. One in which nothing was done says so itself.
     pub(in crate::chat) fn of(self, what: &str) -> ChatError {
-        if self.is_unavailable() { self } else { ChatError::Told(self.kind(), format!("{what}: {self}")) }
+        if self.is_unavailable() {
+            return self;
+        }
+        let (kind, text) = (self.kind(), format!("{what}: {self}"));
+        self.part_of(kind, text)
     }
 
     /// What sort of failure this is: all that a dialect needs to choose its own code.
@@ -157,13 +205,14 @@ impl ChatError {
             Self::UnknownRoom(_) => Kind::UnknownRoom,
             Self::RoomExists(_) => Kind::RoomExists,
             Self::NotMember { .. } => Kind::NotMember,
-            Self::Refused { .. } => Kind::Refused,
+            Self::Refused(error) if error.is_temporary() => Kind::TryLater,
+            Self::Refused(_) => Kind::Refused,
             Self::NotQueued { .. } => Kind::NotQueued,
             Self::NotKept => Kind::NotKept,
             Self::FileTooLarge(_) => Kind::TooLarge,
             Self::Storage(_) => Kind::Storage,
             Self::Partial(_) => Kind::Partial,
-            Self::Told(kind, _) => *kind,
+            Self::Told { kind, .. } => *kind,
             Self::Link(error) | Self::Session(SessionError::Link(error)) => match error {
                 LinkError::Encode(EncodeError::TooLarge(..)) => Kind::TooLarge,
                 LinkError::Encode(EncodeError::Invalid(_)) => Kind::Xml,
@@ -174,7 +223,12 @@ impl ChatError {
         }
     }
 
-    /// True when nothing was done and the same call may succeed soon: the gateway answers 503 with Retry-After.
+    /// True when nothing was done and the same call may succeed later: the gateway answers 503 with Retry-After.
+    pub fn may_succeed_later(&self) -> bool {
+        matches!(self.kind(), Kind::Unavailable | Kind::TryLater)
+    }
+
+    /// True when it is the gateway that cannot do it now.
     pub fn is_unavailable(&self) -> bool {
         matches!(
             self,
@@ -182,6 +236,27 @@ impl ChatError {
                 | Self::Session(SessionError::Link(LinkError::Busy | LinkError::Down(_) | LinkError::Draining))
         )
     }
+}
+
+/// One refusal of each type that an error can have (RFC 6120 section 8.3.2), and one that is temporary by its condition: for
+/// the tests of the APIs.
+#[cfg(test)]
+pub fn refusals() -> Vec<(&'static str, ChatError)> {
+    use ErrorType::{Auth, Cancel, Continue, Modify, Wait};
+    [
+        ("auth", Auth, "forbidden"),
+        ("cancel", Cancel, "conflict"),
+        ("continue", Continue, "undefined-condition"),
+        ("modify", Modify, "not-acceptable"),
+        ("wait", Wait, "internal-server-error"),
+        ("cancel", Cancel, "resource-constraint"),
+    ]
+    .into_iter()
+    .map(|(name, error_type, condition)| {
+        let error = StanzaError::new("room@conference.example.org", error_type, condition, Some("said".to_owned()));
+        (name, ChatError::refused(error))
+    })
+    .collect()
 }
 
 #[cfg(test)]
@@ -199,5 +274,22 @@ mod tests {
         assert_eq!(late.kind(), Kind::OutcomeUnknown);
         assert_eq!(late.to_string(), format!("half; then: the rest: {}", LinkError::Timeout));
         assert_eq!(ChatError::Session(SessionError::NoGrant).kind(), Kind::MissingRight);
+    }
+
+    #[test]
+    fn a_refusal_keeps_type_condition_text_and_speaker() {
+        for (name, refused) in refusals() {
+            let condition = refused.cause().expect("a refusal").condition.clone();
+            let later = name == "wait" || condition == "resource-constraint";
+            let kind = if later { Kind::TryLater } else { Kind::Refused };
+            let when = if later { " for now" } else { "" };
+            let shown = format!("room@conference.example.org refused it{when}: {condition} (said)");
+            assert_eq!((refused.kind(), refused.to_string()), (kind, shown.clone()));
+            let part = refused.clone().of("their bookmark");
+            assert_eq!((part.kind(), part.to_string()), (kind, format!("their bookmark: {shown}")));
+            let after = part.after("half");
+            assert_eq!(after.kind(), if later { Kind::Partial } else { kind });
+            assert_eq!(after.cause().map(|cause| cause.type_name()), Some(name));
+        }
     }
 }

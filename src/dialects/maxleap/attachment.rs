@@ -21,6 +21,7 @@ use crate::chat::files::file::{Content, NewFile};
 use crate::chat::files::image::{self, Format, Image, ImageError};
 use crate::chat::types::error::ChatError;
 use crate::config::Config;
+use crate::dialects::api::failing::Ending;
 use crate::http::body::BodyError;
 use crate::http::multipart;
 use crate::http::stream::{Arrival, Bounds};
@@ -148,7 +149,7 @@ async fn store(cx: &Context<'_>, call: &Call, received: Received) -> Result<Vec<
 fn unreadable(error: &ImageError) -> Failure {
     let failure = Failure::new(Code::Image, error.to_string());
     match error {
-        ImageError::Failed(_) => Failure { status: StatusCode::SERVICE_UNAVAILABLE, ..failure },
+        ImageError::Failed(_) => failure.unavailable(),
         _ => failure,
     }
 }
@@ -166,7 +167,10 @@ fn too_large(limit: u64) -> Failure {
 
 /// A form that could not be read on: why, as far as the connection knows it, else what the parser found.
 fn broken(arrival: &Arrival, error: &MultipartError) -> Failure {
-    let refused = |status, outcome, text: String| Failure { status, outcome, ..Failure::new(Code::Upload, text) };
+    let refused = |status, outcome, text: String| Failure {
+        ending: Ending::new(status, outcome),
+        ..Failure::new(Code::Upload, text)
+    };
     match arrival.failure() {
         Some(BodyError::TooLarge) => Failure::new(Code::FileTooLarge, "the request is larger than a file may be"),
         Some(BodyError::Slow) => {

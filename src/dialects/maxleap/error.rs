@@ -17,8 +17,6 @@
 //! | 5011 | the file is too large | 413 |
 //! | 5012 | the upload did not succeed; it is no multipart form | 502, 400 |
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -30,10 +28,7 @@ use crate::chat::types::address::Realm;
 use crate::chat::types::error::ChatError;
 use crate::chat::types::error::Kind;
 use crate::chat::types::user_id;
-use crate::http::{Outcome, retry_after};
-
-/// After this the caller may try again what found the gateway busy or the XMPP server away.
-const UNAVAILABLE_WAIT: Duration = Duration::from_secs(1);
+use crate::dialects::api::failing::Ending;
 
 /// The documented codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,12 +64,10 @@ pub enum Code {
 pub struct Failure {
     /// The code in the body.
     pub code: Code,
-    /// The HTTP status.
-    pub status: StatusCode,
     /// The text in the body.
     pub text: String,
-    /// The fixed word for metrics and the log.
-    pub outcome: &'static str,
+    /// Status, word and wait.
+    pub ending: Ending,
 }
 
 impl Code {
@@ -113,7 +106,7 @@ impl Failure {
     /// A refusal with a code's own status.
     pub fn new(code: Code, text: impl Into<String>) -> Failure {
         let (status, outcome) = code.usual();
-        Failure { code, status, text: text.into(), outcome }
+        Failure { code, text: text.into(), ending: Ending::new(status, outcome) }
     }
 
     /// 5001.
@@ -136,9 +129,14 @@ impl Failure {
         Failure { text: in_ids(&self.text, realm), ..self }
     }
 
+    /// The same as what may succeed soon.
+    pub fn unavailable(self) -> Failure {
+        Failure { ending: Ending::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable"), ..self }
+    }
+
     /// The same with another status.
     pub fn with_status(self, status: StatusCode) -> Failure {
-        Failure { status, ..self }
+        Failure { ending: self.ending.with_status(status), ..self }
     }
 }
 
@@ -170,25 +168,18 @@ fn in_ids(text: &str, realm: &Realm) -> String {
 
 impl From<ChatError> for Failure {
     fn from(error: ChatError) -> Failure {
-        let (code, status, outcome) = match error.kind() {
-            Kind::Unavailable => (Code::Server, StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
-            Kind::Address => (Code::Parameter, StatusCode::BAD_REQUEST, "address"),
-            Kind::Xml => (Code::Parameter, StatusCode::BAD_REQUEST, "xml"),
-            Kind::TooLarge => (Code::TooLong, StatusCode::BAD_REQUEST, "too_large"),
-            Kind::UnknownUser => (Code::NotFound, StatusCode::NOT_FOUND, "unknown_user"),
-            Kind::UnknownRoom => (Code::NotFound, StatusCode::NOT_FOUND, "unknown_room"),
-            Kind::RoomExists => (Code::Conflict, StatusCode::CONFLICT, "room_exists"),
-            Kind::NotMember => (Code::Unauthorized, StatusCode::FORBIDDEN, "not_member"),
-            Kind::Storage => (Code::Storage, StatusCode::BAD_GATEWAY, "storage"),
-            Kind::Refused => (Code::Server, StatusCode::BAD_GATEWAY, "refused"),
-            // No failure of the gateway's or the server's: what is tried again then would be there twice.
-            Kind::NotQueued => (Code::Full, StatusCode::FORBIDDEN, "not_queued"),
-            Kind::NotKept => (Code::Parameter, StatusCode::BAD_REQUEST, "not_kept"),
-            Kind::Partial => (Code::Server, StatusCode::BAD_GATEWAY, "partial"),
-            Kind::OutcomeUnknown => (Code::Server, StatusCode::GATEWAY_TIMEOUT, "outcome_unknown"),
-            Kind::ClientPort | Kind::MissingRight => (Code::Server, StatusCode::BAD_GATEWAY, "missing_right"),
+        let code = match error.kind() {
+            Kind::Address | Kind::Xml | Kind::NotKept => Code::Parameter,
+            Kind::TooLarge => Code::TooLong,
+            Kind::UnknownUser | Kind::UnknownRoom => Code::NotFound,
+            Kind::RoomExists => Code::Conflict,
+            Kind::NotMember => Code::Unauthorized,
+            Kind::Storage => Code::Storage,
+            Kind::NotQueued => Code::Full,
+            Kind::Unavailable | Kind::TryLater | Kind::Refused | Kind::Partial | Kind::OutcomeUnknown => Code::Server,
+            Kind::ClientPort | Kind::MissingRight => Code::Server,
         };
-        Failure { code, status, text: error.to_string(), outcome }
+        Failure { code, text: error.to_string(), ending: Ending::of(&error) }
     }
 }
 
@@ -200,11 +191,8 @@ impl From<AddressError> for Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let response = (Outcome(self.outcome), body(self.code, self.status, &self.text)).into_response();
-        match self.status {
-            StatusCode::SERVICE_UNAVAILABLE => retry_after(response, UNAVAILABLE_WAIT),
-            _ => response,
-        }
+        let body = body(self.code, self.ending.status, &self.text);
+        self.ending.respond(body)
     }
 }
 
@@ -244,14 +232,12 @@ mod tests {
     #[tokio::test]
     async fn what_the_verbs_say_becomes_a_code_and_a_status() {
         let user = jid::BareJid::new("a@example.org").unwrap();
-        let refused = ChatError::Refused { by: "x".into(), condition: "conflict".into(), text: None };
         for (error, expected) in [
             (ChatError::Link(LinkError::Busy), (503, 5002, true)),
             (ChatError::Link(LinkError::Down("x".into())), (503, 5002, true)),
             (ChatError::Link(LinkError::Timeout), (504, 5002, false)),
             (ChatError::Partial("half".into()), (502, 5002, false)),
             (ChatError::Right("x".into()), (502, 5002, false)),
-            (refused, (502, 5002, false)),
             (ChatError::UnknownUser(user.clone()), (404, 5004, false)),
             (ChatError::UnknownRoom(user.clone()), (404, 5004, false)),
             (ChatError::RoomExists(user.clone()), (409, 5005, false)),
@@ -260,6 +246,13 @@ mod tests {
         ] {
             assert_eq!(seen(Failure::from(error.clone()).into_response()).await, expected, "{error}");
         }
+    }
+
+    #[test]
+    fn each_type_of_stanza_error_is_told_for_what_it_is() {
+        crate::dialects::api::failing::tests::tells_each_type(StatusCode::BAD_GATEWAY, |error| {
+            Failure::from(error).into_response()
+        });
     }
 
     #[test]

@@ -165,8 +165,8 @@ pub fn all_done(cx: &Context<'_>, outcomes: &[MemberOutcome], done: &str) -> Res
     if well.is_empty() && failed.len() == 1 {
         return Err(first.clone().into());
     }
-    let all_unavailable = || outcomes.iter().all(|o| o.result.as_ref().is_err_and(ChatError::is_unavailable));
-    if well.is_empty() && all_unavailable() {
+    let all_later = || outcomes.iter().all(|o| o.result.as_ref().is_err_and(ChatError::may_succeed_later));
+    if well.is_empty() && all_later() {
         return Err(first.clone().into());
     }
     let well = if well.is_empty() { "nobody".to_owned() } else { listed(&well) };

@@ -17,7 +17,7 @@
 //! | 11 | the XML is not acceptable as a message | 200 |
 //! | 12 | too large: the message or the list | 200 |
 //! | 13 | parts failed for different reasons; `data.failed` says which | 200 |
-//! | 14 | busy, or the XMPP server is not connected; nothing was done | 503 |
+//! | 14 | busy, the XMPP server is not connected, or it said "later"; nothing was done | 503 |
 //! | 15 | the caller's key may not act for this domain | 200 |
 //! | 16 | auth_uk: the key is not valid | 200 |
 //! | 17 | the caller's own key is missing or wrong | 401 |
@@ -32,12 +32,16 @@
 //! the same for all of them and 13 otherwise, and `data` is
 //! `{"failed":[{"index":N,"errcode":N,"errmsg":"…"},…]}` with the places in the caller's list, from 0.
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::chat::types::address::AddressError;
 use crate::chat::types::error::ChatError;
 use crate::chat::types::error::Kind;
+use crate::dialects::api::failing::Ending;
+use crate::http::Cause;
 
 /// The kind of a failure; the number is `errcode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -139,6 +143,10 @@ pub struct Failure {
     pub failed: Vec<Part>,
     /// True when the body as a whole could not be read, for which the original has texts of its own.
     pub unreadable: bool,
+    /// How long to wait before the same call, where that would help.
+    pub wait: Option<Duration>,
+    /// The stanza error that is behind it, for the log.
+    pub cause: Option<Cause>,
 }
 
 /// A part of a call that failed.
@@ -150,12 +158,17 @@ pub struct Part {
     pub code: Code,
     /// What happened.
     pub errmsg: String,
+    /// How long to wait before this part alone.
+    pub wait: Option<Duration>,
+    /// The stanza error that is behind it, for the log.
+    pub cause: Option<Cause>,
 }
 
 impl Failure {
     /// A failure of the call as a whole.
     pub fn new(code: Code, errmsg: impl Into<String>) -> Failure {
-        Failure { code, errmsg: errmsg.into(), failed: Vec::new(), unreadable: false }
+        let Ending { wait, cause, .. } = Ending::new(code.status(), code.outcome());
+        Failure { code, errmsg: errmsg.into(), failed: Vec::new(), unreadable: false, wait, cause }
     }
 
     /// A field is missing or wrong.
@@ -186,12 +199,14 @@ impl Failure {
             _ => Code::Partial,
         };
         let errmsg = format!("{} of {total} failed; number {}: {}", failed.len(), first.index, first.errmsg);
-        Err(Failure { code, errmsg, failed, unreadable: false })
+        let wait = failed.iter().filter_map(|part| part.wait).max().filter(|_| code == Code::Unavailable);
+        let cause = first.cause.clone();
+        Err(Failure { code, errmsg, failed, unreadable: false, wait, cause })
     }
 
     /// This failure as that of one part; of several, the first speaks.
     pub fn at(self, index: usize) -> Part {
-        Part { index, code: self.code, errmsg: self.errmsg }
+        Part { index, code: self.code, errmsg: self.errmsg, wait: self.wait, cause: self.cause }
     }
 
     /// `data` of the reply: the failed parts, or an empty string.
@@ -217,7 +232,7 @@ impl From<AddressError> for Failure {
 impl From<ChatError> for Failure {
     fn from(error: ChatError) -> Failure {
         let code = match error.kind() {
-            Kind::Unavailable => Code::Unavailable,
+            Kind::Unavailable | Kind::TryLater => Code::Unavailable,
             Kind::Address => Code::Address,
             Kind::Xml => Code::Xml,
             Kind::TooLarge => Code::TooLarge,
@@ -232,16 +247,22 @@ impl From<ChatError> for Failure {
             Kind::OutcomeUnknown => Code::OutcomeUnknown,
             Kind::ClientPort | Kind::MissingRight => Code::MissingRight,
         };
-        Failure::new(code, error.to_string())
+        let Ending { wait, cause, .. } = Ending::of(&error);
+        Failure { wait, cause, ..Failure::new(code, error.to_string()) }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::types::error::refusals;
+    use crate::config::qtalk::Replies;
+    use crate::dialects::api::failing::tests::tells_each_type;
+    use crate::dialects::qtalk::replies::Endpoint;
+    use crate::dialects::qtalk::routes::reply;
 
     fn part(index: usize, code: Code) -> Part {
-        Part { index, code, errmsg: format!("part {index}") }
+        Failure::new(code, format!("part {index}")).at(index)
     }
 
     #[test]
@@ -253,6 +274,18 @@ mod tests {
         assert_eq!(alike.data()["failed"][1], json!({"index": 2, "errcode": 2, "errmsg": "part 2"}));
         let mixed = Failure::parts(3, vec![part(1, Code::Xml), part(2, Code::Address)]).unwrap_err();
         assert_eq!(mixed.code, Code::Partial);
+    }
+
+    #[test]
+    fn each_type_of_stanza_error_is_told_for_what_it_is() {
+        for style in [Replies::Documented, Replies::Original] {
+            tells_each_type(StatusCode::OK, |error| reply(style, Endpoint::CreateMuc, Err(error.into())));
+        }
+        let later = || Failure::from(refusals().swap_remove(4).1);
+        let all = Failure::parts(2, vec![later().at(0), later().at(1)]).unwrap_err();
+        assert_eq!((all.code, all.wait.map(|wait| wait.as_secs())), (Code::Unavailable, Some(10)));
+        let some = Failure::parts(3, vec![later().at(0), later().at(1)]).unwrap_err();
+        assert_eq!((some.code, some.wait), (Code::Partial, None));
     }
 
     #[test]

@@ -5,7 +5,6 @@ use serde_json::json;
 use super::Endpoint::*;
 use super::*;
 use crate::chat::types::room::{Affiliation, Member};
-use crate::dialects::qtalk::error::Part;
 
 fn say(style: Replies, endpoint: Endpoint, result: Result<Done, Failure>) -> String {
     String::from_utf8(body(style, endpoint, result)).unwrap()
@@ -16,7 +15,7 @@ fn original_of(endpoint: Endpoint, code: Code) -> String {
 }
 
 fn part(code: Code) -> Failure {
-    Failure::parts(2, vec![Part { index: 1, code, errmsg: "why".into() }]).unwrap_err()
+    Failure::parts(2, vec![Failure::new(code, "why").at(1)]).unwrap_err()
 }
 
 const SUCCESS: &str = r#"{"ret":true,"errcode":0,"errmsg":"success","data":""}"#;

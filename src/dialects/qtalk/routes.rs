@@ -1,7 +1,6 @@
 //! The table of endpoints, and the way of a call: method, body, work, reply.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -18,14 +17,12 @@ use super::{json, member, notify, profile, room, staff, text, thirdmessage, uk};
 use crate::chat::{Call, Chat};
 use crate::config::Config;
 use crate::config::qtalk::Replies;
+use crate::dialects::api::failing::finish;
 use crate::http::access::{Access, Caller};
 use crate::http::call::ARCHIVE_ID;
 use crate::http::origin::origin;
 use crate::http::serve::WholeRequest;
 use crate::http::{Outcome, Web, retry_after};
-
-/// After this the caller may try again what found the gateway busy or the XMPP server away.
-const UNAVAILABLE_WAIT: Duration = Duration::from_secs(1);
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -144,16 +141,14 @@ fn read(body: &[u8], list: usize) -> Result<json::Json<'_>, Failure> {
 /// A result as it goes out.
 pub fn reply(style: Replies, endpoint: Endpoint, result: Result<Done, Failure>) -> Response {
     let code = result.as_ref().err().map(|failure| failure.code);
+    let (wait, cause) = result.as_ref().err().map_or((None, None), |failure| (failure.wait, failure.cause.clone()));
     let (status, outcome) = code.map_or((StatusCode::OK, "ok"), |code| (code.status(), code.outcome()));
     let archive_id = result.as_ref().ok().and_then(|done| HeaderValue::try_from(done.as_ref()?.archive_id()?).ok());
     let mut response = json_response(status, outcome, replies::body(style, endpoint, result));
     if let Some(id) = archive_id {
         response.headers_mut().insert(ARCHIVE_ID, id);
     }
-    match code {
-        Some(Code::Unavailable) => retry_after(response, UNAVAILABLE_WAIT),
-        _ => response,
-    }
+    finish(response, wait, cause)
 }
 
 /// What the layers around the handlers refuse, in the API's shape; the same in both styles.

@@ -132,13 +132,13 @@ impl Context<'_> {
     /// # Errors
     /// 403.
     pub async fn must_hold(&self, token: &Token) -> Result<(), Failure> {
-        let inactive = || Failure { outcome: "unknown_user", ..Failure::forbidden(INACTIVE) };
+        let inactive = || Failure::forbidden(INACTIVE).called("unknown_user");
         if !self.chat.accounts.account_exists(self.call, &token.user).await? {
             return Err(inactive());
         }
         match self.chat.accounts.account_mark(self.call, self.realm, &token.user).await {
             Ok(mark) if token.is_for(mark.as_ref()) => Ok(()),
-            Ok(_) => Err(Failure { outcome: "old_account", ..Failure::forbidden(BAD_TOKEN) }),
+            Ok(_) => Err(Failure::forbidden(BAD_TOKEN).called("old_account")),
             Err(ChatError::UnknownUser(_)) => Err(inactive()),
             Err(error) => Err(error.into()),
         }

@@ -13,11 +13,8 @@ use serde_json::json;
 use super::wire::JSON;
 use crate::chat::types::error::ChatError;
 use crate::chat::types::error::Kind;
+use crate::dialects::api::failing::Ending;
 use crate::http::language::{Language, Localized};
-use crate::http::{Outcome, retry_after};
-
-/// After this the caller may try again what found the gateway busy or the XMPP server away.
-const UNAVAILABLE_WAIT: Duration = Duration::from_secs(1);
 
 /// No `Authorization` header.
 pub const NO_CREDENTIALS: Localized = ("身份认证信息未提供。", "Authentication credentials were not provided.");
@@ -39,14 +36,10 @@ pub const REQUIRED: Localized = ("该字段是必填项。", "This field is requ
 /// Why a call has failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// The HTTP status.
-    pub status: StatusCode,
     /// The text of `detail`, in Chinese and in English.
     pub text: (String, String),
-    /// The fixed word for metrics and the log.
-    pub outcome: &'static str,
-    /// How long the caller has to wait, where that is why.
-    pub wait: Option<Duration>,
+    /// Status, word and wait.
+    pub ending: Ending,
 }
 
 /// The text of a response whose language is still to be chosen, in its extensions.
@@ -61,7 +54,7 @@ impl Failure {
         chinese: impl Into<String>,
         english: impl Into<String>,
     ) -> Failure {
-        Failure { status, text: (chinese.into(), english.into()), outcome, wait: None }
+        Failure { text: (chinese.into(), english.into()), ending: Ending::new(status, outcome) }
     }
 
     /// 400: something is wrong with a field.
@@ -85,6 +78,11 @@ impl Failure {
         Failure::forbidden(("您没有执行该操作的权限。", "You do not have permission to perform this action."))
     }
 
+    /// The same with another word in metrics and log.
+    pub fn called(self, outcome: &'static str) -> Failure {
+        Failure { ending: Ending { outcome, ..self.ending }, ..self }
+    }
+
     /// 429: too many failed attempts.
     pub fn throttled(wait: Duration) -> Failure {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
@@ -92,50 +90,42 @@ impl Failure {
         let unit = if seconds == 1 { "second" } else { "seconds" };
         let english = format!("Request was throttled. Expected available in {seconds} {unit}.");
         let failure = Failure::told(StatusCode::TOO_MANY_REQUESTS, "rate_limited", chinese, english);
-        Failure { wait: Some(wait), ..failure }
+        Failure { ending: Ending { wait: Some(wait), ..failure.ending }, ..failure }
     }
 }
 
 impl From<ChatError> for Failure {
     fn from(error: ChatError) -> Failure {
-        let text = error.to_string();
-        let told = |status, outcome, chinese: &str| Failure::told(status, outcome, chinese, text.as_str());
-        match error.kind() {
-            Kind::UnknownRoom => Failure { outcome: "unknown_room", ..Failure::not_found() },
-            Kind::UnknownUser => told(StatusCode::NOT_FOUND, "unknown_user", "用户不存在。"),
-            Kind::NotMember => Failure { outcome: "not_member", ..Failure::denied() },
-            Kind::Address => told(StatusCode::BAD_REQUEST, "address", &format!("地址无效：{text}")),
-            Kind::Xml => told(StatusCode::BAD_REQUEST, "xml", &format!("含有无法传送的字符：{text}")),
-            Kind::TooLarge => told(StatusCode::BAD_REQUEST, "too_large", &format!("内容过大：{text}")),
-            Kind::RoomExists => told(StatusCode::CONFLICT, "room_exists", "群组已存在。"),
-            Kind::Unavailable => {
-                told(StatusCode::SERVICE_UNAVAILABLE, "unavailable", &format!("聊天服务器暂不可用：{text}"))
-            }
-            Kind::OutcomeUnknown => {
-                told(StatusCode::GATEWAY_TIMEOUT, "outcome_unknown", &format!("操作结果未知：{text}"))
-            }
-            Kind::NotQueued => told(StatusCode::FORBIDDEN, "not_queued", &format!("对方的离线消息已满：{text}")),
-            Kind::NotKept => told(StatusCode::BAD_REQUEST, "not_kept", &format!("消息不会被存档：{text}")),
-            Kind::Partial => told(StatusCode::BAD_GATEWAY, "partial", &format!("操作只完成了一部分：{text}")),
-            Kind::Storage => told(StatusCode::BAD_GATEWAY, "storage", &format!("文件未能保存：{text}")),
-            Kind::Refused => told(StatusCode::BAD_GATEWAY, "refused", &format!("聊天服务器拒绝了该操作：{text}")),
-            Kind::ClientPort => told(StatusCode::BAD_GATEWAY, "missing_right", &format!("无法登录聊天服务器：{text}")),
-            Kind::MissingRight => {
-                told(StatusCode::BAD_GATEWAY, "missing_right", &format!("聊天服务器的配置不足：{text}"))
-            }
-        }
+        let (text, ending) = (error.to_string(), Ending::of(&error));
+        let chinese = match error.kind() {
+            // In the framework's own words.
+            Kind::UnknownRoom => return Failure { ending, ..Failure::not_found() },
+            Kind::NotMember => return Failure { ending, ..Failure::denied() },
+            Kind::UnknownUser => "用户不存在。".to_owned(),
+            Kind::RoomExists => "群组已存在。".to_owned(),
+            Kind::Address => format!("地址无效：{text}"),
+            Kind::Xml => format!("含有无法传送的字符：{text}"),
+            Kind::TooLarge => format!("内容过大：{text}"),
+            Kind::Unavailable => format!("聊天服务器暂不可用：{text}"),
+            Kind::TryLater => format!("聊天服务器暂时无法完成该操作，请稍后重试：{text}"),
+            Kind::OutcomeUnknown => format!("操作结果未知：{text}"),
+            Kind::NotQueued => format!("对方的离线消息已满：{text}"),
+            Kind::NotKept => format!("消息不会被存档：{text}"),
+            Kind::Partial => format!("操作只完成了一部分：{text}"),
+            Kind::Storage => format!("文件未能保存：{text}"),
+            Kind::Refused => format!("聊天服务器拒绝了该操作：{text}"),
+            Kind::ClientPort => format!("无法登录聊天服务器：{text}"),
+            Kind::MissingRight => format!("聊天服务器的配置不足：{text}"),
+        };
+        Failure { text: (chinese, text), ending }
     }
 }
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let mut response = (self.status, Outcome(self.outcome), ()).into_response();
+        let mut response = self.ending.respond(());
         response.extensions_mut().insert(Words(self.text));
-        match (self.wait, self.status) {
-            (Some(wait), _) => retry_after(response, wait),
-            (None, StatusCode::SERVICE_UNAVAILABLE) => retry_after(response, UNAVAILABLE_WAIT),
-            (None, _) => response,
-        }
+        response
     }
 }
 
@@ -181,4 +171,16 @@ pub async fn localize(request: Request, next: Next) -> Response {
 
 fn not_allowed(method: &Method) -> (String, String) {
     (format!("方法 “{method}” 不被允许。"), format!("Method \"{method}\" not allowed."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_type_of_stanza_error_is_told_for_what_it_is() {
+        crate::dialects::api::failing::tests::tells_each_type(StatusCode::BAD_GATEWAY, |error| {
+            Failure::from(error).into_response()
+        });
+    }
 }

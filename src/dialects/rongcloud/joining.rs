@@ -61,7 +61,7 @@ pub async fn join(cx: &Context<'_>, asked: Asked<'_>) -> Result<Reply, Failure> 
         add(cx, &known, Some(asked.user), &friend).await
     };
     // Deleted since they were given their number.
-    let gone = |failure: Failure| if failure.outcome == "unknown_user" { nobody(&given) } else { failure };
+    let gone = |failure: Failure| if failure.ending.outcome == "unknown_user" { nobody(&given) } else { failure };
     added.await.map_err(gone)?;
     Ok(Reply::ok(json!({ "userid": given })))
 }

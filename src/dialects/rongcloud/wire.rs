@@ -235,7 +235,7 @@ mod tests {
     async fn form(kind: &str, body: &[u8]) -> Result<Form, StatusCode> {
         let request = axum::http::Request::builder();
         let request = if kind.is_empty() { request } else { request.header(header::CONTENT_TYPE, kind) };
-        Form::read(request.body(Body::from(body.to_vec())).unwrap()).await.map_err(|failure| failure.status)
+        Form::read(request.body(Body::from(body.to_vec())).unwrap()).await.map_err(|failure| failure.ending.status)
     }
 
     const URLENCODED: &str = "application/x-www-form-urlencoded; charset=UTF-8";
@@ -260,7 +260,7 @@ mod tests {
             assert_eq!(form.text("code", 2).unwrap().as_deref(), Some("12"));
             assert_eq!(form.text("other", 2).unwrap(), None);
             assert_eq!(form.file("cover", 9).unwrap(), None);
-            assert_eq!(form.text("name", 4).unwrap_err().status, StatusCode::BAD_REQUEST);
+            assert_eq!(form.text("name", 4).unwrap_err().ending.status, StatusCode::BAD_REQUEST);
         }
         for empty in ["", "application/json", URLENCODED, "text/plain"] {
             assert_eq!(

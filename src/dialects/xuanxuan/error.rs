@@ -1,8 +1,6 @@
 //! Why a call is refused or has failed, in the API's shapes: `errcode` and `errmsg` for who may not call, always with
 //! status 200; `result` and `message` for everything else.
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -11,22 +9,17 @@ use serde_json::{Value, json};
 use super::wire::JSON;
 use crate::chat::types::error::ChatError;
 use crate::chat::types::error::Kind;
+use crate::dialects::api::failing::Ending;
 use crate::http::language::{Language, Localized};
-use crate::http::{Outcome, retry_after};
-
-/// After this the caller may try again what found the gateway busy or the XMPP server away.
-const UNAVAILABLE_WAIT: Duration = Duration::from_secs(1);
 
 /// Why a call has failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// The HTTP status: 200 for all that the caller has to look at `result` for; others where the gateway or the XMPP
-    /// server is to blame.
-    pub status: StatusCode,
     /// The text in the body, in Chinese and in English.
     pub text: (String, String),
-    /// The fixed word for metrics and the log.
-    pub outcome: &'static str,
+    /// Status, word and wait. The status is 200 for all that the caller has to look at `result` for; others where the gateway
+    /// or the XMPP server is to blame.
+    pub ending: Ending,
 }
 
 impl Failure {
@@ -37,7 +30,7 @@ impl Failure {
 
     /// As [`Failure::request`], with texts that were put together.
     pub fn told(outcome: &'static str, chinese: impl Into<String>, english: impl Into<String>) -> Failure {
-        Failure { status: StatusCode::OK, text: (chinese.into(), english.into()), outcome }
+        Failure { text: (chinese.into(), english.into()), ending: Ending::new(StatusCode::OK, outcome) }
     }
 
     /// There is no such group.
@@ -54,35 +47,19 @@ impl Failure {
     /// The answer to a caller who speaks this language.
     pub fn answer(self, language: Language) -> Response {
         let body = json!({ "result": "fail", "message": language.choose(self.text) });
-        let response = (Outcome(self.outcome), shaped(self.status, body)).into_response();
-        match self.status {
-            StatusCode::SERVICE_UNAVAILABLE => retry_after(response, UNAVAILABLE_WAIT),
-            _ => response,
-        }
+        let body = shaped(self.ending.status, body);
+        self.ending.respond(body)
     }
 }
 
 impl From<ChatError> for Failure {
     fn from(error: ChatError) -> Failure {
-        let (status, outcome) = match error.kind() {
-            Kind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
-            Kind::Address => (StatusCode::OK, "address"),
-            Kind::Xml => (StatusCode::OK, "xml"),
-            Kind::TooLarge => (StatusCode::OK, "too_large"),
-            Kind::UnknownUser => (StatusCode::OK, "unknown_user"),
-            Kind::UnknownRoom => (StatusCode::OK, "unknown_room"),
-            Kind::RoomExists => (StatusCode::OK, "room_exists"),
-            Kind::NotMember => (StatusCode::OK, "not_member"),
-            Kind::Partial => (StatusCode::OK, "partial"),
-            Kind::NotQueued => (StatusCode::OK, "not_queued"),
-            Kind::NotKept => (StatusCode::OK, "not_kept"),
-            Kind::Storage => (StatusCode::BAD_GATEWAY, "storage"),
-            Kind::Refused => (StatusCode::BAD_GATEWAY, "refused"),
-            Kind::OutcomeUnknown => (StatusCode::GATEWAY_TIMEOUT, "outcome_unknown"),
-            Kind::ClientPort | Kind::MissingRight => (StatusCode::BAD_GATEWAY, "missing_right"),
-        };
+        let ending = Ending::of(&error);
+        // What is not done because of the call itself is told with status 200, as all that the original tells.
+        let callers = ending.status.is_client_error() || error.kind() == Kind::Partial;
+        let ending = if callers { ending.with_status(StatusCode::OK) } else { ending };
         let text = error.to_string();
-        Failure { status, text: (text.clone(), text), outcome }
+        Failure { text: (text.clone(), text), ending }
     }
 }
 
@@ -109,5 +86,17 @@ pub fn shown(text: &str) -> String {
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_type_of_stanza_error_is_told_for_what_it_is() {
+        crate::dialects::api::failing::tests::tells_each_type(StatusCode::BAD_GATEWAY, |error| {
+            Failure::from(error).answer(Language::English)
+        });
     }
 }

@@ -10,7 +10,7 @@ fn read(data: &Value) -> Result<Notification, Failure> {
 fn refused(data: &Value) -> String {
     match read(data) {
         Err(failure) => {
-            assert!(!failure.text.0.is_empty() && failure.status == 200, "{failure:?}");
+            assert!(!failure.text.0.is_empty() && failure.ending.status == 200, "{failure:?}");
             failure.text.1
         }
         Ok(read) => panic!("{data}: {read:?}"),

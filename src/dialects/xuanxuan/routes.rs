@@ -109,7 +109,7 @@ impl Xuanxuan {
                 let (module, method) = (shown(module), shown(method));
                 let english = format!("There is no method {method:?} in the module {module:?}.");
                 let failure = Failure::told("not_found", format!("没有此接口：{module}/{method}"), english);
-                Err(Failure { status: StatusCode::NOT_FOUND, ..failure })
+                Err(Failure { ending: failure.ending.with_status(StatusCode::NOT_FOUND), text: failure.text })
             }
         }
     }

@@ -99,7 +99,7 @@ mod tests {
     async fn read(kind: &str, body: &[u8]) -> Result<Option<String>, &'static str> {
         let request = axum::http::Request::builder().header(header::CONTENT_TYPE, kind);
         let request = request.body(Body::from(body.to_vec())).unwrap();
-        field(request, "data").await.map_err(|failure| failure.outcome)
+        field(request, "data").await.map_err(|failure| failure.ending.outcome)
     }
 
     const URLENCODED: &str = "application/x-www-form-urlencoded";

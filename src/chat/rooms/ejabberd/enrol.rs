@@ -79,10 +79,10 @@ async fn bookmark(
         }
         match publish(user, nick, Options::All).await {
             // At once, while their session is open.
-            Err(ChatError::Refused { condition, .. }) if condition != "item-not-found" => {
+            Err(ChatError::Refused(error)) if !error.is("item-not-found") => {
                 let plain = publish(user, nick, Options::None).await;
                 // The options cannot be read, whoever sends them; any other refusal may be one of this user's own node.
-                if plain.is_ok() && condition == "resource-constraint" {
+                if plain.is_ok() && error.is("resource-constraint") {
                     rooms.plain_bookmarks.insert(domain.to_owned(), ());
                 }
                 plain
@@ -98,9 +98,9 @@ async fn bookmark(
     for (outcome, (user, nick)) in bookmarked.iter_mut().zip(users) {
         let mut tried = Options::None;
         for (pause, options) in AGAIN {
-            let Err(ChatError::Refused { condition, .. }) = &outcome else { break };
+            let Err(ChatError::Refused(error)) = &outcome else { break };
             // Any other refusal may be one of the options themselves.
-            if tried == Options::None && condition != "item-not-found" {
+            if tried == Options::None && !error.is("item-not-found") {
                 break;
             }
             tokio::time::sleep(pause).await;
