@@ -10,8 +10,9 @@ use reqwest::header::CONTENT_TYPE;
 use serde_json::Value;
 use stanzagate::config::maxleap::App;
 use stanzagate::config::secret::Secret;
+use stanzagate::dev::Rig;
 use support::upload::{BOUNDARY, bomb, form, picture};
-use support::{Gateway, Reply, Server};
+use support::{Gateway, Reply, Server, Servers};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
@@ -37,10 +38,16 @@ const LOST: (&str, &str) = ("lost-files", "the-key-of-an-app-without-files");
 /// How long a sender may be silent, in seconds.
 const SILENCE: u64 = 5;
 
+/// The servers of these tests: their gateway is configured in its own way.
+fn rig(server: Server) -> &'static Rig {
+    static SERVERS: Servers = Servers::new();
+    SERVERS.get(server)
+}
+
 async fn gateway(server: Server) -> &'static Gateway {
     static GATEWAYS: [OnceCell<Gateway>; Server::COUNT] = [const { OnceCell::const_new() }; Server::COUNT];
     let start = || {
-        Gateway::start(server.shared(), |config| {
+        Gateway::start(rig(server), |config| {
             config.http.read_seconds = SILENCE;
             let keys = vec![Secret::new(LOST.1)];
             let upload = Some("nowhere.example.org".to_owned());

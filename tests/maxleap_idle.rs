@@ -11,6 +11,7 @@ use stanzagate::chat::groups::{GroupKind, NewGroup};
 use stanzagate::chat::records::{Record, Subject};
 use stanzagate::chat::{Chat, LinkState};
 use stanzagate::config::sessions::Grant;
+use stanzagate::dev::Rig;
 use stanzagate::dialects::maxleap::cleanup;
 use stanzagate::metrics::Metrics;
 use support::verbs::call;
@@ -26,7 +27,9 @@ fn now_ms() -> u64 {
 }
 
 async fn deletes_idle_passengers(server: Server) {
-    let (rig, verbs) = (server.shared(), Verbs::shared(server).await);
+    // Kept until the process ends, as what uses the verbs must be.
+    let rig: &Rig = Box::leak(Box::new(server.start(Grant::Oauth)));
+    let verbs: &Verbs = Box::leak(Box::new(Verbs::start(rig).await));
     let (chat, realm) = (&verbs.chat, &verbs.realm);
     let now = now_ms();
     let owner = account(rig, "owner");

@@ -18,10 +18,11 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use stanzagate::chat::records::Subject;
 use stanzagate::chat::{Chat, LinkState};
+use stanzagate::dev::Rig;
 use stanzagate::metrics::Metrics;
 use support::people::until;
 use support::verbs::call;
-use support::{Account, Client, Gateway, Reply, Server};
+use support::{Account, Client, Gateway, Reply, Server, Servers};
 
 on_oldest_and_newest!(stays_in_time);
 
@@ -73,6 +74,12 @@ impl Sizes {
     }
 }
 
+/// The servers of this test: its verbs take the place of every other gateway.
+fn rig(server: Server) -> &'static Rig {
+    static SERVERS: Servers = Servers::new();
+    SERVERS.get(server)
+}
+
 /// A gateway whose calls are timed.
 struct Watch<'a> {
     server: Server,
@@ -101,7 +108,7 @@ impl Watch<'_> {
 
     /// Processor time of the server and of this process so far; zero where the system does not tell.
     fn used(&self) -> [Duration; 2] {
-        let server = self.server.shared().pid().map(|pid| pid.to_string()).unwrap_or_default();
+        let server = rig(self.server).pid().map(|pid| pid.to_string()).unwrap_or_default();
         [server.as_str(), "self"].map(|process| {
             let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
             let numbers = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
@@ -132,10 +139,10 @@ impl Watch<'_> {
 
 /// The accounts with their attributes, made by the verbs below the API: as many as here no rig's tool makes in time.
 async fn populate(server: Server, names: &[String]) {
-    let config = Arc::new(server.shared().gateway_config());
+    let config = Arc::new(rig(server).gateway_config());
     let chat = Chat::start(config, Metrics::new()).expect("the verbs");
     chat.link_state().wait_for(|state| *state == LinkState::Up).await.expect("a link");
-    let domain = server.shared().domain();
+    let domain = rig(server).domain();
     let realm = chat.addresses().realm(&Default::default()).expect("the default hosts");
     let made = stream::iter(names.iter().enumerate()).map(|(n, name)| {
         let user = BareJid::new(&format!("{name}@{domain}")).expect("a JID");
@@ -153,7 +160,7 @@ async fn populate(server: Server, names: &[String]) {
 }
 
 async fn client(server: Server, name: &str) -> Client {
-    let rig = server.shared();
+    let rig = rig(server);
     let jid = format!("{name}@{}", rig.domain());
     Client::login(rig, &Account { name: name.to_owned(), password: PASSWORD.to_owned(), jid }).await
 }
@@ -197,7 +204,7 @@ async fn stays_in_time(server: Server) {
     let all: Vec<&str> = names.iter().map(String::as_str).collect();
     let begun = Instant::now();
     populate(server, &names).await;
-    let gateway = Gateway::start(server.shared(), |_| {}).await;
+    let gateway = Gateway::start(rig(server), |_| {}).await;
     let watch = Watch { server, gateway: &gateway };
     watch.tell(&format!("{} accounts with attributes made", names.len()), begun.elapsed());
 
@@ -260,7 +267,7 @@ async fn members(watch: &Watch<'_>, members: &[&str], bystander: &str) {
     }
     let look = watch.get(&format!("/rooms/{room}")).await;
     assert_eq!(texts(&look["members"]), members);
-    let address = format!("{room}@{}", watch.server.shared().rooms());
+    let address = format!("{room}@{}", rig(watch.server).rooms());
     let shown = async || member.bookmarks().await.iter().any(|bookmark| bookmark.room == address);
     assert!(shown().await, "no bookmark of a new member");
     member.wait_for("an invitation", |el| el.name() == "message" && String::from(el).contains(&address)).await;

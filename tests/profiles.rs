@@ -10,8 +10,9 @@ use base64::engine::general_purpose::STANDARD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use stanzagate::config::secret::Secret;
+use stanzagate::dev::Rig;
 use support::element::{child, show};
-use support::{Account, Client, Gateway, Reply, Server, account, fresh, stanza};
+use support::{Account, Client, Gateway, Reply, Server, Servers, account, fresh, stanza};
 use tokio::sync::OnceCell;
 
 on_oldest_and_newest!(
@@ -27,12 +28,18 @@ const KEY: &str = "a key that signs tokens for auth_uk";
 /// One transparent pixel.
 const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
+/// The servers of these tests: their gateway is configured in its own way.
+fn rig(server: Server) -> &'static Rig {
+    static SERVERS: Servers = Servers::new();
+    SERVERS.get(server)
+}
+
 /// A gateway that issues tokens, shared by this file's tests.
 async fn gateway(server: Server) -> &'static Gateway {
     static GATEWAYS: [OnceCell<Gateway>; Server::COUNT] = [const { OnceCell::const_new() }; Server::COUNT];
     logs();
     let start = || {
-        Gateway::start(server.shared(), |config| {
+        Gateway::start(rig(server), |config| {
             config.qtalk.uk_secret = Some(Secret::new(KEY));
             // What the server itself deletes is otherwise gone once the gateway asks again.
             config.server.cache_seconds = 0;
@@ -72,7 +79,7 @@ async fn nick(gateway: &Gateway, user: &str) -> Reply {
 }
 
 async fn tells_nick_names(server: Server) {
-    let (rig, gateway) = (server.shared(), gateway(server).await);
+    let (rig, gateway) = (rig(server), gateway(server).await);
     let alice = account(rig, "alice");
     let reply = nick(gateway, &alice.name).await;
     let body =
@@ -101,7 +108,7 @@ async fn photo_url(gateway: &Gateway, user: &Account) -> Option<String> {
 }
 
 async fn serves_photos(server: Server) {
-    let (rig, gateway) = (server.shared(), gateway(server).await);
+    let (rig, gateway) = (rig(server), gateway(server).await);
     let alice = account(rig, "alice");
     let client = Client::login(rig, &alice).await;
     let png = STANDARD.decode(PNG).expect("base64");
@@ -143,7 +150,7 @@ async fn serves_photos(server: Server) {
 
 /// What a vCard calls an image need not be one.
 async fn serves_no_other_media(server: Server) {
-    let (rig, gateway) = (server.shared(), gateway(server).await);
+    let (rig, gateway) = (rig(server), gateway(server).await);
     let alice = account(rig, "alice");
     let client = Client::login(rig, &alice).await;
     let png = STANDARD.decode(PNG).expect("base64");
@@ -168,7 +175,7 @@ async fn auth_uk(gateway: &Gateway, user: &str, key: &str, post: bool) -> Reply 
 }
 
 async fn takes_passwords(server: Server) {
-    let (rig, gateway) = (server.shared(), gateway(server).await);
+    let (rig, gateway) = (rig(server), gateway(server).await);
     let (alice, bob) = (account(rig, "alice"), account(rig, "bob"));
     for post in [true, false] {
         for user in [&alice.name, &alice.jid, &alice.name.to_uppercase()] {
@@ -198,7 +205,7 @@ async fn takes_passwords(server: Server) {
 }
 
 async fn takes_tokens_it_issued(server: Server) {
-    let (rig, gateway) = (server.shared(), gateway(server).await);
+    let (rig, gateway) = (rig(server), gateway(server).await);
     let (alice, bob) = (account(rig, "alice"), account(rig, "bob"));
     let client = Client::login(rig, &alice).await;
     let request = "<iq type='get' to='gw.example.org'><key xmlns='urn:xmpp:key'/></iq>";
@@ -228,7 +235,7 @@ async fn takes_tokens_it_issued(server: Server) {
 }
 
 async fn slows_down_guessing(server: Server) {
-    let (rig, gateway) = (server.shared(), gateway(server).await);
+    let (rig, gateway) = (rig(server), gateway(server).await);
     let (alice, bob) = (account(rig, "alice"), account(rig, "bob"));
     for n in 0..10 {
         auth_uk(gateway, &alice.name, &format!("guess {n}"), false).await.expect_failure(16);

@@ -16,9 +16,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use stanzagate::chat::groups::{GroupKind, NewGroup};
 use stanzagate::chat::{Chat, LinkState};
+use stanzagate::dev::Rig;
 use stanzagate::metrics::Metrics;
 use support::verbs::call;
-use support::{Account, Client, Gateway, Server, account};
+use support::{Account, Client, Gateway, Server, Servers, account};
 
 on_oldest_and_newest!(pages_are_whole_and_in_time);
 
@@ -64,9 +65,15 @@ fn tell(server: Server, what: &str, mut times: Vec<Duration>) {
     assert!(times[last] < LONGEST, "{what}: {:?}", times[last]);
 }
 
+/// The servers of this test: its verbs take the place of every other gateway.
+fn rig(server: Server) -> &'static Rig {
+    static SERVERS: Servers = Servers::new();
+    SERVERS.get(server)
+}
+
 /// A group of many, made by the verbs below the API.
 async fn hall(server: Server, owner: &Account, count: usize) -> Vec<String> {
-    let config = Arc::new(server.shared().gateway_config());
+    let config = Arc::new(rig(server).gateway_config());
     let chat = Chat::start(config, Metrics::new()).expect("the verbs");
     chat.link_state().wait_for(|state| *state == LinkState::Up).await.expect("a link");
     let realm = chat.addresses().realm(&Default::default()).expect("the default hosts");
@@ -123,7 +130,7 @@ async fn pages(server: Server, gateway: &Gateway, user: &Account, path: &str, wh
 
 async fn pages_are_whole_and_in_time(server: Server) {
     let sizes = Sizes::wanted();
-    let rig = server.shared();
+    let rig = rig(server);
     let (owner, host) = (account(rig, "owner"), account(rig, "host"));
     let begun = Instant::now();
     let names = hall(server, &host, sizes.members).await;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use stanzagate::dev::Rig;
 use support::people::until;
 use support::room::is_out;
-use support::{Account, Client, Gateway, Reply, Server, account, fresh};
+use support::{Account, Client, Gateway, Reply, Server, Servers, account, fresh};
 use tokio::sync::OnceCell;
 
 on_oldest_and_newest!(
@@ -22,11 +22,17 @@ const COVER: &str = "https://example.org/cover.png";
 const AVATAR: &str = "https://example.org/avatar.png";
 const MOST: usize = 3;
 
+/// The servers of these tests: their gateway is configured in its own way.
+fn rig(server: Server) -> &'static Rig {
+    static SERVERS: Servers = Servers::new();
+    SERVERS.get(server)
+}
+
 /// A gateway with every setting other than its default, shared by this file's tests.
 async fn gateway(server: Server) -> &'static Gateway {
     static GATEWAYS: [OnceCell<Gateway>; Server::COUNT] = [const { OnceCell::const_new() }; Server::COUNT];
     let start = || {
-        Gateway::start(server.shared(), |config| {
+        Gateway::start(rig(server), |config| {
             let settings = &mut config.rongcloud;
             settings.friends_only = true;
             settings.hand_over = true;
@@ -60,7 +66,7 @@ async fn invite(gateway: &Gateway, user: &Account, group: u64, code: &str) -> Re
 }
 
 async fn only_friends_are_brought_in(server: Server) {
-    let (rig, gateway) = (server.shared(), gateway(server).await);
+    let (rig, gateway) = (rig(server), gateway(server).await);
     let [one, two] = people(rig, ["alice", "bob"]);
     let (alice, bob) = (Client::login(rig, &one).await, Client::login(rig, &two).await);
     let id = gateway.rongcloud_group(&one.jid, "群", "").await;
@@ -83,7 +89,7 @@ async fn only_friends_are_brought_in(server: Server) {
 }
 
 async fn an_owner_hands_over_and_the_last_one_dissolves(server: Server) {
-    let (rig, gateway) = (server.shared(), gateway(server).await);
+    let (rig, gateway) = (rig(server), gateway(server).await);
     let [one, two] = people(rig, ["alice", "bob"]);
     let (alice, bob) = (Client::login(rig, &one).await, Client::login(rig, &two).await);
     let id = gateway.rongcloud_group(&one.jid, "群", "7").await;
@@ -112,7 +118,7 @@ async fn an_owner_hands_over_and_the_last_one_dissolves(server: Server) {
 }
 
 async fn a_group_has_so_many_members_and_no_more(server: Server) {
-    let (rig, gateway) = (server.shared(), gateway(server).await);
+    let (rig, gateway) = (rig(server), gateway(server).await);
     let [one, two, three, four] = people(rig, ["alice", "bob", "carol", "dave"]);
     let id = gateway.rongcloud_group(&one.jid, "群", "7").await;
     // All at once: there is room for two of them.
@@ -138,7 +144,7 @@ async fn a_group_has_so_many_members_and_no_more(server: Server) {
 }
 
 async fn defaults_stand_for_what_is_missing(server: Server) {
-    let (rig, gateway) = (server.shared(), gateway(server).await);
+    let (rig, gateway) = (rig(server), gateway(server).await);
     let [one, two] = people(rig, ["alice", "bob"]);
     let body = json!({"name": "群"});
     let made = gateway.rongcloud(&one.jid, Method::POST, "/api/im/group/", &body).await.expect_json(201);

@@ -18,7 +18,7 @@ const ROOMS: &str = "conference.example.org";
 const CROWD: usize = 32;
 
 async fn a_speaker_does_not_flicker(server: Server) {
-    let rig = server.shared();
+    let rig = &server.start(Grant::Oauth);
     let gateway = Gateway::start(rig, |config| config.server.cache_seconds = 1).await;
     let (alice, bob) = (account(rig, "alice"), account(rig, "bob"));
     let room = fresh("seats");

@@ -14,6 +14,7 @@ use stanzagate::chat::types::error::ChatError;
 use stanzagate::chat::types::error::Kind;
 use stanzagate::chat::{Call, Chat, LinkState};
 use stanzagate::config::Config;
+use stanzagate::config::sessions::Grant;
 use stanzagate::metrics::Metrics;
 use support::element::{child, show};
 use support::{Client, Server, account, stanza};
@@ -24,7 +25,7 @@ on_oldest_and_newest!(uploads);
 
 /// One test for all of it: the verbs live on the test's own runtime, and a component has one link.
 async fn uploads(server: Server) {
-    let rig = server.shared();
+    let rig = &server.start(Grant::Oauth);
     let chat = linked(rig.gateway_config()).await;
     let hosts = Default::default();
     let realm = chat.addresses().realm(&hosts).expect("the default hosts");

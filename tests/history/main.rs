@@ -23,17 +23,18 @@ use stanzagate::config::Config;
 use stanzagate::dev::Rig;
 use stanzagate::metrics::Metrics;
 use support::element::says;
-use support::{Account, Client, Server, fresh, stanza};
+use support::{Account, Client, Server, Servers, fresh, stanza};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::OnceCell;
 
 const CARD: CardChild = CardChild { ns: "urn:example:card:0", name: "card" };
 const ALL: Span = Span { since_ms: 0, before_ms: u64::MAX, limit: 100 };
 
-/// The verbs on the server that all tests share.
+/// The verbs on the server that these tests share.
 async fn shared(server: Server) -> (&'static Rig, &'static Chat) {
     static CHATS: [OnceCell<Chat>; Server::COUNT] = [const { OnceCell::const_new() }; Server::COUNT];
-    let rig = server.shared();
+    static SERVERS: Servers = Servers::new();
+    let rig = SERVERS.get(server);
     let chat = CHATS[server as usize].get_or_init(|| start(rig.gateway_config())).await;
     (rig, chat)
 }

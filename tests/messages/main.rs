@@ -21,11 +21,10 @@ mod wait;
 
 use serde_json::{Value, json};
 use stanzagate::config::Config;
-use stanzagate::config::sessions::Grant;
 use stanzagate::dev::Rig;
 use support::element::{MAM, child, forwarded, says};
-use support::{Client, Gateway, Reply, Server};
-use tokio::sync::{Mutex, MutexGuard, OnceCell};
+use support::{Client, Gateway, Reply, Server, Servers};
+use tokio::sync::{Mutex, MutexGuard};
 use tokio_xmpp::minidom::Element;
 
 const SEND: &str = "/qtalk/send_thirdmessage";
@@ -85,10 +84,10 @@ struct Own {
 
 impl Own {
     async fn start(server: Server, edit: impl FnOnce(&mut Config)) -> Own {
-        static RIGS: [OnceCell<Rig>; Server::COUNT] = [const { OnceCell::const_new() }; Server::COUNT];
+        static SERVERS: Servers = Servers::new();
         static TURNS: [Mutex<()>; Server::COUNT] = [const { Mutex::const_new(()) }; Server::COUNT];
         let turn = TURNS[server as usize].lock().await;
-        let rig = RIGS[server as usize].get_or_init(|| async move { server.start(Grant::Oauth) }).await;
+        let rig = SERVERS.get(server);
         Own { rig, gateway: Gateway::start(rig, edit).await, _turn: turn }
     }
 

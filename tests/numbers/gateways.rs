@@ -12,6 +12,7 @@ use stanzagate::chat::types::address::Realm;
 use stanzagate::chat::{Call, Chat, LinkState};
 use stanzagate::config::component::Component;
 use stanzagate::config::secret::Secret;
+use stanzagate::dev::Rig;
 use stanzagate::link::frame::Frame;
 use stanzagate::link::{Link, LinkConfig};
 use stanzagate::metrics::{LinkMetrics, Metrics};
@@ -24,7 +25,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{OnceCell, watch};
 
 use super::fake_server::{FakeServer, Peer, SECRET};
-use super::support::Server;
+use super::support::{Server, Servers};
 
 const BOUNDS: Bounds = Bounds { depth: 64, bytes: 8 << 20, elements: 131_072 };
 const LINK: Duration = Duration::from_secs(20);
@@ -47,19 +48,25 @@ pub struct Gateways {
 }
 
 impl Gateways {
-    /// Those on the server that all tests of this binary share.
+    /// The server they are on, which all tests of this binary with such gateways share.
+    pub fn rig(server: Server) -> &'static Rig {
+        static SERVERS: Servers = Servers::new();
+        SERVERS.get(server)
+    }
+
+    /// Those on this server.
     pub async fn shared(server: Server) -> &'static Gateways {
         static ALL: [OnceCell<Gateways>; Server::COUNT] = [const { OnceCell::const_new() }; Server::COUNT];
         ALL[server as usize].get_or_init(|| run(Gateways::start(server))).await
     }
 
     async fn start(server: Server) -> Gateways {
-        let component = server.shared().gateway_config().component;
+        let component = Gateways::rig(server).gateway_config().component;
         let config = LinkConfig {
             address: component.address,
             name: component.name,
-            secret: server.shared().component_secret().into(),
-            server: server.shared().domain().into(),
+            secret: Gateways::rig(server).component_secret().into(),
+            server: Gateways::rig(server).domain().into(),
             connect_timeout: Duration::from_secs(10),
             queue_stanzas: 10_000,
             queue_bytes: 1 << 24,
@@ -88,7 +95,7 @@ impl Gateways {
     pub async fn seat(&'static self, before: Before) -> Component {
         run(async move {
             let fake = FakeServer::start().await;
-            let mut component = self.server.shared().gateway_config().component;
+            let mut component = Gateways::rig(self.server).gateway_config().component;
             component.address = fake.address();
             component.secret = Some(Secret::new(SECRET));
             tokio::spawn(async move { self.serve(fake.accept().await, before).await });
@@ -100,7 +107,7 @@ impl Gateways {
     /// One more gateway, which remembers nothing.
     pub async fn gateway(&'static self) -> (Chat, Realm) {
         run(async move {
-            let mut config = self.server.shared().gateway_config();
+            let mut config = Gateways::rig(self.server).gateway_config();
             config.component = self.seat(nothing()).await;
             let chat = Chat::start(Arc::new(config), Metrics::new()).expect("the verbs");
             up(chat.link_state()).await;

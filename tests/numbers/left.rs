@@ -46,7 +46,7 @@ async fn gives_back_a_number_that_was_lost(server: Server) {
 async fn closes_records_that_were_open(server: Server) {
     let all = Gateways::shared(server).await;
     let gateway = Gateway::new(all).await;
-    let rig = server.shared();
+    let rig = Gateways::rig(server);
     let alice = Client::login(rig, &account(rig, "alice")).await;
     let read = async |user: &BareJid| {
         let items = format!("<items node='stanzagate/user/{user}'/>");

@@ -187,7 +187,7 @@ async fn keeps_users_apart_whose_hashes_meet(server: Server) {
 async fn lets_nobody_else_say_whose_a_number_is(server: Server) {
     let all = Gateways::shared(server).await;
     let gateway = Gateway::new(all).await;
-    let rig = server.shared();
+    let rig = Gateways::rig(server);
     let alice = Client::login(rig, &account(rig, "alice")).await;
     let [bob, carol] = ["bob", "carol"].map(|name| user(&fresh(name)));
 
@@ -223,7 +223,7 @@ async fn lets_nobody_else_say_whose_a_number_is(server: Server) {
 async fn takes_a_number_for_itself(server: Server) {
     let all = Gateways::shared(server).await;
     let gateway = Gateway::new(all).await;
-    let rig = server.shared();
+    let rig = Gateways::rig(server);
     let phone = user("13800138000");
     rig.register("13800138000").expect("an account");
     let users = [phone.clone(), user("1"), user("4503599627370495")];

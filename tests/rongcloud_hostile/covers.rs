@@ -7,6 +7,7 @@ use reqwest::header::CONTENT_TYPE;
 use serde_json::json;
 
 use super::stage::{Gateway, Reply, raw, refused, stage};
+use crate::gateways::Gateways;
 use crate::on_oldest_and_newest;
 use crate::support::upload::{BOUNDARY, bomb, form, picture};
 use crate::support::{Account, Server, account};
@@ -25,7 +26,7 @@ async fn post(gateway: &Gateway, user: &Account, body: Vec<u8>) -> Reply {
 }
 
 async fn pictures_that_are_none_make_no_group(server: Server) {
-    let (rig, stage) = (server.shared(), stage(server).await);
+    let (rig, stage) = (Gateways::rig(server), stage(server).await);
     let gateway = &stage.gateway;
     let user = account(rig, "alice");
     let whole = picture(600, 400, ImageFormat::Png);
@@ -63,7 +64,7 @@ async fn pictures_that_are_none_make_no_group(server: Server) {
 }
 
 async fn covers_do_no_harm(server: Server) {
-    let (rig, stage) = (server.shared(), stage(server).await);
+    let (rig, stage) = (Gateways::rig(server), stage(server).await);
     let gateway = &stage.gateway;
     let user = account(rig, "alice");
     let png = picture(64, 48, ImageFormat::Png);
@@ -120,7 +121,7 @@ async fn covers_do_no_harm(server: Server) {
 }
 
 async fn forms_that_are_none_make_no_group(server: Server) {
-    let (rig, stage) = (server.shared(), stage(server).await);
+    let (rig, stage) = (Gateways::rig(server), stage(server).await);
     let gateway = &stage.gateway;
     let user = account(rig, "alice");
     let png = picture(64, 48, ImageFormat::Png);

@@ -4,6 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::stage::{NULL, address, any, call, group, members, number, of, raw, refused, stage};
+use crate::gateways::Gateways;
 use crate::on_oldest_and_newest;
 use crate::support::{Server, account};
 
@@ -29,7 +30,7 @@ fn no_text() -> Vec<Value> {
 const UNSENDABLE: [&str; 7] = ["\u{0}", "a\u{0}b", "\u{1}", "a\u{8}", "\u{1b}[2J", "\u{fffe}", "b\u{ffff}"];
 
 async fn what_is_no_field_makes_no_group(server: Server) {
-    let (rig, stage) = (server.shared(), stage(server).await);
+    let (rig, stage) = (Gateways::rig(server), stage(server).await);
     let gateway = &stage.gateway;
     let user = account(rig, "alice");
     let make = async |body: &Value| call(gateway, &user.jid, Method::POST, GROUPS, body).await;
@@ -93,7 +94,7 @@ async fn what_is_no_field_makes_no_group(server: Server) {
 }
 
 async fn what_a_name_may_be_it_stays(server: Server) {
-    let (rig, stage) = (server.shared(), stage(server).await);
+    let (rig, stage) = (Gateways::rig(server), stage(server).await);
     let gateway = &stage.gateway;
     let user = account(rig, "alice");
     let most = "😀".repeat(100);
@@ -118,7 +119,7 @@ async fn what_a_name_may_be_it_stays(server: Server) {
 }
 
 async fn nobody_comes_in_by_what_is_no_user_or_code(server: Server) {
-    let (rig, stage) = (server.shared(), stage(server).await);
+    let (rig, stage) = (Gateways::rig(server), stage(server).await);
     let gateway = &stage.gateway;
     let (owner, friend) = (account(rig, "alice"), account(rig, "bob"));
     let id = group(gateway, &owner, "1234").await;

@@ -6,6 +6,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::stage::{Gateway, NULL, call, group, of, refused, stage};
+use crate::gateways::Gateways;
 use crate::on_oldest_and_newest;
 use crate::support::{Client, Server, account, fresh};
 
@@ -69,7 +70,7 @@ fn tricks(id: u64) -> Vec<String> {
 }
 
 async fn what_is_no_id_leads_nowhere(server: Server) {
-    let (rig, stage) = (server.shared(), stage(server).await);
+    let (rig, stage) = (Gateways::rig(server), stage(server).await);
     let gateway = &stage.gateway;
     let user = account(rig, "alice");
     let id = group(gateway, &user, "1234").await;
@@ -133,7 +134,7 @@ async fn what_is_no_id_leads_nowhere(server: Server) {
 
 /// A room that is none of this API's, whatever its name.
 async fn rooms_of_others_are_no_groups(server: Server) {
-    let (rig, stage) = (server.shared(), stage(server).await);
+    let (rig, stage) = (Gateways::rig(server), stage(server).await);
     let gateway = &stage.gateway;
     let user = account(rig, "alice");
     let client = Client::login(rig, &user).await;
@@ -158,7 +159,7 @@ async fn rooms_of_others_are_no_groups(server: Server) {
 }
 
 async fn queries_change_nothing(server: Server) {
-    let (rig, stage) = (server.shared(), stage(server).await);
+    let (rig, stage) = (Gateways::rig(server), stage(server).await);
     let gateway = &stage.gateway;
     let user = account(rig, "alice");
     let id = group(gateway, &user, "").await;

@@ -4,6 +4,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::stage::{Gateway, NULL, Reply, address, any, call, group, members, of, refused, stage};
+use crate::gateways::Gateways;
 use crate::support::{Server, account, fresh};
 use crate::{on_newest, on_oldest_and_newest};
 
@@ -19,7 +20,7 @@ fn throttled(what: &str, reply: &Reply, longest: u64) {
 }
 
 async fn wrong_tokens_are_limited_by_address(server: Server) {
-    let (rig, stage) = (server.shared(), stage(server).await);
+    let (rig, stage) = (Gateways::rig(server), stage(server).await);
     let gateway = &stage.gateway;
     let user = account(rig, "alice");
     let (from, other) = (address(), address());
@@ -50,7 +51,7 @@ async fn log_in(gateway: &Gateway, from: &str, name: &str, password: &str) -> Re
 }
 
 async fn passwords_are_not_guessed(server: Server) {
-    let (rig, stage) = (server.shared(), stage(server).await);
+    let (rig, stage) = (Gateways::rig(server), stage(server).await);
     let gateway = &stage.gateway;
     let (user, other) = (account(rig, "alice"), account(rig, "bob"));
     let (from, elsewhere) = (address(), address());
@@ -92,7 +93,7 @@ async fn passwords_are_not_guessed(server: Server) {
 }
 
 async fn many_addresses_guess_no_faster_and_lock_nobody_out(server: Server) {
-    let (rig, stage) = (server.shared(), stage(server).await);
+    let (rig, stage) = (Gateways::rig(server), stage(server).await);
     let gateway = &stage.gateway;
     let (user, other) = (account(rig, "alice"), account(rig, "bob"));
     let net = rand::random::<u16>();
@@ -122,7 +123,7 @@ async fn many_addresses_guess_no_faster_and_lock_nobody_out(server: Server) {
 }
 
 async fn codes_are_not_guessed(server: Server) {
-    let (rig, stage) = (server.shared(), stage(server).await);
+    let (rig, stage) = (Gateways::rig(server), stage(server).await);
     let gateway = &stage.gateway;
     let (owner, guest) = (account(rig, "alice"), account(rig, "bob"));
     let (id, other) = (group(gateway, &owner, "4711").await, group(gateway, &owner, "4712").await);

@@ -7,6 +7,7 @@ use serde_json::json;
 use tokio_xmpp::minidom::Element;
 
 use super::stage::{Gateway, NULL, Reply, Stage, call, group, members, number, of, refused, stage};
+use crate::gateways::Gateways;
 use crate::support::people::until;
 use crate::support::room::condition;
 use crate::support::{Account, Client, Server, account, stanza};
@@ -47,7 +48,7 @@ async fn agree(stage: &'static Stage, client: &Client, user: &Account, room: &st
 }
 
 async fn who_comes_and_goes_is_in_or_out(server: Server) {
-    let (rig, stage) = (server.shared(), stage(server).await);
+    let (rig, stage) = (Gateways::rig(server), stage(server).await);
     let gateway = &stage.gateway;
     let (owner, one, two) = (account(rig, "alice"), account(rig, "bob"), account(rig, "carol"));
     let clients = [Client::login(rig, &one).await, Client::login(rig, &two).await];
@@ -85,7 +86,7 @@ async fn who_comes_and_goes_is_in_or_out(server: Server) {
 }
 
 async fn one_who_is_brought_in_by_many_is_in_once(server: Server) {
-    let (rig, stage) = (server.shared(), stage(server).await);
+    let (rig, stage) = (Gateways::rig(server), stage(server).await);
     let gateway = &stage.gateway;
     let (owner, friend) = (account(rig, "alice"), account(rig, "dave"));
     let client = Client::login(rig, &friend).await;
@@ -127,7 +128,7 @@ async fn one_who_is_brought_in_by_many_is_in_once(server: Server) {
 }
 
 async fn a_group_that_is_dismissed_is_gone_for_all(server: Server) {
-    let (rig, stage) = (server.shared(), stage(server).await);
+    let (rig, stage) = (Gateways::rig(server), stage(server).await);
     let gateway = &stage.gateway;
     let owner = account(rig, "alice");
     let people: Vec<Account> = ["bob", "carol", "dave", "erin"].map(|name| account(rig, name)).into();
@@ -192,7 +193,7 @@ async fn a_group_that_is_dismissed_is_gone_for_all(server: Server) {
 }
 
 async fn an_owner_hands_over_once(server: Server) {
-    let (rig, stage) = (server.shared(), stage(server).await);
+    let (rig, stage) = (Gateways::rig(server), stage(server).await);
     let gateway = &stage.gateway;
     let (owner, member) = (account(rig, "alice"), account(rig, "bob"));
     let id = group(gateway, &owner, "5").await;

@@ -10,7 +10,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::stage::{Gateway, NULL, Reply, call, group, members, of, refused, stage};
-use crate::gateways::{Before, nothing};
+use crate::gateways::{Before, Gateways, nothing};
 use crate::on_oldest_and_newest;
 use crate::support::{Account, Client, Server, account};
 
@@ -32,7 +32,7 @@ async fn listed(gateway: &Gateway, user: &Account) -> Value {
 }
 
 async fn gateways_make_groups_side_by_side(server: Server) {
-    let (rig, stage) = (server.shared(), stage(server).await);
+    let (rig, stage) = (Gateways::rig(server), stage(server).await);
     let others = (stage.another(server, nothing(), |_| {}), stage.another(server, nothing(), |_| {}));
     let (one, two) = tokio::join!(others.0, others.1);
     let user = account(rig, "alice");
@@ -92,7 +92,7 @@ fn rival(client: Arc<Client>, times: usize, late: bool) -> (Before, Arc<Mutex<Ve
 }
 
 async fn an_id_that_is_taken_leads_to_another(server: Server) {
-    let (rig, stage) = (server.shared(), stage(server).await);
+    let (rig, stage) = (Gateways::rig(server), stage(server).await);
     let user = account(rig, "alice");
     let mut made = BTreeSet::new();
     for (times, late) in [(1, false), (3, true), (4, false), (4, true)] {
@@ -132,7 +132,7 @@ async fn an_id_that_is_taken_leads_to_another(server: Server) {
 
 /// Without a word to each other: what one has done the other one knows.
 async fn gateways_change_one_group(server: Server) {
-    let (rig, stage) = (server.shared(), stage(server).await);
+    let (rig, stage) = (Gateways::rig(server), stage(server).await);
     let (one, two) = (&stage.gateway, &stage.another(server, nothing(), |_| {}).await);
     let (owner, friend) = (account(rig, "alice"), account(rig, "bob"));
     let id = make(one, &owner, "both").await.expect_json(201)["id"].as_u64().expect("an id");

@@ -49,7 +49,7 @@ pub async fn stage(server: Server) -> &'static Stage {
         let gateways = Gateways::shared(server).await;
         let (chat, realm) = gateways.gateway().await;
         let component = gateways.seat(gateways::nothing()).await;
-        let gateway = Gateway::start(server.shared(), |config| {
+        let gateway = Gateway::start(Gateways::rig(server), |config| {
             settings(config);
             config.component = component;
         });
@@ -172,7 +172,7 @@ impl Stage {
             config.component = component;
             edit(config);
         };
-        Gateway::start(server.shared(), configure).await
+        Gateway::start(Gateways::rig(server), configure).await
     }
 
     /// Deletes an account.

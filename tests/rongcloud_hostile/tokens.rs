@@ -9,7 +9,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use super::stage::{Gateway, NULL, address, any, call, group, of, refused, stage};
-use crate::gateways::nothing;
+use crate::gateways::{Gateways, nothing};
 use crate::on_oldest_and_newest;
 use crate::support::{Account, Client, Server, account, fresh};
 
@@ -92,7 +92,7 @@ fn forgeries(gateway: &Gateway, user: &str) -> Vec<(&'static str, String)> {
 }
 
 async fn nobody_else_gets_in(server: Server) {
-    let (rig, stage) = (server.shared(), stage(server).await);
+    let (rig, stage) = (Gateways::rig(server), stage(server).await);
     let gateway = &stage.gateway;
     let user = account(rig, "alice");
     let id = group(gateway, &user, "1234").await;
@@ -141,7 +141,7 @@ async fn nobody_else_gets_in(server: Server) {
 }
 
 async fn a_deleted_user_is_out(server: Server) {
-    let (rig, stage) = (server.shared(), stage(server).await);
+    let (rig, stage) = (Gateways::rig(server), stage(server).await);
     // Otherwise it is so once the gateway asks again.
     let gateway = &stage.another(server, nothing(), |config| config.server.cache_seconds = 0).await;
     let (owner, gone) = (account(rig, "alice"), account(rig, "bob"));
@@ -174,7 +174,7 @@ async fn a_deleted_user_is_out(server: Server) {
 
 /// Whoever gets the name next is somebody else, whichever way the account went.
 async fn a_token_goes_with_its_account(server: Server) {
-    let (rig, stage) = (server.shared(), stage(server).await);
+    let (rig, stage) = (Gateways::rig(server), stage(server).await);
     // Otherwise it is so once the gateway asks again.
     let gateway = &stage.another(server, nothing(), |config| config.server.cache_seconds = 0).await;
     let mut user = account(rig, "alice");
@@ -251,7 +251,7 @@ async fn a_token_goes_with_its_account(server: Server) {
 }
 
 async fn what_is_for_xmpp_is_for_nothing_else(server: Server) {
-    let (rig, stage) = (server.shared(), stage(server).await);
+    let (rig, stage) = (Gateways::rig(server), stage(server).await);
     let gateway = &stage.gateway;
     let user = account(rig, "alice");
     let token = gateway.rongcloud_token(&user.jid);

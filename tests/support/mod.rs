@@ -32,5 +32,5 @@ pub mod xuanxuan;
 pub use client::{Bookmark, Client, LoginError};
 pub use element::stanza;
 pub use gateway::{Gateway, Reply};
-pub use servers::{Account, Server, account, fresh};
+pub use servers::{Account, Server, Servers, account, fresh};
 pub use verbs::Verbs;

@@ -32,10 +32,10 @@ impl Server {
     /// The oldest and the newest Prosody.
     pub const PROSODY: [Server; 2] = [Server::Prosody012, Server::Prosody136];
 
-    /// The server that all tests of this binary share. It ends with the process: the rig's guardian sees to that.
+    /// The server that all tests of this binary share.
     pub fn shared(self) -> &'static Rig {
-        static RIGS: [OnceLock<Rig>; Server::COUNT] = [const { OnceLock::new() }; Server::COUNT];
-        RIGS[self as usize].get_or_init(|| self.start(Grant::Oauth))
+        static SERVERS: Servers = Servers::new();
+        SERVERS.get(self)
     }
 
     /// A server of the caller's own, to stop and restart, or with another grant.
@@ -84,6 +84,23 @@ impl Server {
             Some(root) => Some(root.into()),
             None => panic!("set {variable} to the Debian 13 root that scripts/test makes and fills with the servers"),
         }
+    }
+}
+
+/// Servers that several tests share, each started when it is first asked for. They end with the process: the rig's guardian
+/// sees to that.
+///
+/// Tests that share a gateway which is configured in their own way have a set of their own, because a server lets in one
+/// gateway of a name.
+pub struct Servers([OnceLock<Rig>; Server::COUNT]);
+
+impl Servers {
+    pub const fn new() -> Servers {
+        Servers([const { OnceLock::new() }; Server::COUNT])
+    }
+
+    pub fn get(&self, server: Server) -> &Rig {
+        self.0[server as usize].get_or_init(|| server.start(Grant::Oauth))
     }
 }
 
