@@ -16,7 +16,9 @@
 pub mod breaker;
 pub mod client;
 pub mod element;
+pub mod fake_server;
 pub mod gateway;
+pub mod gateways;
 pub mod libraries;
 pub mod maxleap;
 pub mod people;

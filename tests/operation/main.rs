@@ -1,0 +1,12 @@
+//! What operators see: the program and its commands, `check`, the rig, servers that fail, gateways side by side.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod check;
+mod check_rights;
+mod cli;
+mod outage;
+mod records_sql;
+mod replicas;
+mod rig;
