@@ -125,7 +125,7 @@ async fn trial(chat: &Chat, config: &Config, user: Option<&str>) -> Result<bool,
                 format!("CANNOT WORK, for want of: {lacks}")
             }
         };
-        println!("{endpoint:<30} {says}");
+        println!("{endpoint:<34} {says}");
     }
     print!("{}", advice(&missing, product, component, &config.server.domain));
     if let Some(product) = product.filter(|_| granted(&Right::Rooms))

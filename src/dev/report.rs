@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 
 use super::rig::Rig;
 use super::settings::{COMPONENT, DOMAIN, ROOMS};
+use crate::dialects;
+use crate::dialects::api::call::{About, Who};
+use crate::dialects::api::example::curl;
 use crate::dialects::rongcloud::tokens::Tokens;
 
 /// One line. The sections of APIs that this gateway does not serve are empty.
@@ -42,51 +45,14 @@ pub(super) fn text(rig: &Rig, http: SocketAddr) -> String {
     for (user, password) in rig.users() {
         line(format!("    {user}@{DOMAIN}    {password}"));
     }
-    line("\nA message from alice to bob:\n".to_owned());
-    let message = r#"<message type="chat"><body id="m1" msgType="1" maType="20">Hello</body></message>"#;
-    line(call(
-        http,
-        "send_thirdmessage",
-        &[
-            ("from", format!("alice@{DOMAIN}").into()),
-            ("to", format!("bob@{DOMAIN}").into()),
-            ("message", message.into()),
-        ],
-    ));
-    line("\nA room of alice's, bob as its member, and who is in it:\n".to_owned());
-    let room = [("muc_id", Value::from("lobby")), ("muc_owner", "alice".into()), ("muc_domain", ROOMS.into())];
-    let with = |extra: &[(&'static str, Value)]| [room.as_slice(), extra].concat();
-    line(call(http, "create_muc", &with(&[("muc_name", "Lobby".into()), ("system", "demo".into())])));
-    line(call(http, "add_muc_user", &with(&[("muc_member", json!(["bob"])), ("system", "demo".into())])));
-    line(call(http, "muc_users", &with(&[])));
-    line(
-        "\nThe same by the MaxLeap API: friends, a group, all about alice, a system message, a passenger:\n".to_owned(),
-    );
-    for (path, method, body) in [
-        ("/ctx/alice/attributes", "", Some(json!({"city": "Shanghai", "age": 46}))),
-        ("/ctx/alice/friends/bob", "-X POST ", None),
-        ("/groups", "", Some(json!({"owner": "alice", "members": ["bob"], "name": "Lobby"}))),
-        ("/ctx/alice", "", None),
-        ("/system/bob", "", Some(json!({"content": {"media": 0, "body": "Hello"}}))),
-        ("/passengers", "-i ", Some(json!({"name": "visitor"}))),
-    ] {
-        let (app, key) = rig.maxleap();
-        let body = body.map(|body| format!("-d '{body}' ")).unwrap_or_default();
-        line(format!("    curl {method}-H 'X-ML-AppId: {app}' -H 'X-ML-APIKey: {key}' {body}http://{http}{path}"));
-    }
-    line("\nThe groups and the users, as Xuanxuan's third-party API lists them:\n".to_owned());
-    for method in ["getChatGroups", "getChatUsers"] {
-        line(signed(rig, http, method));
-    }
-    line("\nalice's token for the API of RongCloud-backed groups, a group of hers by it, and her groups:\n".to_owned());
-    let login = rig.users().iter().find(|(user, _)| *user == "alice").map(|(user, password)| {
-        let body = json!({ "username": user, "password": password });
-        format!("    curl -H 'Content-Type: application/json' -d '{body}' http://{http}/api/auth/login/")
-    });
-    login.into_iter().for_each(&mut line);
-    for data in ["-d name=Lobby -d code=1234 ", ""] {
-        let token = token(rig).unwrap_or_default();
-        line(format!("    curl {data}-H 'Authorization: Token {token}' http://{http}/api/im/group/"));
+    let url = format!("http://{http}");
+    let mut before = "";
+    for (api, about) in dialects::calls(&rig.gateway_config()).into_iter().filter(|(_, about)| about.example.first) {
+        if api != before {
+            line(format!("\n{}:", title(api)));
+            before = api;
+        }
+        line(format!("\n    # {}\n    {}", about.says, call(rig, api, about, &url)));
     }
     line(String::new());
     line("Ctrl-C stops everything.".to_owned());
@@ -99,17 +65,43 @@ fn token(rig: &Rig) -> Option<String> {
     Tokens::new(&config, DOMAIN).sign(&BareJid::new(&format!("alice@{DOMAIN}")).ok()?, None)
 }
 
-/// A curl line of Xuanxuan's API, with its signature.
-fn signed(rig: &Rig, http: SocketAddr, method: &str) -> String {
-    let (code, key) = rig.xuanxuan();
-    let md5 = |text: &str| format!("{:032x}", u128::from_be_bytes(Md5::digest(text).into()));
-    let query = format!("m=chat&f={method}&code={code}");
-    let token = md5(&format!("{}{key}", md5(&query)));
-    format!("    curl 'http://{http}/api.php?{query}&token={token}'")
+/// What an API is called.
+fn title(api: &str) -> &str {
+    match api {
+        "qtalk" => "The qtalk API",
+        "maxleap" => "The MaxLeap API",
+        "xuanxuan" => "The third-party API of Xuanxuan",
+        "rongcloud" => "The API of RongCloud-backed groups, called by alice",
+        other => other,
+    }
 }
 
-/// A curl line. Nothing in `fields` contains a single quote.
-fn call(http: SocketAddr, endpoint: &str, fields: &[(&str, Value)]) -> String {
-    let body = Value::Object(fields.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect());
-    format!("    curl -d '{body}' http://{http}/qtalk/{endpoint}")
+/// The curl line of a call, with what its caller has to show.
+fn call(rig: &Rig, api: &str, about: &About, url: &str) -> String {
+    let headers = match (api, about.who) {
+        ("maxleap", _) => {
+            let (app, key) = rig.maxleap();
+            vec![format!("X-ML-AppId: {app}"), format!("X-ML-APIKey: {key}")]
+        }
+        ("rongcloud", Who::User) => vec![format!("Authorization: Token {}", token(rig).unwrap_or_default())],
+        _ => Vec::new(),
+    };
+    let password = rig.users().get("alice").map(String::as_str).unwrap_or_default();
+    let fill = |text: &str| {
+        let text = text.replace("{domain}", DOMAIN).replace("{rooms}", ROOMS).replace("{password}", password);
+        match text.split_once('?') {
+            Some((path, query)) if api == "xuanxuan" => format!("{path}?{}", signed(rig, query)),
+            _ => text,
+        }
+    };
+    curl(about, url, &headers, fill)
+}
+
+/// A query of Xuanxuan's API with its signature.
+fn signed(rig: &Rig, query: &str) -> String {
+    let (code, key) = rig.xuanxuan();
+    let md5 = |text: &str| format!("{:032x}", u128::from_be_bytes(Md5::digest(text).into()));
+    let query = format!("{query}&code={code}");
+    let token = md5(&format!("{}{key}", md5(&query)));
+    format!("{query}&token={token}")
 }

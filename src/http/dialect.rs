@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{Method, request::Parts};
-use axum::response::Response;
+use axum::http::{Method, StatusCode, request::Parts};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{self, MethodRouter, any_service};
 use tokio::sync::Semaphore;
 use tower::{Service, layer::layer_fn, service_fn};
@@ -110,6 +110,45 @@ impl<S: Clone + Send + Sync + 'static> Dialect<S> {
         })
     }
 
+    /// As [`Dialect::verb`], for calls that share their paths: `choose` sees from a request which of the `endpoints` it means,
+    /// by its place among them.
+    pub fn verbs<F, R>(
+        mut self,
+        endpoints: &[&'static str],
+        paths: &[String],
+        choose: fn(&Request) -> usize,
+        verb: F,
+    ) -> Self
+    where
+        F: Fn(usize, S, Box<WholeRequest>) -> R + Clone + Send + Sync + 'static,
+        R: Future<Output = Response> + Send + 'static,
+    {
+        let endpoints: Vec<_> = endpoints.iter().map(|name| self.endpoint(name, true)).collect();
+        for path in paths.iter().flat_map(|path| with_and_without_slash(path)) {
+            let (endpoints, verb) = (endpoints.clone(), verb.clone());
+            self.routes.push(Box::new(move |router, state| {
+                let mount = |endpoint| Mount { endpoint, path: Arc::from(path.as_str()) };
+                let service = |(place, endpoint)| {
+                    let (verb, state) = (verb.clone(), state.clone());
+                    let verb = move |state, asked| verb(place, state, asked);
+                    service(mount(endpoint), Whole(Verb { verb, state }))
+                };
+                let services: Arc<[_]> = endpoints.into_iter().enumerate().map(service).collect();
+                let chosen = move |request: Request| {
+                    let service = services.get(choose(&request)).cloned();
+                    async move {
+                        match service {
+                            Some(mut service) => service.call(request).await,
+                            None => Ok(StatusCode::NOT_FOUND.into_response()),
+                        }
+                    }
+                };
+                router.route(&path, any_service(service_fn(chosen)))
+            }));
+        }
+        self
+    }
+
     /// As [`Dialect::route`], for handlers that take a body of at most `bounds.bytes` as a stream. What a body may cost in
     /// time grows with what has arrived of it, and the call's deadline with `bounds.bytes`: see
     /// [`stream::Arrival::call`]. `http.body_bytes` does not hold here.
@@ -146,17 +185,7 @@ impl<S: Clone + Send + Sync + 'static> Dialect<S> {
         checked: bool,
         handlers: impl Fn(Mount, S) -> MethodRouter + 'static,
     ) -> Self {
-        let shared = &self.common.shared;
-        let endpoint = Arc::new(Endpoint {
-            checked,
-            metrics: shared.metrics.http.endpoint(self.common.name, name),
-            request_time: Duration::from_secs(shared.config.request_seconds),
-            read_time: Duration::from_secs(shared.config.read_seconds),
-            common: Arc::clone(&self.common),
-        });
-        // What matches every rest of a path matches the slash too.
-        let slash = (!path.ends_with('/') && !path.contains("{*")).then(|| format!("{path}/"));
-        let paths = std::iter::once(path.to_owned()).chain(slash);
+        let (endpoint, paths) = (self.endpoint(name, checked), with_and_without_slash(path));
         self.routes.push(Box::new(move |router, state| {
             paths.fold(router, |router, path| {
                 let mount = Mount { endpoint: Arc::clone(&endpoint), path: Arc::from(path.as_str()) };
@@ -165,6 +194,23 @@ impl<S: Clone + Send + Sync + 'static> Dialect<S> {
         }));
         self
     }
+
+    fn endpoint(&self, name: &'static str, checked: bool) -> Arc<Endpoint> {
+        let shared = &self.common.shared;
+        Arc::new(Endpoint {
+            checked,
+            metrics: shared.metrics.http.endpoint(self.common.name, name),
+            request_time: Duration::from_secs(shared.config.request_seconds),
+            read_time: Duration::from_secs(shared.config.read_seconds),
+            common: Arc::clone(&self.common),
+        })
+    }
+}
+
+/// What matches every rest of a path matches the slash too.
+fn with_and_without_slash(path: &str) -> impl Iterator<Item = String> + use<> {
+    let slash = (!path.ends_with('/') && !path.contains("{*")).then(|| format!("{path}/"));
+    std::iter::once(path.to_owned()).chain(slash)
 }
 
 fn whole<S: Clone + Send + Sync + 'static>(handlers: MethodRouter<S>) -> impl Fn(Mount, S) -> MethodRouter {

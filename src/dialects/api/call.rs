@@ -119,6 +119,8 @@ pub struct About {
     pub takes: &'static [Parameter],
     /// The status of a success, and what is in its body.
     pub gives: (u16, Kind),
+    /// The headers of a success that say something of the call.
+    pub gives_headers: &'static [&'static str],
     /// What it does, in one sentence.
     pub says: &'static str,
     /// A request that works.
@@ -146,6 +148,7 @@ impl About {
             rights: &[],
             takes: &[],
             gives: (200, Kind::Nothing),
+            gives_headers: &[],
             says,
             example: Example { path, body: "", first: false },
         }
@@ -174,6 +177,11 @@ impl About {
     /// The same with what it answers.
     pub const fn gives(self, status: u16, kind: Kind) -> About {
         About { gives: (status, kind), ..self }
+    }
+
+    /// The same with these headers in the answer.
+    pub const fn gives_headers(self, gives_headers: &'static [&'static str]) -> About {
+        About { gives_headers, ..self }
     }
 
     /// The same with a request that works.

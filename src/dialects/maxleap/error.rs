@@ -22,12 +22,12 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use super::wire::JSON;
 use crate::chat::types::address::AddressError;
 use crate::chat::types::address::Realm;
 use crate::chat::types::error::ChatError;
 use crate::chat::types::error::Kind;
 use crate::chat::types::user_id;
+use crate::dialects::api::JSON;
 use crate::dialects::api::failing::Ending;
 
 /// The documented codes.

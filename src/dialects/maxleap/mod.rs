@@ -1,6 +1,6 @@
 //! The MaxLeap IM API: users, groups, rooms, passengers, system messages and attachments.
 //!
-//! - [`routes`]: the table of endpoints, and the way of every call from bytes to reply. [`auth`]: which app calls.
+//! - [`calls`]: the endpoints, one row each. [`routes`]: the way of every call from bytes to reply. [`auth`]: which app calls.
 //! - [`context`]: what every endpoint is given. [`wire`]: reading requests, writing replies. [`error`]: refusals.
 //! - [`user`], [`friends`], [`groups`], [`members`], [`chats`], [`attributes`], [`search`], [`passengers`],
 //!   [`system`], [`attachment`]: the endpoints, by family.
@@ -8,6 +8,7 @@
 pub mod attachment;
 pub mod attributes;
 pub mod auth;
+pub mod calls;
 pub mod chats;
 pub mod cleanup;
 pub mod context;
@@ -15,7 +16,6 @@ pub mod error;
 pub mod friends;
 pub mod groups;
 pub mod members;
-pub mod needs;
 pub mod passengers;
 pub mod reserved;
 pub mod routes;

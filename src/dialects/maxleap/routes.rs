@@ -1,8 +1,6 @@
-//! The table of endpoints, and the way of every call from bytes to reply.
+//! The routes, and the way of every call from bytes to reply.
 
 use std::collections::HashSet;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
@@ -10,23 +8,24 @@ use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request as HttpRequest, State};
 use axum::http::HeaderName;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodFilter, any, on};
+use axum::routing::{any, post};
+use futures::future::BoxFuture;
 
+use super::calls::{CALLS, Run};
 use super::cleanup::clean_up;
 use super::context::{App, Context};
 use super::error::{Failure, refusal};
 use super::wire::{Query, Reply, Request};
-use super::{
-    attachment, attributes, auth, chats, friends, groups, members, passengers, search, strangers, system, user,
-};
+use super::{attachment, auth};
 use crate::chat::kit::keyed_locks::KeyedLocks;
 use crate::chat::{Call, Chat};
 use crate::config::Config;
+use crate::dialects::api::call::Call as Row;
+use crate::dialects::api::routes::add_one;
 use crate::http::Web;
 use crate::http::access::{Access, Caller};
 use crate::http::call::{ARCHIVE_ID, CallOf, REQUEST_ID};
 use crate::http::cors;
-use crate::http::dialect::Dialect;
 
 /// The headers that scripts in a browser may read, beside those that they always may.
 const EXPOSED: [HeaderName; 5] = [
@@ -37,14 +36,6 @@ const EXPOSED: [HeaderName; 5] = [
     HeaderName::from_static("x-xmpp-password"),
 ];
 
-const GET: MethodFilter = MethodFilter::GET;
-const POST: MethodFilter = MethodFilter::POST;
-const PUT: MethodFilter = MethodFilter::PUT;
-const DELETE: MethodFilter = MethodFilter::DELETE;
-
-/// Reading one object: library 4 posts where it should get.
-const LOAD: MethodFilter = GET.or(POST);
-
 /// What the handlers share.
 #[derive(Clone)]
 pub struct Maxleap {
@@ -52,24 +43,6 @@ pub struct Maxleap {
     config: Arc<Config>,
     apps: Arc<[App]>,
     locks: Arc<KeyedLocks>,
-}
-
-/// An endpoint.
-type Run = for<'a> fn(&'a Context<'a>, &'a Request<'a>) -> Answer<'a>;
-
-/// What it will answer.
-type Answer<'a> = Pin<Box<dyn Future<Output = Result<Reply, Failure>> + Send + 'a>>;
-
-macro_rules! run {
-    ($endpoint:path) => {
-        |context, request| Box::pin($endpoint(context, request))
-    };
-}
-
-/// The routes under construction.
-struct Table<'a> {
-    dialect: Dialect<Maxleap>,
-    prefix: &'a str,
 }
 
 /// The API's routes.
@@ -85,10 +58,22 @@ pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> Router {
         tokio::spawn(clean_up(chat.clone(), Arc::clone(&config), realm));
     }
     let access = Access::own(auth::Keys::new(settings), &settings.allow);
-    let table = Table { dialect: web.dialect("maxleap", refusal, access), prefix: &settings.prefix };
-    let dialect = unknown(others(rooms(groups(users(people(objects(table))))))).dialect;
-    let path = format!("{}/attachment", settings.prefix);
-    let dialect = dialect.stream_route("attachment", &path, attachment::bounds(&config), on(POST, attach));
+    let prefix = settings.prefix.as_str();
+    let dialect = web.dialect("maxleap", refusal, access);
+    let dialect = CALLS.iter().copied().flatten().fold(dialect, |dialect, Row { about, run }| match run {
+        Run::Whole(run) => {
+            let call = move |state, call, caller, path, request| serve(*run, state, call, caller, path, request);
+            add_one(dialect, prefix, about, call)
+        }
+        Run::Upload => {
+            let path = format!("{prefix}{}", about.path);
+            dialect.stream_route(about.name, &path, attachment::bounds(&config), post(attach))
+        }
+    });
+    let nothing: &[&str] = if prefix.is_empty() { &NOTHING } else { &["/{*rest}"] };
+    let dialect = nothing.iter().fold(dialect, |dialect, path| {
+        dialect.route("unknown", &format!("{prefix}{path}"), any(async || Failure::not_found("this path")))
+    });
     let cors = cors::layer(&settings.cors_origins, &EXPOSED);
     let router = dialect.finish(Maxleap { chat, config, apps, locks: Arc::default() });
     // Outside of all else: a browser asks beforehand without a key, and reads no refusal that does not name its origin.
@@ -96,84 +81,6 @@ pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> Router {
         Some(cors) => router.layer(cors),
         None => router,
     }
-}
-
-fn users(table: Table<'_>) -> Table<'_> {
-    table
-        .on("user", LOAD, "/ctx/{user}", run!(user::look))
-        .on("user_attributes_merge", POST, "/ctx/{user}/attributes", run!(attributes::of_user::merge))
-        .on("user_attributes_replace", PUT, "/ctx/{user}/attributes", run!(attributes::of_user::replace))
-        .on("user_attributes", GET, "/ctx/{user}/attributes", run!(attributes::of_user::all))
-        .on("user_attributes_clear", DELETE, "/ctx/{user}/attributes", run!(attributes::of_user::clear))
-        .on("user_attribute", GET, "/ctx/{user}/attributes/{key}", run!(attributes::of_user::one))
-}
-
-/// What groups and rooms have in common.
-fn objects(table: Table<'_>) -> Table<'_> {
-    table
-        .on("group_attributes_merge", POST, "/groups/{group}/attributes", run!(attributes::of_group::merge))
-        .on("group_attributes_replace", PUT, "/groups/{group}/attributes", run!(attributes::of_group::replace))
-        .on("group_attributes", GET, "/groups/{group}/attributes", run!(attributes::of_group::all))
-        .on("group_attributes_clear", DELETE, "/groups/{group}/attributes", run!(attributes::of_group::clear))
-        .on("group_attribute", GET, "/groups/{group}/attributes/{key}", run!(attributes::of_group::one))
-        .on("room_attributes_merge", POST, "/rooms/{room}/attributes", run!(attributes::of_room::merge))
-        .on("room_attributes_replace", PUT, "/rooms/{room}/attributes", run!(attributes::of_room::replace))
-        .on("room_attributes", GET, "/rooms/{room}/attributes", run!(attributes::of_room::all))
-        .on("room_attributes_clear", DELETE, "/rooms/{room}/attributes", run!(attributes::of_room::clear))
-        .on("room_attribute", GET, "/rooms/{room}/attributes/{key}", run!(attributes::of_room::one))
-}
-
-/// What is between users.
-fn people(table: Table<'_>) -> Table<'_> {
-    table
-        .on("users", GET, "/ctx", run!(search::users))
-        .on("friends", GET, "/ctx/{user}/friends", run!(friends::list))
-        .on("friend_add", POST, "/ctx/{user}/friends/{friend}", run!(friends::befriend))
-        .on("friend", GET, "/ctx/{user}/friends/{friend}", run!(friends::friendship))
-        .on("friend_remove", DELETE, "/ctx/{user}/friends/{friend}", run!(friends::unfriend))
-        .on("friend_chats", GET, "/ctx/{user}/friends/{friend}/chats", run!(chats::friend))
-        .on("strangers", GET, "/ctx/{user}/strangers", run!(strangers::list))
-        .on("stranger", GET, "/ctx/{user}/strangers/{stranger}", run!(strangers::look))
-        .on("stranger_chats", GET, "/ctx/{user}/strangers/{stranger}/chats", run!(chats::stranger))
-        .on("user_groups", GET, "/ctx/{user}/groups", run!(groups::of_user))
-        .on("user_rooms", GET, "/ctx/{user}/rooms", run!(groups::rooms_of_user))
-}
-
-fn groups(table: Table<'_>) -> Table<'_> {
-    table
-        .on("group_create", POST, "/groups", run!(groups::create_group))
-        .on("groups", GET, "/groups", run!(groups::search_groups))
-        .on("group", LOAD, "/groups/{group}", run!(groups::group))
-        .on("group_update", PUT, "/groups/{group}", run!(groups::update_group))
-        .on("group_delete", DELETE, "/groups/{group}", run!(groups::delete_group))
-        .on("group_members_add", POST, "/groups/{group}/members", run!(members::add_to_group))
-        .on("group_members_remove", DELETE, "/groups/{group}/members", run!(members::remove_from_group))
-        .on("group_join", POST, "/groups/{group}/members/{user}", run!(members::join_group))
-        .on("group_leave", DELETE, "/groups/{group}/members/{user}", run!(members::leave_group))
-        .on("group_chats", GET, "/groups/{group}/chats", run!(chats::group))
-        .on("group_chats_clear", DELETE, "/groups/{group}/chats", run!(chats::clear_group))
-}
-
-fn rooms(table: Table<'_>) -> Table<'_> {
-    table
-        .on("room_create", POST, "/rooms", run!(groups::create_room))
-        .on("rooms", GET, "/rooms", run!(groups::search_rooms))
-        .on("room", LOAD, "/rooms/{room}", run!(groups::room))
-        .on("room_update", PUT, "/rooms/{room}", run!(groups::update_room))
-        .on("room_delete", DELETE, "/rooms/{room}", run!(groups::delete_room))
-        .on("room_members_add", POST, "/rooms/{room}/members", run!(members::add_to_room))
-        .on("room_members_remove", DELETE, "/rooms/{room}/members", run!(members::remove_from_room))
-        .on("room_join", POST, "/rooms/{room}/members/{user}", run!(members::join_room))
-        .on("room_leave", DELETE, "/rooms/{room}/members/{user}", run!(members::leave_room))
-}
-
-fn others(table: Table<'_>) -> Table<'_> {
-    table
-        .on("passenger_create", POST, "/passengers", run!(passengers::create))
-        .on("passenger", LOAD, "/passengers/{passenger}", run!(passengers::look))
-        .on("passenger_chats", GET, "/passengers/{passenger}/chats/{user}", run!(chats::passenger))
-        .on("system", POST, "/system", run!(system::everybody))
-        .on("system_target", POST, "/system/{target}", run!(system::target))
 }
 
 /// What begins like an endpoint and is none. Without a prefix all other paths are those of other APIs.
@@ -191,26 +98,10 @@ const NOTHING: [&str; 11] = [
     "/attachment/{*rest}",
 ];
 
-fn unknown(table: Table<'_>) -> Table<'_> {
-    let paths: &[&str] = if table.prefix.is_empty() { &NOTHING } else { &["/{*rest}"] };
-    let Table { mut dialect, prefix } = table;
-    for path in paths {
-        let nothing = any(async || Failure::not_found("this path"));
-        dialect = dialect.route("unknown", &format!("{prefix}{path}"), nothing);
-    }
-    Table { dialect, prefix }
-}
-
-impl Table<'_> {
-    fn on(self, name: &'static str, methods: MethodFilter, path: &str, run: Run) -> Self {
-        let call = move |state, call, caller, path, request| serve(run, state, call, caller, path, request);
-        let path = format!("{}{path}", self.prefix);
-        Self { dialect: self.dialect.route(name, &path, on(methods, call)), prefix: self.prefix }
-    }
-}
+type RunWhole = for<'a> fn(&'a Context<'a>, &'a Request<'a>) -> BoxFuture<'a, Result<Reply, Failure>>;
 
 async fn serve(
-    run: Run,
+    run: RunWhole,
     State(maxleap): State<Maxleap>,
     CallOf(call): CallOf,
     caller: Caller,
@@ -236,7 +127,7 @@ async fn attach(
 impl Maxleap {
     async fn answer(
         &self,
-        run: Run,
+        run: RunWhole,
         call: &Call,
         caller: &Caller,
         path: Result<RawPathParams, RawPathParamsRejection>,

@@ -6,11 +6,9 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
 use super::error::{Code, Failure};
+use crate::dialects::api::JSON;
 pub use crate::http::json::kind;
 use crate::http::{Outcome, form, json};
-
-/// The type of every body that is sent.
-pub const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
 /// What an endpoint is given of its request.
 pub struct Request<'a> {

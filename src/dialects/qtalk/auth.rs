@@ -1,6 +1,7 @@
 //! In whose name a caller may act, and of whom they are told: only users of served domains, and only of the domains their key
 //! is limited to.
 
+use axum::http::request::Parts;
 use jid::BareJid;
 
 use super::error::{Code, Failure};
@@ -32,6 +33,8 @@ pub struct Context<'a> {
     pub chat: &'a Chat,
     /// The request's id and deadline.
     pub call: &'a Call,
+    /// The request's line and headers.
+    pub head: &'a Parts,
 }
 
 impl Context<'_> {

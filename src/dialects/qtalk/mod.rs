@@ -1,15 +1,15 @@
 //! The qtalk (Startalk) API: eleven endpoints under `/qtalk`, as two interface documents describe them.
 //!
-//! - [`routes`]: the table of endpoints, and the way of every call from bytes to reply.
+//! - [`calls`]: the endpoints, one row each. [`routes`]: the way of every call from bytes to reply.
 //! - [`json`], [`wire`]: reading requests. [`replies`], [`error`]: what is answered.
 //! - [`auth`]: in whose name a caller may act. [`uk`]: `auth_uk` and its tokens.
 //! - [`thirdmessage`], [`text`], [`notify`], [`room`], [`member`], [`profile`], [`staff`]: the endpoints, by family.
 
 pub mod auth;
+pub mod calls;
 pub mod error;
 pub mod json;
 pub mod member;
-pub mod needs;
 pub mod notify;
 pub mod profile;
 pub mod replies;

@@ -13,16 +13,19 @@ use super::room::fields;
 use super::routes::Qtalk;
 use crate::chat::accounts::profile::PhotoRef;
 use crate::http::call::CallOf;
+use crate::http::origin::origin;
 use crate::http::photo;
 
-/// Reads a user's nick name and the URL of their photo. `origin` is the gateway's own URL as the caller sees it, without a
-/// trailing slash.
-pub async fn get_user_nick(context: &Context<'_>, origin: &str, body: &Json<'_>) -> Result<Done, Failure> {
+/// Reads a user's nick name and the URL of their photo.
+pub async fn get_user_nick(context: &Context<'_>, body: &Json<'_>) -> Result<Done, Failure> {
     let user = asked(context.scope, body)?;
     let profile = context.chat.accounts.profile(context.call, &user).await?;
     let photo = profile.photo.map(|photo| match photo {
         PhotoRef::Url(url) => url,
-        PhotoRef::Binary { sha256, .. } => avatar_url(origin, &context.scope.config.qtalk.prefix, &user, &sha256),
+        PhotoRef::Binary { sha256, .. } => {
+            let config = context.scope.config;
+            avatar_url(&origin(&config.http, context.head), &config.qtalk.prefix, &user, &sha256)
+        }
     });
     Ok(Some(json!({ "Nick": profile.nick, "Vcard": photo }).into()))
 }

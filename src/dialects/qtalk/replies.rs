@@ -21,7 +21,7 @@ use super::error::{Code, Failure};
 use super::member::Listed;
 use crate::config::qtalk::Replies;
 
-/// An endpoint; its name is its path.
+/// An endpoint: the originals' replies differ between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the paths speak for themselves")]
 pub enum Endpoint {
@@ -41,39 +41,6 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// All that have a path of their own.
-    pub const ALL: [Endpoint; 11] = [
-        Self::SendThirdmessage,
-        Self::SendNotify,
-        Self::CreateMuc,
-        Self::AddMucUser,
-        Self::DelMucUser,
-        Self::DestroyMuc,
-        Self::GetUserNick,
-        Self::SendMessage,
-        Self::MucUsers,
-        Self::AuthUk,
-        Self::ClearStaff,
-    ];
-
-    /// The last segment of its path, which is also its name in metrics.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::SendThirdmessage => "send_thirdmessage",
-            Self::SendNotify => "send_notify",
-            Self::CreateMuc => "create_muc",
-            Self::AddMucUser => "add_muc_user",
-            Self::DelMucUser => "del_muc_user",
-            Self::DestroyMuc => "destroy_muc",
-            Self::GetUserNick => "get_user_nick",
-            Self::SendMessage => "send_message",
-            Self::MucUsers => "muc_users",
-            Self::AuthUk => "auth_uk",
-            Self::ClearStaff => "clear_staff",
-            Self::Unknown => "unknown",
-        }
-    }
-
     /// What the original says of a body it cannot read, typing error included.
     fn unreadable(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! The table of endpoints, and the way of a call: method, body, work, reply.
+//! The routes, and the way of a call: method, body, work, reply.
 
 use std::sync::Arc;
 
@@ -6,23 +6,24 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
-use axum::routing::get;
 use futures::future::BoxFuture;
 
 use super::auth::{Context, Scope};
+use super::calls::{CALLS, Run};
 use super::error::{Code, Failure};
 use super::replies::{self, Done, Endpoint};
 use super::uk::Uk;
-use super::{json, member, notify, profile, room, staff, text, thirdmessage, uk};
-use crate::chat::{Call, Chat};
+use super::{json, profile, uk};
+use crate::chat::Chat;
 use crate::config::Config;
 use crate::config::qtalk::Replies;
+use crate::dialects::api::call::Call as Row;
 use crate::dialects::api::failing::finish;
-use crate::http::access::{Access, Caller};
+use crate::dialects::api::routes::add_one;
+use crate::http::access::Access;
 use crate::http::call::ARCHIVE_ID;
-use crate::http::origin::origin;
 use crate::http::serve::WholeRequest;
-use crate::http::{Outcome, Web, retry_after};
+use crate::http::{Outcome, Web};
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -30,7 +31,6 @@ pub struct Qtalk {
     /// The verbs.
     pub chat: Chat,
     config: Arc<Config>,
-    web: Web,
     uk: Arc<Uk>,
 }
 
@@ -41,78 +41,67 @@ pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> Router {
     chat.on_key_request(Arc::new(move |user, account| issuer.issue(user, account)));
 
     let access = Access::new(config.qtalk.auth, &config.qtalk.keys, &config.qtalk.allow);
-    let root = format!("{}/qtalk", config.qtalk.prefix);
-    let avatar = get(profile::avatar);
-    let mut routes = web.dialect("qtalk", refusal, access);
-    for endpoint in Endpoint::ALL {
-        let path = format!("{root}/{}", endpoint.name());
-        routes = routes.verb(endpoint.name(), &path, move |qtalk, asked| serve(endpoint, qtalk, asked));
-    }
+    let prefix = config.qtalk.prefix.clone();
+    let dialect = web.dialect("qtalk", refusal, access);
+    let dialect = CALLS.iter().fold(dialect, |dialect, Row { about, run }| {
+        let path = format!("{prefix}{}", about.path);
+        match *run {
+            Run::Body(endpoint, run) => {
+                dialect.verb(about.name, &path, move |qtalk, asked| serve(endpoint, run, qtalk, asked))
+            }
+            Run::AuthUk => dialect.verb(about.name, &path, auth_uk),
+            Run::Avatar => add_one(dialect, &prefix, about, profile::avatar),
+        }
+    });
     let unknown = async |qtalk: Qtalk, _: Box<WholeRequest>| qtalk.reply(Endpoint::Unknown, Err(not_defined()));
-    routes
-        .open_route("avatar", &format!("{root}/avatar/{{user}}/{{sha256}}"), avatar)
-        .verb("unknown", &root, unknown)
-        .verb("unknown", &format!("{root}/{{*rest}}"), unknown)
-        .finish(Qtalk { chat, config, web, uk })
+    dialect
+        .verb("unknown", &format!("{prefix}/qtalk"), unknown)
+        .verb("unknown", &format!("{prefix}/qtalk/{{*rest}}"), unknown)
+        .finish(Qtalk { chat, config, uk })
 }
 
 fn not_defined() -> Failure {
     Failure::field("request not defined")
 }
 
-async fn serve(endpoint: Endpoint, qtalk: Qtalk, asked: Box<WholeRequest>) -> Response {
-    let WholeRequest { call, caller, head, .. } = &*asked;
-    if endpoint == Endpoint::AuthUk {
-        return Box::pin(qtalk.auth_uk(call, caller, head.uri.query().unwrap_or_default())).await;
-    }
-    if head.method != Method::POST {
+type RunBody = for<'a> fn(&'a Context<'a>, &'a json::Json<'a>) -> BoxFuture<'a, Result<Done, Failure>>;
+
+async fn serve(endpoint: Endpoint, run: RunBody, qtalk: Qtalk, asked: Box<WholeRequest>) -> Response {
+    if asked.head.method != Method::POST {
         // Literally so in the original, which put the method's name in front of "is not disable".
-        let failure = Failure::field(format!("{} is not disable", head.method));
+        let failure = Failure::field(format!("{} is not disable", asked.head.method));
         return qtalk.reply(Endpoint::Unknown, Err(failure));
     }
-    let result = qtalk.answer(endpoint, &asked).await;
+    let result = qtalk.answer(run, &asked).await;
     // Whoever asks for more than the original knew is told it, too.
-    let style = call.wait.map_or(qtalk.config.qtalk.replies, |_| Replies::Documented);
+    let style = asked.call.wait.map_or(qtalk.config.qtalk.replies, |_| Replies::Documented);
     qtalk.reply_in(style, endpoint, result)
 }
 
-impl Qtalk {
-    fn context<'a>(&'a self, call: &'a Call, caller: &'a Caller) -> Context<'a> {
-        let scope = Scope { addresses: self.chat.addresses(), config: &self.config, caller };
-        Context { scope, chat: &self.chat, call }
-    }
-
-    async fn answer(&self, endpoint: Endpoint, asked: &WholeRequest) -> Result<Done, Failure> {
-        let body = read(&asked.body, self.config.limits.list)?;
-        let context = &self.context(&asked.call, &asked.caller);
-        // Each in a box of its own size: in one, every call would carry the room that the largest needs.
-        let work: BoxFuture<'_, Result<Done, Failure>> = match endpoint {
-            Endpoint::SendThirdmessage => thirdmessage::send_thirdmessage(context, &body),
-            Endpoint::SendNotify => Box::pin(notify::send_notify(context, &body)),
-            Endpoint::CreateMuc => Box::pin(room::create_muc(context, &body)),
-            Endpoint::AddMucUser => Box::pin(member::add_muc_user(context, &body)),
-            Endpoint::DelMucUser => Box::pin(member::del_muc_user(context, &body)),
-            Endpoint::DestroyMuc => Box::pin(room::destroy_muc(context, &body)),
-            Endpoint::GetUserNick => Box::pin(async {
-                profile::get_user_nick(context, &origin(self.web.config(), &asked.head), &body).await
-            }),
-            Endpoint::SendMessage => text::send_message(context, &body),
-            Endpoint::MucUsers => Box::pin(member::muc_users(context, &body)),
-            Endpoint::ClearStaff => Box::pin(staff::clear_staff(context, &body)),
-            Endpoint::AuthUk | Endpoint::Unknown => return Err(not_defined()),
-        };
-        work.await
-    }
-
-    async fn auth_uk(&self, call: &Call, caller: &Caller, query: &str) -> Response {
-        match uk::auth_uk(&self.context(call, caller), &self.uk, query).await {
-            Err(uk::Refusal::Wait(wait)) => {
-                let failure = Failure::new(Code::TooMany, "too many failed attempts for this user: try later");
-                retry_after(self.reply(Endpoint::AuthUk, Err(failure)), wait)
-            }
-            Err(uk::Refusal::Failed(failure)) => self.reply(Endpoint::AuthUk, Err(failure)),
-            Ok(done) => self.reply(Endpoint::AuthUk, Ok(done)),
+async fn auth_uk(qtalk: Qtalk, asked: Box<WholeRequest>) -> Response {
+    let query = asked.head.uri.query().unwrap_or_default();
+    let result = Box::pin(uk::auth_uk(&qtalk.context(&asked), &qtalk.uk, query)).await;
+    match result {
+        Err(uk::Refusal::Wait(wait)) => {
+            let failure = Failure::new(Code::TooMany, "too many failed attempts for this user: try later");
+            qtalk.reply(Endpoint::AuthUk, Err(Failure { wait: Some(wait), ..failure }))
         }
+        Err(uk::Refusal::Failed(failure)) => qtalk.reply(Endpoint::AuthUk, Err(failure)),
+        Ok(done) => qtalk.reply(Endpoint::AuthUk, Ok(done)),
+    }
+}
+
+impl Qtalk {
+    fn context<'a>(&'a self, asked: &'a WholeRequest) -> Context<'a> {
+        let WholeRequest { call, caller, head, .. } = asked;
+        let scope = Scope { addresses: self.chat.addresses(), config: &self.config, caller };
+        Context { scope, chat: &self.chat, call, head }
+    }
+
+    async fn answer(&self, run: RunBody, asked: &WholeRequest) -> Result<Done, Failure> {
+        let body = read(&asked.body, self.config.limits.list)?;
+        // Each in a box of its own size: in one, every call would carry the room that the largest needs.
+        run(&self.context(asked), &body).await
     }
 
     fn reply(&self, endpoint: Endpoint, result: Result<Done, Failure>) -> Response {

@@ -10,9 +10,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use super::wire::JSON;
 use crate::chat::types::error::ChatError;
 use crate::chat::types::error::Kind;
+use crate::dialects::api::JSON;
 use crate::dialects::api::failing::Ending;
 use crate::http::language::{Language, Localized};
 

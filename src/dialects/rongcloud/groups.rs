@@ -5,10 +5,10 @@ use std::io::Write;
 use axum::http::StatusCode;
 use jid::BareJid;
 
+use super::calls::Asked;
 use super::context::{Context, NOTE, card, id, note};
 use super::error::Failure;
 use super::page::Page;
-use super::routes::Asked;
 use super::wire::{Form, Reply, Upload};
 use crate::chat::files::file::{Content, NewFile};
 use crate::chat::files::image::{self, Format, Image, ImageError, Thumbnail};

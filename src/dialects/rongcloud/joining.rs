@@ -7,9 +7,9 @@ use jid::BareJid;
 use serde_json::json;
 use subtle::ConstantTimeEq;
 
+use super::calls::Asked;
 use super::context::{Context, Known, id};
 use super::error::Failure;
-use super::routes::Asked;
 use super::wire::{Form, Reply};
 use crate::http::limiter::Attempts;
 

@@ -5,10 +5,11 @@ use axum::response::{IntoResponse, Response};
 use jid::BareJid;
 use serde_json::{Value, json};
 
+use super::calls::Asked;
 use super::context::{Context, id};
 use super::error::Failure;
 use super::page::Page;
-use super::routes::{Asked, Rongcloud};
+use super::routes::Rongcloud;
 use super::wire::Reply;
 use crate::chat::accounts::profile::{PhotoRef, Profile};
 use crate::chat::types::room::Affiliation;

@@ -5,9 +5,9 @@ use std::time::Duration;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
+use super::calls::Asked;
 use super::context::Context;
 use super::error::Failure;
-use super::routes::Asked;
 use super::wire::Reply;
 
 /// `key` is the credential. Beside it: the SASL mechanism that takes it, the user's id and JID, where their server is, as far

@@ -1,7 +1,5 @@
-//! The table of endpoints, and the way of every call from bytes to reply.
+//! The routes, and the way of every call from bytes to reply.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
@@ -10,35 +8,31 @@ use axum::extract::{RawPathParams, Request, State};
 use axum::http::{HeaderName, StatusCode, header};
 use axum::middleware::from_fn;
 use axum::response::IntoResponse;
-use axum::routing::{MethodFilter, any, on};
-use jid::BareJid;
+use axum::routing::{any, on};
+use futures::future::BoxFuture;
 
 use super::auth::{self, Users};
+use super::calls::{Asked, CALLS, Run};
 use super::context::Context;
 use super::error::{Failure, localize, refusal};
 use super::joining::Guesses;
 use super::tokens::Tokens;
 use super::wire::Reply;
-use super::{groups, joining, login, members, realtime};
+use super::{groups, login, members};
 use crate::chat::kit::keyed_locks::KeyedLocks;
 use crate::chat::types::address::Realm;
 use crate::chat::{Call, Chat};
 use crate::config::Config;
+use crate::dialects::api::call::{Call as Row, Method};
+use crate::dialects::api::routes::{add, add_one};
 use crate::http::access::{Access, Caller};
 use crate::http::call::{CallOf, REQUEST_ID};
-use crate::http::dialect::Dialect;
 use crate::http::logins::Logins;
 use crate::http::origin::origin;
 use crate::http::{Web, cors};
 
 /// The headers that scripts in a browser may read, beside those that they always may.
 const EXPOSED: [HeaderName; 2] = [REQUEST_ID, HeaderName::from_static("retry-after")];
-
-const GET: MethodFilter = MethodFilter::GET;
-const POST: MethodFilter = MethodFilter::POST;
-
-/// What changes something and is a GET in the contract.
-const EITHER: MethodFilter = GET.or(POST);
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -54,36 +48,6 @@ pub struct Rongcloud {
     guesses: Arc<Guesses>,
 }
 
-/// What an endpoint for logged-in users is given beside its context.
-pub struct Asked<'a> {
-    /// Who calls. They have an account.
-    pub user: &'a BareJid,
-    /// The id in the path, empty where the route has none.
-    pub id: &'a str,
-    /// The request.
-    pub request: Request,
-    /// Codes that were guessed.
-    pub guesses: &'a Guesses,
-}
-
-/// What an endpoint will answer.
-type Answer<'a> = Pin<Box<dyn Future<Output = Result<Reply, Failure>> + Send + 'a>>;
-
-/// An endpoint for logged-in users.
-type Run = for<'a> fn(&'a Context<'a>, Asked<'a>) -> Answer<'a>;
-
-macro_rules! run {
-    ($endpoint:path) => {
-        |context, asked| Box::pin($endpoint(context, asked))
-    };
-}
-
-/// The routes under construction.
-struct Table<'a> {
-    dialect: Dialect<Rongcloud>,
-    prefix: &'a str,
-}
-
 /// The API's routes.
 pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> Router {
     let settings = &config.rongcloud;
@@ -91,27 +55,28 @@ pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> Router {
     let domain = realm.as_ref().map(|realm| realm.domain.clone()).unwrap_or_default();
     let tokens = Arc::new(Tokens::new(settings, &domain));
     let access = Access::own(Users::new(Arc::clone(&tokens)), &settings.allow);
-    let table = Table { dialect: web.dialect("rongcloud", refusal, access), prefix: &settings.prefix };
-    let table = table
-        .on("token", GET, "/api/im/token", run!(realtime::token))
-        .on("group_create", POST, "/api/im/group", run!(groups::create))
-        .on("groups", GET, "/api/im/group", run!(groups::list))
-        .on("group_join", POST, "/api/im/group/{id}/join", run!(joining::join))
-        .on("group_invite", POST, "/api/im/group/{id}/invite", run!(joining::invite))
-        .on("group_quit", EITHER, "/api/im/group/{id}/quit", run!(members::quit))
-        .on("group_users", GET, "/api/im/group/{id}/users", run!(members::users))
-        .on("group_dismiss", EITHER, "/api/im/group/{id}/dismiss", run!(groups::dismiss));
-    let Table { dialect, prefix } = table;
-    let path = |path: &str| format!("{prefix}{path}");
-    let nothing = || any(async || Failure::not_found());
-    let dialect = dialect
-        .open_route("group", &path("/api/im/retrieve/{id}"), on(GET, retrieve))
-        .open_route("avatar", &path("/api/im/avatar/{id}/{sha256}"), on(GET, members::avatar))
-        .open_route("login", &path("/api/auth/login"), on(POST, log_in))
-        .open_route("unknown", &path("/api/im"), nothing())
-        .open_route("unknown", &path("/api/im/{*rest}"), nothing())
-        .open_route("unknown", &path("/api/auth"), nothing())
-        .open_route("unknown", &path("/api/auth/{*rest}"), nothing());
+    let dialect = web.dialect("rongcloud", refusal, access);
+    let prefix = settings.prefix.as_str();
+    let dialect = CALLS.iter().fold(dialect, |dialect, Row { about, run }| match run {
+        Run::User(run) => {
+            let call = move |state: State<Rongcloud>, call, path, request| async move {
+                state.0.answer(*run, call, path, request).await.into_response()
+            };
+            add(dialect, prefix, about, |methods| {
+                let handlers = on(methods, call);
+                // A HEAD must not change anything; axum would take it for a GET.
+                let changes = about.methods == [Method::Get, Method::Post];
+                if changes { handlers.head(not_here).fallback(not_here) } else { handlers }
+            })
+        }
+        Run::LogIn => add_one(dialect, prefix, about, log_in),
+        Run::Retrieve => add_one(dialect, prefix, about, retrieve),
+        Run::Avatar => add_one(dialect, prefix, about, members::avatar),
+    });
+    let unknown = ["/api/im", "/api/im/{*rest}", "/api/auth", "/api/auth/{*rest}"];
+    let dialect = unknown.iter().fold(dialect, |dialect, path| {
+        dialect.open_route("unknown", &format!("{prefix}{path}"), any(async || Failure::not_found()))
+    });
     let cors = cors::layer(&settings.cors_origins, &EXPOSED);
     let state = Rongcloud {
         chat,
@@ -130,19 +95,6 @@ pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> Router {
     }
 }
 
-impl Table<'_> {
-    fn on(self, name: &'static str, methods: MethodFilter, path: &str, run: Run) -> Self {
-        let call = move |state: State<Rongcloud>, call, path, request| async move {
-            state.0.answer(run, call, path, request).await.into_response()
-        };
-        let path = format!("{}{path}", self.prefix);
-        let handlers = on(methods, call);
-        // Who merely looks changes nothing.
-        let handlers = if methods == EITHER { handlers.head(looking).fallback(looking) } else { handlers };
-        Self { dialect: self.dialect.route(name, &path, handlers), prefix: self.prefix }
-    }
-}
-
 impl Rongcloud {
     /// The hosts.
     pub(super) fn realm(&self) -> Option<&Realm> {
@@ -151,7 +103,7 @@ impl Rongcloud {
 
     async fn answer(
         &self,
-        run: Run,
+        run: for<'a> fn(&'a Context<'a>, Asked<'a>) -> BoxFuture<'a, Result<Reply, Failure>>,
         CallOf(call): CallOf,
         path: Result<RawPathParams, RawPathParamsRejection>,
         request: Request,
@@ -193,8 +145,8 @@ fn first(path: Result<RawPathParams, RawPathParamsRejection>) -> String {
     path.and_then(|path| path.iter().next().map(|(_, part)| part.to_owned())).unwrap_or_default()
 }
 
-/// The answer to any method but the two of [`EITHER`].
-async fn looking() -> impl IntoResponse {
+/// The answer to any other method than GET and POST.
+async fn not_here() -> impl IntoResponse {
     (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET,POST")])
 }
 

@@ -5,17 +5,15 @@ use std::collections::HashMap;
 
 use axum::body::Bytes;
 use axum::extract::Request;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::error::{Failure, REQUIRED};
 use crate::chat::types::plain::in_xml;
+use crate::dialects::api::JSON;
 use crate::http::form::decoded;
 use crate::http::{Outcome, json, mend};
-
-/// The type of every body that is sent.
-pub const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
 /// What a call answers.
 #[derive(Debug, Clone, PartialEq)]

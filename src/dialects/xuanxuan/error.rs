@@ -6,9 +6,9 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::wire::JSON;
 use crate::chat::types::error::ChatError;
 use crate::chat::types::error::Kind;
+use crate::dialects::api::JSON;
 use crate::dialects::api::failing::Ending;
 use crate::http::language::{Language, Localized};
 

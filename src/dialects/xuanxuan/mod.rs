@@ -1,16 +1,16 @@
 //! The third-party API of Xuanxuan (喧喧): lists of groups and users, and notifications to them.
 //!
-//! - [`routes`]: the two paths, and the way of every call from bytes to reply. [`auth`]: which application calls;
+//! - [`calls`]: the methods, one row each. [`routes`]: the two paths, and the way of every call from bytes to reply. [`auth`]: which application calls;
 //!   [`query`]: what it has signed. [`wire`]: reading requests, writing replies. [`error`]: refusals.
 //! - `lists`, [`notify`]: the methods. [`notification`]: what a caller wants to have said; [`text`] and [`markdown`]:
 //!   how a client without knowledge of this API shows it.
 
 pub mod auth;
+pub mod calls;
 pub mod error;
 pub mod link;
 mod lists;
 pub mod markdown;
-pub mod needs;
 pub mod notification;
 pub mod notify;
 pub mod query;

@@ -3,28 +3,25 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodFilter, on};
 use jid::BareJid;
 
 use super::auth::Entries;
+use super::calls::{Asked, CALLS};
 use super::error::{Failure, refusal, shown};
 use super::query::Query;
 use super::sender::Sender;
-use super::wire::{self, Reply};
-use super::{lists, notify};
+use super::wire::Reply;
 use crate::chat::types::address::Realm;
 use crate::chat::{Call, Chat};
 use crate::config::Config;
 use crate::http::Web;
 use crate::http::access::Access;
-use crate::http::call::CallOf;
 use crate::http::language::Language;
-
-/// The parameters that every call has, and those of the original's own pages. What is left is a method's argument.
-const COMMON: &[&str] = &["m", "f", "t", "code", "token", "time", "sid", "zentaosid", "rid"];
+use crate::http::serve::WholeRequest;
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -74,43 +71,51 @@ pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> Router {
     }
     // Networks belong to each entry: see `auth`.
     let access = Access::own(Entries::new(settings), &[]);
-    let handler = on(MethodFilter::GET.or(MethodFilter::POST), serve);
     let paths = ["/api.php", "/x.php"].map(|path| format!("{}{path}", settings.prefix));
-    let dialect = paths
-        .iter()
-        .fold(web.dialect("xuanxuan", refusal, access), |dialect, path| dialect.route("api", path, handler.clone()));
+    let names: Vec<&str> = CALLS.iter().map(|call| call.about.name).chain(["unknown"]).collect();
+    let dialect = web.dialect("xuanxuan", refusal, access).verbs(&names, &paths, chosen, serve);
     dialect.finish(Xuanxuan { chat, config, place })
 }
 
-async fn serve(State(xuanxuan): State<Xuanxuan>, CallOf(call): CallOf, request: Request) -> Response {
-    let language = Language::of(request.headers(), Language::English);
-    match xuanxuan.answer(&call, request).await {
+/// The place of the call that a query asks for; behind the last one where it asks for none.
+fn chosen(request: &Request) -> usize {
+    let (module, method) = asked(&Query::read(request.uri().query().unwrap_or_default()));
+    let query = format!("m={module}&f={method}");
+    CALLS.iter().position(|call| call.about.chosen_by.eq_ignore_ascii_case(&query)).unwrap_or(CALLS.len())
+}
+
+/// The module and the method that a query names.
+fn asked(query: &Query) -> (String, String) {
+    let word = |name| query.value(name).unwrap_or_default().to_ascii_lowercase();
+    (word("m"), word("f"))
+}
+
+async fn serve(place: usize, xuanxuan: Xuanxuan, request: Box<WholeRequest>) -> Response {
+    let WholeRequest { call, head, body, .. } = *request;
+    if ![Method::GET, Method::HEAD, Method::POST].contains(&head.method) {
+        return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET,HEAD,POST")]).into_response();
+    }
+    let language = Language::of(&head.headers, Language::English);
+    match xuanxuan.answer(place, &call, Request::from_parts(head, Body::from(body))).await {
         Ok(reply) => reply.into_response(),
         Err(failure) => failure.answer(language),
     }
 }
 
 impl Xuanxuan {
-    async fn answer(&self, call: &Call, request: Request) -> Result<Reply, Failure> {
+    async fn answer(&self, place: usize, call: &Call, request: Request) -> Result<Reply, Failure> {
         let Some((realm, sender)) = &self.place else {
             return Err(Failure::told("missing_right", "网关配置错误", "The gateway's hosts are wrong."));
         };
         let cx = Context { chat: &self.chat, call, config: &self.config, realm, sender };
         let query = Query::read(request.uri().query().unwrap_or_default());
-        let word = |name| query.value(name).unwrap_or_default().to_ascii_lowercase();
-        match (word("m").as_str(), word("f").as_str()) {
-            ("chat", "getchatgroups") => lists::groups(&cx).await,
-            ("chat", "getchatusers") => {
-                let gid = query.value("gid").or_else(|| query.first_but(COMMON));
-                lists::users(&cx, gid).await
-            }
-            ("chat", "notifymsg") => notify::notify(&cx, wire::field(request, "data").await?).await,
-            (module, method) => {
-                let (module, method) = (shown(module), shown(method));
-                let english = format!("There is no method {method:?} in the module {module:?}.");
-                let failure = Failure::told("not_found", format!("没有此接口：{module}/{method}"), english);
-                Err(Failure { ending: failure.ending.with_status(StatusCode::NOT_FOUND), text: failure.text })
-            }
+        if let Some(row) = CALLS.get(place) {
+            return (row.run)(&cx, Asked { query: &query, request }).await;
         }
+        let (module, method) = asked(&query);
+        let (module, method) = (shown(&module), shown(&method));
+        let english = format!("There is no method {method:?} in the module {module:?}.");
+        let failure = Failure::told("not_found", format!("没有此接口：{module}/{method}"), english);
+        Err(Failure { ending: failure.ending.with_status(StatusCode::NOT_FOUND), text: failure.text })
     }
 }

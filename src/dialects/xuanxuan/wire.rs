@@ -7,13 +7,11 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use super::error::Failure;
+use crate::dialects::api::JSON;
 use crate::http::Outcome;
 use crate::http::call::ARCHIVE_ID;
 use crate::http::form::decoded;
 use crate::http::{mend, multipart};
-
-/// The type of every body that is sent.
-pub const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
 /// What a call answers.
 #[derive(Debug, Clone, PartialEq)]
