@@ -4,7 +4,6 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 
 use jid::BareJid;
-use md5::{Digest as _, Md5};
 use serde_json::{Value, json};
 
 use super::rig::Rig;
@@ -12,6 +11,7 @@ use super::settings::{COMPONENT, DOMAIN, ROOMS};
 use crate::dialects;
 use crate::dialects::api::call::{About, Who};
 use crate::dialects::api::example::curl;
+use crate::dialects::api::md5;
 use crate::dialects::rongcloud::tokens::Tokens;
 
 /// One line. The sections of APIs that this gateway does not serve are empty.
@@ -100,8 +100,7 @@ fn call(rig: &Rig, api: &str, about: &About, url: &str) -> String {
 /// A query of Xuanxuan's API with its signature.
 fn signed(rig: &Rig, query: &str) -> String {
     let (code, key) = rig.xuanxuan();
-    let md5 = |text: &str| format!("{:032x}", u128::from_be_bytes(Md5::digest(text).into()));
     let query = format!("{query}&code={code}");
-    let token = md5(&format!("{}{key}", md5(&query)));
+    let token = md5::hex(md5::sum([md5::hex(md5::sum([query.as_str()])).as_str(), key]));
     format!("{query}&token={token}")
 }

@@ -4,7 +4,9 @@
 pub mod call;
 pub mod example;
 pub mod failing;
+pub mod md5;
 pub mod routes;
+pub mod wrong_keys;
 
 use axum::http::HeaderValue;
 

@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
+use axum::Router;
 use axum::http::{HeaderName, HeaderValue, Method};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 /// How long a browser may keep what it was told.
 const PREFLIGHT: Duration = Duration::from_secs(3600);
 
-/// The layer that lets pages of `origins` (or of any, where one of them is `*`) call, and read the headers `exposed`.
-/// `None` when pages of no other origin may call.
+/// Lets pages of `origins` (or of any, where one of them is `*`) call these routes, and read the headers `exposed`.
 ///
 /// It belongs outside of all else: a browser asks beforehand without a key, and reads no refusal that does not name its
 /// origin.
-pub fn layer(origins: &[String], exposed: &[HeaderName]) -> Option<CorsLayer> {
+pub fn around(routes: Router, origins: &[String], exposed: &[HeaderName]) -> Router {
     let origin = match origins {
-        [] => return None,
+        [] => return routes,
         all if all.iter().any(|origin| origin == "*") => AllowOrigin::any(),
         some => AllowOrigin::list(some.iter().filter_map(|origin| origin.parse::<HeaderValue>().ok())),
     };
@@ -26,5 +26,5 @@ pub fn layer(origins: &[String], exposed: &[HeaderName]) -> Option<CorsLayer> {
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers(exposed.to_vec())
         .max_age(PREFLIGHT);
-    Some(cors)
+    routes.layer(cors)
 }

@@ -34,6 +34,32 @@ pub async fn open(mut request: Request) -> Result<Multipart, MultipartRejection>
     Multipart::from_request(request, &()).await
 }
 
+/// A part of a form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// The field's name.
+    pub name: String,
+    /// The name of the file that it is, where it is one.
+    pub file: Option<String>,
+    /// What is in it.
+    pub content: Bytes,
+}
+
+/// All parts of a form whose body is bounded and already here; those without a name are left out.
+///
+/// # Errors
+/// Why the request is no such form.
+pub async fn parts(request: Request) -> Result<Vec<Part>, String> {
+    let mut form = open(request).await.map_err(|error| error.body_text())?;
+    let mut parts = Vec::new();
+    while let Some(field) = form.next_field().await.map_err(|error| error.body_text())? {
+        let (name, file) = (field.name().map(str::to_owned), field.file_name().map(str::to_owned));
+        let content = field.bytes().await.map_err(|error| error.body_text())?;
+        parts.extend(name.map(|name| Part { name, file, content }));
+    }
+    Ok(parts)
+}
+
 /// The Content-Type's parts but for the boundaries, and these. Empty parts are left out: as documented with curl, where
 /// `Content-Type: multipart/form-data;` is set by hand, it sends two semicolons.
 fn parameters(headers: &HeaderMap) -> (Vec<String>, Vec<String>) {

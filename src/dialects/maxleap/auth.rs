@@ -10,31 +10,23 @@ use std::time::{Duration, Instant};
 
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
-use ipnet::IpNet;
-use md5::{Digest as _, Md5};
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 use crate::clock;
 use crate::config::maxleap::Maxleap;
 use crate::config::secret::Secret;
+use crate::dialects::api::md5;
+use crate::dialects::api::wrong_keys::WrongKeys;
 use crate::http::access::{OwnKeys, Refusal};
-use crate::http::client_addr::{ClientAddr, network_of};
-use crate::http::limiter::Attempts;
+use crate::http::client_addr::ClientAddr;
 
 const APP: HeaderName = HeaderName::from_static("x-ml-appid");
 const SIGN: HeaderName = HeaderName::from_static("x-ml-request-sign");
 const KEY: HeaderName = HeaderName::from_static("x-ml-apikey");
 
-/// Wrong keys for one app from one network before the next is answered with a wait. A right key is always let in: it is
-/// too long to be guessed, and whoever shares a network with the guesser must not be locked out.
+/// Wrong keys for one app from one network in a minute, before the next is answered with a wait.
 const ATTEMPTS: u32 = 30;
-
-/// How long wrong keys count.
-const WINDOW: Duration = Duration::from_secs(60);
-
-/// Pairs of network and app whose failures are remembered.
-const REMEMBERED: usize = 100_000;
 
 /// The keys of all apps.
 #[derive(Debug)]
@@ -43,13 +35,12 @@ pub struct Keys {
     keys: Vec<KnownKey>,
     /// Greatest distance of a signature's time from now; `None`: any.
     fresh: Option<Duration>,
-    /// By network and app; an app that is not known is none.
-    wrong: Attempts<(IpNet, Option<u32>)>,
+    wrong: WrongKeys,
 }
 
 #[derive(Debug)]
 struct KnownKey {
-    app: u32,
+    app: usize,
     master: bool,
     key: Secret,
     digest: [u8; 32],
@@ -77,24 +68,24 @@ impl Keys {
             apps: config.apps.iter().map(|app| Arc::from(app.id.as_str())).collect(),
             keys,
             fresh: (config.sign_seconds > 0).then(|| Duration::from_secs(config.sign_seconds)),
-            wrong: Attempts::new(ATTEMPTS, WINDOW, REMEMBERED),
+            wrong: WrongKeys::new(ATTEMPTS),
         }
     }
 
     /// The place of the app with this id. Ids are no secrets: web pages show them.
-    fn app(&self, headers: &HeaderMap) -> Option<u32> {
+    fn app(&self, headers: &HeaderMap) -> Option<usize> {
         let id = headers.get(APP)?.as_bytes();
-        (0..).zip(&self.apps).find(|(_, app)| app.as_bytes() == id).map(|(place, _)| place)
+        self.apps.iter().position(|app| app.as_bytes() == id)
     }
 
     /// True when what is shown was made with a key of the app. Every key is compared, whatever the outcome, so that the
     /// time says nothing about which one is near.
-    fn proves(&self, proof: &Proof, app: u32) -> bool {
+    fn proves(&self, proof: &Proof, app: usize) -> bool {
         let matches = |known: &KnownKey| match proof {
             Proof::Key(digest) => known.digest.ct_eq(digest),
             Proof::Sign { md5, time, master } => {
-                let made: [u8; 16] = Md5::new().chain_update(time).chain_update(known.key.expose()).finalize().into();
-                made.ct_eq(md5) & Choice::from(u8::from(!master || known.master))
+                md5::sum([time.as_str(), known.key.expose()]).ct_eq(md5)
+                    & Choice::from(u8::from(!master || known.master))
             }
         };
         let found = self.keys.iter().fold(0, |found, known| {
@@ -116,22 +107,22 @@ impl Keys {
     /// As [`OwnKeys::check`]; `clock` is the time since 1970.
     fn check_at(&self, from: IpAddr, headers: &HeaderMap, now: Instant, clock: Duration) -> Result<Arc<str>, Refusal> {
         let app = self.app(headers);
-        let subject = (network_of(from), app);
-        let refusal = match (app, Proof::read(headers)) {
-            (Some(app), Some(proof)) if self.proves(&proof, app) => match self.in_time(&proof, clock) {
-                true => {
-                    self.wrong.succeeded(&subject);
-                    let known = usize::try_from(app).ok().and_then(|place| self.apps.get(place));
-                    return known.cloned().ok_or(Refusal::Key);
-                }
-                false => "the time of X-ML-Request-Sign is too far from now",
-            },
-            (Some(_), Some(_)) => "the signature or key is not one of this app",
-            (Some(_), None) => "a signature HEX,TIME in X-ML-Request-Sign or a key in X-ML-APIKey is needed",
-            (None, _) => "X-ML-AppId is missing, or no app has that id",
-        };
-        self.wrong.begin_at(&subject, now).map_err(Refusal::Attempts)?;
-        Err(Refusal::OwnKey(refusal))
+        let judged = self.judge(app, Proof::read(headers), clock).map_err(Refusal::OwnKey);
+        self.wrong.count(from, app, now, judged)
+    }
+
+    fn judge(&self, app: Option<usize>, proof: Option<Proof>, clock: Duration) -> Result<Arc<str>, &'static str> {
+        let known = app.and_then(|app| Some((app, self.apps.get(app)?)));
+        let (app, id) = known.ok_or("X-ML-AppId is missing, or no app has that id")?;
+        let missing = "a signature HEX,TIME in X-ML-Request-Sign or a key in X-ML-APIKey is needed";
+        let proof = proof.ok_or(missing)?;
+        if !self.proves(&proof, app) {
+            return Err("the signature or key is not one of this app");
+        }
+        match self.in_time(&proof, clock) {
+            true => Ok(Arc::clone(id)),
+            false => Err("the time of X-ML-Request-Sign is too far from now"),
+        }
     }
 }
 
@@ -152,7 +143,7 @@ impl Proof {
 
     fn sign(text: &str) -> Option<Proof> {
         let mut items = text.split(',').map(str::trim);
-        let md5 = md5_of(items.next()?)?;
+        let md5 = md5::read(items.next()?)?;
         let time = items.next().filter(|time| (1..=20).contains(&time.len()))?;
         let master = match items.next() {
             None => false,
@@ -162,12 +153,6 @@ impl Proof {
         let digits = time.bytes().all(|b| b.is_ascii_digit());
         (digits && items.next().is_none()).then(|| Proof::Sign { md5, time: time.to_owned(), master })
     }
-}
-
-/// 32 hex digits, in either case.
-fn md5_of(hex: &str) -> Option<[u8; 16]> {
-    let digits = hex.bytes().all(|b| b.is_ascii_hexdigit());
-    (hex.len() == 32 && digits).then(|| u128::from_str_radix(hex, 16).ok().map(u128::to_be_bytes)).flatten()
 }
 
 #[cfg(test)]

@@ -74,13 +74,8 @@ pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> Router {
     let dialect = nothing.iter().fold(dialect, |dialect, path| {
         dialect.route("unknown", &format!("{prefix}{path}"), any(async || Failure::not_found("this path")))
     });
-    let cors = cors::layer(&settings.cors_origins, &EXPOSED);
-    let router = dialect.finish(Maxleap { chat, config, apps, locks: Arc::default() });
-    // Outside of all else: a browser asks beforehand without a key, and reads no refusal that does not name its origin.
-    match cors {
-        Some(cors) => router.layer(cors),
-        None => router,
-    }
+    let origins = settings.cors_origins.clone();
+    cors::around(dialect.finish(Maxleap { chat, config, apps, locks: Arc::default() }), &origins, &EXPOSED)
 }
 
 /// What begins like an endpoint and is none. Without a prefix all other paths are those of other APIs.

@@ -43,11 +43,11 @@ impl Query {
     /// # Errors
     /// 5001 when it is not UTF-8.
     pub fn read(query: &str) -> Result<Query, Failure> {
-        let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| match pair.split_once('=') {
-            Some((name, value)) => Ok((decoded(name)?, Some(decoded(value)?))),
-            None => Ok((decoded(pair)?, None)),
-        });
-        pairs.collect::<Result<_, _>>().map(Query)
+        let pairs = form::pairs(query.as_bytes());
+        pairs
+            .map(|(name, value)| Ok((decoded(name)?, value.map(decoded).transpose()?)))
+            .collect::<Result<_, _>>()
+            .map(Query)
     }
 
     /// True when the name is there, whatever its value.
@@ -73,8 +73,8 @@ impl Query {
     }
 }
 
-fn decoded(text: &str) -> Result<String, Failure> {
-    String::from_utf8(form::decoded(text.as_bytes())).map_err(|_| Failure::parameter("the query is not UTF-8"))
+fn decoded(text: &[u8]) -> Result<String, Failure> {
+    String::from_utf8(form::decoded(text)).map_err(|_| Failure::parameter("the query is not UTF-8"))
 }
 
 impl Request<'_> {

@@ -13,6 +13,7 @@ use crate::chat::types::error::ChatError;
 use crate::chat::types::error::Kind;
 use crate::clock;
 use crate::config::qtalk::Qtalk;
+use crate::http::form::{decoded_strictly, pairs};
 use crate::http::jwt::{Claims, Issued, Reader};
 use crate::http::logins::Logins;
 
@@ -67,9 +68,9 @@ impl Claim {
     /// empty, or when anything in the query is not proper percent-encoding of UTF-8.
     pub fn read(query: &str) -> Option<Claim> {
         let (mut user, mut key) = (None, None);
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let (name, value) = (decoded(name)?, decoded(value)?);
+        for (name, value) in pairs(query.as_bytes()) {
+            let read = |text| std::str::from_utf8(text).ok().and_then(decoded_strictly);
+            let (name, value) = (read(name)?, read(value.unwrap_or_default())?);
             let slot = match name.as_str() {
                 "u" => &mut user,
                 "k" => &mut key,
@@ -80,24 +81,6 @@ impl Claim {
         let claim = Claim { user: user?, key: key? };
         (!claim.user.is_empty() && !claim.key.is_empty() && claim.key.len() <= LONGEST_KEY).then_some(claim)
     }
-}
-
-/// Undoes percent-encoding; `+` is a blank, as in forms.
-fn decoded(text: &str) -> Option<String> {
-    let mut bytes = text.bytes();
-    let mut out = Vec::with_capacity(text.len());
-    while let Some(byte) = bytes.next() {
-        out.push(match byte {
-            b'+' => b' ',
-            b'%' => hex(bytes.next()?)? << 4 | hex(bytes.next()?)?,
-            other => other,
-        });
-    }
-    String::from_utf8(out).ok()
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
 /// The one text for every wrong claim: it does not tell which part was wrong.

@@ -7,6 +7,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use super::error::Failure;
+use crate::http::form;
 
 /// Entries on one page.
 const SIZE: usize = 20;
@@ -66,9 +67,11 @@ fn link(origin: &str, uri: &Uri, number: usize) -> String {
     format!("{origin}{}{mark}{}", uri.path(), query.join("&"))
 }
 
+/// The pairs of the query, as they are written.
 fn pairs(uri: &Uri) -> impl Iterator<Item = (&str, &str)> {
-    let pairs = uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
-    pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+    let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
+    form::pairs(uri.query().unwrap_or_default().as_bytes())
+        .map(move |(name, value)| (text(name), value.map_or("", text)))
 }
 
 fn is_page(name: &str) -> bool {

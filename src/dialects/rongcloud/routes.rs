@@ -77,7 +77,7 @@ pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> Router {
     let dialect = unknown.iter().fold(dialect, |dialect, path| {
         dialect.open_route("unknown", &format!("{prefix}{path}"), any(async || Failure::not_found()))
     });
-    let cors = cors::layer(&settings.cors_origins, &EXPOSED);
+    let origins = settings.cors_origins.clone();
     let state = Rongcloud {
         chat,
         config,
@@ -88,11 +88,7 @@ pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> Router {
         logins: Arc::new(Logins::of_users()),
         guesses: Arc::default(),
     };
-    let router = dialect.finish(state).layer(from_fn(localize));
-    match cors {
-        Some(cors) => router.layer(cors),
-        None => router,
-    }
+    cors::around(dialect.finish(state).layer(from_fn(localize)), &origins, &EXPOSED)
 }
 
 impl Rongcloud {

@@ -12,7 +12,8 @@ use serde_json::Value;
 use super::error::{Failure, REQUIRED};
 use crate::chat::types::plain::in_xml;
 use crate::dialects::api::JSON;
-use crate::http::form::decoded;
+use crate::http::form::{decoded, media_type, pairs};
+use crate::http::multipart::{self, Part};
 use crate::http::{Outcome, json, mend};
 
 /// What a call answers.
@@ -45,8 +46,7 @@ impl Form {
     /// # Errors
     /// 400 for one that is broken, 415 for one of another kind.
     pub async fn read(request: Request) -> Result<Form, Failure> {
-        let given = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let kind = given.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim().to_ascii_lowercase();
+        let kind = media_type(request.headers());
         if kind == "multipart/form-data" {
             return form_data(request).await;
         }
@@ -170,28 +170,21 @@ impl IntoResponse for Reply {
 }
 
 async fn form_data(request: Request) -> Result<Form, Failure> {
-    let why = |error: axum::extract::multipart::MultipartError| broken(&error.body_text());
-    let mut form = crate::http::multipart::open(request).await.map_err(|error| broken(&error.body_text()))?;
-    let mut fields = HashMap::new();
-    while let Some(part) = form.next_field().await.map_err(why)? {
-        let Some(name) = part.name().map(str::to_owned) else { continue };
-        let file = part.file_name().map(str::to_owned);
-        let content = part.bytes().await.map_err(why)?;
+    let parts = multipart::parts(request).await.map_err(|error| broken(&error))?;
+    let fields = parts.into_iter().map(|Part { name, file, content }| {
         let field = match file {
             Some(name) => Field::File(Upload { name, content }),
             None => Field::Text(text(&content, &name)?),
         };
-        fields.insert(name, field);
-    }
-    Ok(Form(fields))
+        Ok((name, field))
+    });
+    fields.collect::<Result<_, _>>().map(Form)
 }
 
 fn urlencoded(body: &[u8]) -> Result<Form, Failure> {
-    let pairs = body.split(|b| *b == b'&').filter(|pair| !pair.is_empty());
-    let fields = pairs.map(|pair| {
-        let mut halves = pair.splitn(2, |b| *b == b'=');
-        let name = text(&decoded(halves.next().unwrap_or_default()), "form")?;
-        let value = text(&decoded(halves.next().unwrap_or_default()), &name)?;
+    let fields = pairs(body).map(|(name, value)| {
+        let name = text(&decoded(name), "form")?;
+        let value = text(&decoded(value.unwrap_or_default()), &name)?;
         Ok((name, Field::Text(value)))
     });
     fields.collect::<Result<_, _>>().map(Form)

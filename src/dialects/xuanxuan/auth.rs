@@ -10,27 +10,20 @@ use std::time::{Duration, Instant};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use ipnet::IpNet;
-use md5::{Digest as _, Md5};
 use subtle::{Choice, ConstantTimeEq};
 
 use super::query::Query;
 use crate::clock;
 use crate::config::secret::Secret;
 use crate::config::xuanxuan::Xuanxuan;
+use crate::dialects::api::md5;
+use crate::dialects::api::wrong_keys::WrongKeys;
 use crate::http::access::{OwnKeys, Refusal};
-use crate::http::client_addr::{ClientAddr, network_of};
+use crate::http::client_addr::ClientAddr;
 use crate::http::language::{Language, Localized};
-use crate::http::limiter::Attempts;
 
-/// Wrong calls in the name of one application from one network before the next is answered with a wait. A right one is
-/// always let in.
+/// Wrong calls in the name of one application from one network in a minute, before the next is answered with a wait.
 const ATTEMPTS: u32 = 60;
-
-/// How long wrong calls count.
-const WINDOW: Duration = Duration::from_secs(60);
-
-/// Pairs of network and application whose failures are remembered.
-const REMEMBERED: usize = 100_000;
 
 /// Why a caller is refused, in the order in which it is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,8 +62,7 @@ pub struct Entries {
     entries: Vec<Entry>,
     /// Greatest distance of `time` from now; `None`: any.
     fresh: Option<Duration>,
-    /// By network and application; one that is not known is none.
-    wrong: Attempts<(IpNet, Option<usize>)>,
+    wrong: WrongKeys,
 }
 
 #[derive(Debug)]
@@ -91,7 +83,7 @@ impl Entries {
         Entries {
             entries: config.entries.iter().map(entry).collect(),
             fresh: (config.time_seconds > 0).then(|| Duration::from_secs(config.time_seconds)),
-            wrong: Attempts::new(ATTEMPTS, WINDOW, REMEMBERED),
+            wrong: WrongKeys::new(ATTEMPTS),
         }
     }
 
@@ -106,17 +98,8 @@ impl Entries {
         let token = query.value("token").ok_or_else(|| refuse(Denial::Token))?;
         // Codes are no secrets: they stand in URLs.
         let place = self.entries.iter().position(|entry| *entry.code == *code);
-        let subject = (network_of(from.ip), place);
-        match self.admitted(place, from, &query, token, clock) {
-            Ok(code) => {
-                self.wrong.succeeded(&subject);
-                Ok(code)
-            }
-            Err(denial) => {
-                self.wrong.begin_at(&subject, now).map_err(Refusal::Attempts)?;
-                Err(refuse(denial))
-            }
-        }
+        let judged = self.admitted(place, from, &query, token, clock).map_err(refuse);
+        self.wrong.count(from.ip, place, now, judged)
     }
 
     fn admitted(
@@ -132,15 +115,13 @@ impl Entries {
         if !entry.allow.is_empty() && !from.is_one_of(&entry.allow) {
             return Err(Denial::Network);
         }
-        let token = md5_of(token).ok_or(Denial::Signature)?;
+        let token = md5::read(token).ok_or(Denial::Signature)?;
         let mut proven = Choice::from(0);
         for form in query.signed() {
             proven |= signature(&form, key).ct_eq(&token);
         }
         if let Some(time) = query.value("time").filter(|time| self.is_time(time, clock)) {
-            let made: [u8; 16] =
-                Md5::new().chain_update(&*entry.code).chain_update(key).chain_update(time).finalize().into();
-            proven |= made.ct_eq(&token);
+            proven |= md5::sum([&*entry.code, key, time]).ct_eq(&token);
         }
         bool::from(proven).then(|| Arc::clone(&entry.code)).ok_or(Denial::Signature)
     }
@@ -165,15 +146,7 @@ impl OwnKeys for Entries {
 
 /// `md5(md5(query) + key)`, the inner one in hex.
 fn signature(query: &str, key: &str) -> [u8; 16] {
-    let inner: [u8; 16] = Md5::digest(query).into();
-    let inner = format!("{:032x}", u128::from_be_bytes(inner));
-    Md5::new().chain_update(inner).chain_update(key).finalize().into()
-}
-
-/// 32 hex digits, in either case.
-fn md5_of(hex: &str) -> Option<[u8; 16]> {
-    let digits = hex.bytes().all(|b| b.is_ascii_hexdigit());
-    (hex.len() == 32 && digits).then(|| u128::from_str_radix(hex, 16).ok().map(u128::to_be_bytes)).flatten()
+    md5::sum([md5::hex(md5::sum([query])).as_str(), key])
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::error::Failure;
 use crate::dialects::api::JSON;
 use crate::http::Outcome;
 use crate::http::call::ARCHIVE_ID;
-use crate::http::form::decoded;
+use crate::http::form::{decoded, media_type, pairs};
 use crate::http::{mend, multipart};
 
 /// What a call answers.
@@ -48,10 +48,13 @@ impl IntoResponse for Reply {
 /// # Errors
 /// A form that is broken, a field that is not UTF-8.
 pub async fn field(request: Request, name: &str) -> Result<Option<String>, Failure> {
-    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let found = match kind.as_str() {
-        "multipart/form-data" => part(request, name).await?,
+    let found = match media_type(request.headers()).as_str() {
+        "multipart/form-data" => {
+            let parts = multipart::parts(request).await.map_err(|error| broken(&error))?;
+            // One with a file name is a file to PHP, not a field.
+            let wanted = parts.into_iter().rev().find(|part| part.name == name && part.file.is_none());
+            wanted.map(|part| part.content.to_vec())
+        }
         "application/x-www-form-urlencoded" => {
             let body = axum::body::to_bytes(request.into_body(), usize::MAX).await;
             pair(&body.map_err(|_| broken("the body is broken off"))?, name)
@@ -62,27 +65,9 @@ pub async fn field(request: Request, name: &str) -> Result<Option<String>, Failu
     text.map_err(|()| Failure::told("bad_request", format!("{name} 不是 UTF-8 编码"), format!("{name} is not UTF-8.")))
 }
 
-async fn part(request: Request, name: &str) -> Result<Option<Vec<u8>>, Failure> {
-    let why = |error: axum::extract::multipart::MultipartError| broken(&error.body_text());
-    let mut form = multipart::open(request).await.map_err(|error| broken(&error.body_text()))?;
-    let mut found = None;
-    while let Some(part) = form.next_field().await.map_err(why)? {
-        // One with a file name is a file to PHP, not a field.
-        let wanted = part.name() == Some(name) && part.file_name().is_none();
-        let content = part.bytes().await.map_err(why)?;
-        if wanted {
-            found = Some(content.to_vec());
-        }
-    }
-    Ok(found)
-}
-
 fn pair(body: &Bytes, name: &str) -> Option<Vec<u8>> {
-    let pairs = body.split(|b| *b == b'&').map(|pair| {
-        let end = pair.iter().position(|b| *b == b'=').unwrap_or(pair.len());
-        (pair.get(..end).unwrap_or_default(), pair.get(end + 1..).unwrap_or_default())
-    });
-    pairs.rev().find(|(given, _)| decoded(given) == name.as_bytes()).map(|(_, value)| decoded(value))
+    let found = pairs(body).rev().find(|(given, _)| decoded(given) == name.as_bytes());
+    found.map(|(_, value)| decoded(value.unwrap_or_default()))
 }
 
 fn broken(why: &str) -> Failure {
