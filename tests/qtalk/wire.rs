@@ -8,7 +8,7 @@ use stanzagate::chat::types::message::{Attributes, Content, Message, Target};
 use stanzagate::config::Config;
 use stanzagate::config::access::{Auth, Key};
 use stanzagate::config::secret::Secret;
-use stanzagate::dialects::qtalk::auth::Scope;
+use stanzagate::dialects::qtalk::context::Scope;
 use stanzagate::dialects::qtalk::error::{Code, Failure};
 use stanzagate::dialects::qtalk::json::Json;
 use stanzagate::dialects::qtalk::{

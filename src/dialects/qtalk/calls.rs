@@ -2,7 +2,7 @@
 
 use futures::future::BoxFuture;
 
-use super::auth::Context;
+use super::context::Context;
 use super::error::Failure;
 use super::json::Json;
 use super::replies::{Done, Endpoint};

@@ -3,7 +3,7 @@
 use jid::BareJid;
 use serde::{Serialize, Serializer};
 
-use super::auth::{Context, Scope};
+use super::context::{Context, Scope};
 use super::error::{Failure, Part};
 use super::json::Json;
 use super::replies::{Data, Done};

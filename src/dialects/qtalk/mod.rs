@@ -2,11 +2,11 @@
 //!
 //! - [`calls`]: the endpoints, one row each. [`routes`]: the way of every call from bytes to reply.
 //! - [`json`], [`wire`]: reading requests. [`replies`], [`error`]: what is answered.
-//! - [`auth`]: in whose name a caller may act. [`uk`]: `auth_uk` and its tokens.
+//! - [`context`]: in whose name a caller may act. [`uk`]: `auth_uk` and its tokens.
 //! - [`thirdmessage`], [`text`], [`notify`], [`room`], [`member`], [`profile`], [`staff`]: the endpoints, by family.
 
-pub mod auth;
 pub mod calls;
+pub mod context;
 pub mod error;
 pub mod json;
 pub mod member;

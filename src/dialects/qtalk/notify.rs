@@ -5,7 +5,7 @@ use futures::stream;
 use jid::BareJid;
 
 use super::CONCURRENT;
-use super::auth::{Context, Scope};
+use super::context::{Context, Scope};
 use super::error::{Code, Failure, Part};
 use super::json::Json;
 use super::replies::Done;

@@ -5,7 +5,7 @@ use axum::response::Response;
 use jid::BareJid;
 use serde_json::json;
 
-use super::auth::{Context, Scope};
+use super::context::{Context, Scope};
 use super::error::Failure;
 use super::json::Json;
 use super::replies::Done;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use jid::BareJid;
 
-use super::auth::{Context, Scope};
+use super::context::{Context, Scope};
 use super::error::{Code, Failure};
 use super::json::Json;
 use super::replies::Done;

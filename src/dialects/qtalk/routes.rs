@@ -8,8 +8,8 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use futures::future::BoxFuture;
 
-use super::auth::{Context, Scope};
 use super::calls::{CALLS, Run};
+use super::context::{Context, Scope};
 use super::error::{Code, Failure};
 use super::replies::{self, Done, Endpoint};
 use super::uk::Uk;

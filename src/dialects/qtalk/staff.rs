@@ -1,6 +1,6 @@
 //! `clear_staff`: takes users who have left out of every room.
 
-use super::auth::{Context, Scope};
+use super::context::{Context, Scope};
 use super::error::Failure;
 use super::json::Json;
 use super::member::Users;

@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use futures::stream;
 use jid::BareJid;
 
-use super::auth::{Context, Scope};
+use super::context::{Context, Scope};
 use super::error::{Code, Failure};
 use super::json::Json;
 use super::replies::Done;

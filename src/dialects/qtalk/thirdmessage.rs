@@ -10,7 +10,7 @@ use futures::future::BoxFuture;
 use futures::stream;
 use jid::{BareJid, Jid};
 
-use super::auth::{Context, Scope};
+use super::context::{Context, Scope};
 use super::error::{Code, Failure, Part};
 use super::json::Json;
 use super::replies::Done;

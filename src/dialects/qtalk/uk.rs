@@ -5,7 +5,7 @@ use std::time::Duration;
 use jid::BareJid;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 
-use super::auth::Context;
+use super::context::Context;
 use super::error::{Code, Failure};
 use super::replies::Done;
 use crate::chat::accounts::mark::is_for;

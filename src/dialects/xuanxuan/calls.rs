@@ -3,9 +3,9 @@
 use axum::extract::Request;
 use futures::future::BoxFuture;
 
+use super::context::Context;
 use super::error::Failure;
 use super::query::Query;
-use super::routes::Context;
 use super::wire::{self, Reply};
 use super::{lists, notify};
 use crate::chat::types::right::Right::{

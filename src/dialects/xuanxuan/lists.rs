@@ -2,8 +2,8 @@
 
 use jid::BareJid;
 
+use super::context::Context;
 use super::error::Failure;
-use super::routes::Context;
 use super::wire::Reply;
 use crate::chat::types::error::ChatError;
 

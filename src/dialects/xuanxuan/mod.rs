@@ -7,6 +7,7 @@
 
 pub mod auth;
 pub mod calls;
+pub mod context;
 pub mod error;
 pub mod link;
 mod lists;

@@ -6,9 +6,9 @@ use futures::{StreamExt as _, stream};
 use jid::BareJid;
 
 use super::CHILD;
+use super::context::Context;
 use super::error::{Failure, shown};
 use super::notification::{ContentType, Notification, Receiver};
-use super::routes::Context;
 use super::text;
 use super::wire::Reply;
 use crate::chat::types::card::{Card, Extras};

@@ -7,10 +7,10 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use jid::BareJid;
 
 use super::auth::Entries;
 use super::calls::{Asked, CALLS};
+use super::context::Context;
 use super::error::{Failure, refusal, shown};
 use super::query::Query;
 use super::sender::Sender;
@@ -30,30 +30,6 @@ struct Xuanxuan {
     config: Arc<Config>,
     /// The hosts, and the user in whose name users are notified. `None` where the verbs would have refused to start.
     place: Option<(Realm, Arc<Sender>)>,
-}
-
-/// What every method is given.
-pub struct Context<'a> {
-    /// The verbs.
-    pub chat: &'a Chat,
-    /// Request id and deadline.
-    pub call: &'a Call,
-    /// The configuration.
-    pub config: &'a Config,
-    /// The hosts.
-    pub realm: &'a Realm,
-    /// The user in whose name users are notified.
-    pub sender: &'a Sender,
-}
-
-impl Context<'_> {
-    /// The address of a group.
-    ///
-    /// # Errors
-    /// For an id that no group can have, as for one that none has.
-    pub fn room(&self, gid: &str) -> Result<BareJid, Failure> {
-        self.chat.addresses().room_at(gid, &self.realm.rooms).map_err(|_| Failure::unknown_group(gid))
-    }
 }
 
 /// The API's routes.
