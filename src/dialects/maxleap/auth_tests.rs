@@ -38,8 +38,7 @@ fn signed(sign: &str) -> Result<String, Refusal> {
 }
 
 fn sign(time: &str, key: &str) -> String {
-    let md5 = Md5::new().chain_update(time).chain_update(key).finalize();
-    md5.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "," + time
+    md5::hex(md5::sum([time, key])) + "," + time
 }
 
 #[test]
