@@ -2,7 +2,7 @@
 
 pub mod account;
 mod bounced;
-pub(in crate::chat) mod ejabberd;
+mod ejabberd;
 mod existence;
 pub mod friend;
 pub mod login;
@@ -10,7 +10,8 @@ pub mod mark;
 pub(in crate::chat) mod number;
 mod people;
 pub mod profile;
-pub(in crate::chat) mod prosody;
+mod prosody;
+mod steps;
 
 use std::sync::Arc;
 use std::time::Duration;

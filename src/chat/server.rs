@@ -8,6 +8,7 @@ mod dispatch;
 pub(in crate::chat) mod incoming;
 pub(in crate::chat) mod links;
 pub(in crate::chat) mod misdelivered;
+mod steps;
 
 use std::sync::Arc;
 
@@ -66,13 +67,18 @@ impl Server {
 
     /// The product, as configured or as the server itself says (XEP-0092), asked once.
     pub(in crate::chat) async fn product(&self, call: &Call) -> Result<Product, ChatError> {
+        match self.known_product() {
+            Some(product) => Ok(product),
+            None => Box::pin(self.product.get_or_try_init(|| self.ask_product(call))).await.copied(),
+        }
+    }
+
+    /// The product, where that is known already.
+    fn known_product(&self) -> Option<Product> {
         match self.config.server.kind {
-            Kind::Ejabberd => Ok(Product::Ejabberd),
-            Kind::Prosody => Ok(Product::Prosody),
-            Kind::Auto => match self.product.get() {
-                Some(product) => Ok(*product),
-                None => Box::pin(self.product.get_or_try_init(|| self.ask_product(call))).await.copied(),
-            },
+            Kind::Ejabberd => Some(Product::Ejabberd),
+            Kind::Prosody => Some(Product::Prosody),
+            Kind::Auto => self.product.get().copied(),
         }
     }
 
@@ -91,14 +97,6 @@ impl Server {
     pub(in crate::chat) async fn server_version(&self, call: &Call) -> Result<Option<(String, String)>, ChatError> {
         let question = iq::get(&self.component, self.addresses.domain(), version::query());
         Ok(self.ask(call, question).await?.ok().and_then(|reply| version::read(&reply)))
-    }
-
-    /// Whether senders can get copies of their own: on ejabberd over sessions of theirs, which need a grant.
-    pub(in crate::chat) fn gives_copies(&self, server: Product) -> bool {
-        match server {
-            Product::Ejabberd => self.sessions.granted(),
-            Product::Prosody => true,
-        }
     }
 }
 

@@ -2,6 +2,8 @@
 //! neither read them nor change a subscription. Facts measured on 23.01 and 24.12.
 
 use futures::future::try_join;
+use std::time::Duration;
+
 use jid::BareJid;
 
 use crate::chat::accounts::Accounts;
@@ -10,6 +12,7 @@ use crate::chat::types::error::ChatError;
 use crate::chat::types::product::Product;
 use crate::clock::now_ms;
 use crate::link::Call;
+use crate::session::LoginToken;
 use crate::xml::Element;
 use crate::xml::element::{Build, client};
 use crate::xmpp::commands::Answer;
@@ -78,7 +81,7 @@ pub(in crate::chat) async fn accounts(
 ) -> Result<Vec<BareJid>, ChatError> {
     let answer = match accounts.server.command(call, domain, commands::execute(commands::REGISTERED_USERS)).await? {
         Ok(answer) => answer,
-        Err(refusal) if refusal.is("item-not-found") => return Err(accounts.server.no_command(Product::Ejabberd)),
+        Err(refusal) if refusal.is("item-not-found") => return Err(accounts.server.no_command()),
         Err(refusal) => return Err(refusal.into()),
     };
     let form = answer.form.ok_or_else(|| unreadable("get-registered-users-list"))?;
@@ -107,7 +110,7 @@ pub(in crate::chat) async fn last_seen(
             let said = answer.form.map(|form| data_form::values(&form, "lastlogin")).unwrap_or_default().concat();
             Ok(if said == ONLINE { Some(now_ms()) } else { entity_time::local_ms(&said, &zone) })
         }
-        Err(refusal) if refusal.is("item-not-found") => Err(accounts.server.no_command(Product::Ejabberd)),
+        Err(refusal) if refusal.is("item-not-found") => Err(accounts.server.no_command()),
         Err(refusal) => Err(refusal.into()),
     };
     answers.into_iter().map(|answer| read(answer?)).collect()
@@ -160,4 +163,30 @@ pub(in crate::chat) async fn probe(
             Some(error) => Ok(!(error.is("service-unavailable") || error.is("item-not-found"))),
         })
         .collect()
+}
+
+/// A log-in token, made by the session grant.
+pub(in crate::chat) async fn login_token(
+    accounts: &Accounts,
+    call: &Call,
+    user: &BareJid,
+    life: Duration,
+) -> Result<LoginToken, ChatError> {
+    if !accounts.server.sessions.granted() {
+        let gateways = "[sessions]\ngrant = \"oauth\"\noauth_url = \"http://127.0.0.1:5280/api\"";
+        return Err(accounts.no_tokens(
+            &format!("no session grant is configured; add to the gateway's configuration:\n{gateways}\n"),
+            Product::Ejabberd,
+            user,
+        ));
+    }
+    // Asked each time: both grants make tokens that log in to an account which is gone.
+    match accounts.probe(call, std::slice::from_ref(user)).await.pop() {
+        Some(Ok(true)) => Ok(accounts.server.sessions.login_token(call, user, life).await?),
+        Some(Err(error)) => Err(error),
+        Some(Ok(false)) | None => {
+            accounts.forget_user(user);
+            Err(ChatError::UnknownUser(user.clone()))
+        }
+    }
 }

@@ -2,9 +2,8 @@
 
 use jid::BareJid;
 
-use crate::chat::accounts::{Accounts, ejabberd, prosody};
+use crate::chat::accounts::Accounts;
 use crate::chat::types::error::ChatError;
-use crate::chat::types::product::Product;
 use crate::link::Call;
 
 impl Accounts {
@@ -49,11 +48,7 @@ impl Accounts {
         if users.is_empty() {
             return Vec::new();
         }
-        match self.server.product(call).await {
-            Ok(Product::Ejabberd) => ejabberd::probe(self, call, users).await,
-            Ok(Product::Prosody) => prosody::probe(self, call, users).await,
-            Err(error) => users.iter().map(|_| Err(error.clone())).collect(),
-        }
+        self.probe_each(call, users).await
     }
 }
 

@@ -1,15 +1,12 @@
-//! Accounts, contact lists and announcements: each step, by product.
+//! Steps of accounts and contact lists that both products take alike.
 
 use jid::BareJid;
 
-use crate::chat::accounts::{Accounts, ejabberd, prosody};
+use crate::chat::accounts::Accounts;
 use crate::chat::server::admin::{Refusal, unreadable};
 use crate::chat::types::error::ChatError;
-use crate::chat::types::product::Product;
 use crate::link::Call;
 use crate::session::RESOURCE_PREFIX;
-use crate::xml::Element;
-use crate::xmpp::roster::Item;
 use crate::xmpp::{commands, data_form};
 
 impl Accounts {
@@ -23,8 +20,7 @@ impl Accounts {
         let own = |resource: &String| resource.is_empty() || resource.starts_with(RESOURCE_PREFIX);
         let count = |resources: Vec<String>| resources.iter().filter(|name| !own(name)).count();
         if users.len() > 1
-            && let Ok(Product::Prosody) = self.server.product(call).await
-            && let Some(known) = prosody::resources(self, call, users).await
+            && let Some(known) = self.resources(call, users).await
         {
             return known.into_iter().map(|known| Ok(known?.map_or(0, count))).collect();
         }
@@ -37,34 +33,10 @@ impl Accounts {
                     Ok(count(data_form::values(&form, "onlineresources")))
                 }
                 Err(Refusal::Note(_)) => Ok(0),
-                Err(Refusal::Error(error)) if error.is("item-not-found") => {
-                    Err(self.server.no_command(Product::Ejabberd))
-                }
+                Err(Refusal::Error(error)) if error.is("item-not-found") => Err(self.server.no_command()),
                 Err(refusal) => Err(refusal.into()),
             })
             .collect()
-    }
-
-    /// The contact list of a user who has an account.
-    pub(in crate::chat) async fn roster(&self, call: &Call, user: &BareJid) -> Result<Vec<Item>, ChatError> {
-        match self.server.product(call).await? {
-            Product::Ejabberd => ejabberd::roster(self, call, user).await,
-            Product::Prosody => prosody::roster(self, call, user).await,
-        }
-    }
-
-    /// Takes the steps after which two users are on each other's lists with the subscription `both`, whatever was there
-    /// before. On ejabberd the lists may show it a moment later.
-    pub(in crate::chat) async fn join_rosters(
-        &self,
-        call: &Call,
-        one: &BareJid,
-        other: &BareJid,
-    ) -> Result<(), ChatError> {
-        match self.server.product(call).await? {
-            Product::Ejabberd => ejabberd::join(self, call, one, other).await,
-            Product::Prosody => prosody::join(self, call, one, other).await,
-        }
     }
 
     /// Takes `contact` off the list of `user`, who has an account, and withdraws what they have asked of `contact`.
@@ -76,10 +48,7 @@ impl Accounts {
     ) -> Result<(), ChatError> {
         let roster = self.roster(call, user).await?;
         let Some(item) = roster.iter().find(|item| item.jid == *contact) else { return Ok(()) };
-        match self.server.product(call).await? {
-            Product::Ejabberd => ejabberd::leave(self, call, user, item).await,
-            Product::Prosody => prosody::leave(self, call, user, item).await,
-        }
+        self.remove_contact(call, user, item).await
     }
 
     /// Makes an account; false when there is one.
@@ -98,9 +67,7 @@ impl Accounts {
                 Ok(true)
             }
             Err(refusal) if refusal.is("conflict") => Ok(false),
-            Err(refusal) if refusal.is("item-not-found") => {
-                Err(self.server.no_command(self.server.product(call).await?))
-            }
+            Err(refusal) if refusal.is("item-not-found") => Err(self.server.no_command()),
             // Prosody says in words only why it did not.
             Err(refusal @ Refusal::Note(_)) if !self.has_account(call, user).await? => Err(refusal.into()),
             Err(Refusal::Note(_)) => Ok(false),
@@ -117,9 +84,7 @@ impl Accounts {
         let there = self.has_account(call, user).await.map_err(|error| error.after("the account may be deleted"))?;
         match (there, answer) {
             (false, _) => Ok(()),
-            (true, Err(refusal)) if refusal.is("item-not-found") => {
-                Err(self.server.no_command(self.server.product(call).await?))
-            }
+            (true, Err(refusal)) if refusal.is("item-not-found") => Err(self.server.no_command()),
             (true, Err(refusal)) => Err(refusal.into()),
             (true, Ok(_)) => Err(ChatError::refused_by(
                 "the XMPP server",
@@ -131,34 +96,5 @@ impl Accounts {
 
     async fn has_account(&self, call: &Call, user: &BareJid) -> Result<bool, ChatError> {
         self.probe(call, std::slice::from_ref(user)).await.pop().unwrap_or(Ok(false))
-    }
-
-    /// All accounts of a domain, in no order.
-    pub(in crate::chat) async fn all_accounts(&self, call: &Call, domain: &str) -> Result<Vec<BareJid>, ChatError> {
-        match self.server.product(call).await? {
-            Product::Ejabberd => ejabberd::accounts(self, call, domain).await,
-            Product::Prosody => prosody::accounts(self, call, domain).await,
-        }
-    }
-
-    /// When each of `users` of one domain was last online, in milliseconds since 1970.
-    pub(in crate::chat) async fn last_seen(
-        &self,
-        call: &Call,
-        users: &[BareJid],
-    ) -> Vec<Result<Option<u64>, ChatError>> {
-        match self.server.product(call).await {
-            Ok(Product::Ejabberd) => ejabberd::last_seen(self, call, users).await,
-            Ok(Product::Prosody) => prosody::last_seen(self, call, users).await,
-            Err(error) => users.iter().map(|_| Err(error.clone())).collect(),
-        }
-    }
-
-    /// Has the server pass a message on to everybody who is online on the domain it is addressed to.
-    pub(in crate::chat) async fn announce(&self, call: &Call, domain: &str, message: Element) -> Result<(), ChatError> {
-        match self.server.product(call).await? {
-            Product::Ejabberd => ejabberd::announce(self, call, domain, message).await,
-            Product::Prosody => prosody::announce(self, call, message).await,
-        }
     }
 }

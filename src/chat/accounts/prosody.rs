@@ -2,17 +2,22 @@
 //! 0.12 and 13.0.
 
 use futures::future::try_join;
+use std::time::Duration;
+
 use jid::{BareJid, NodeRef};
 
 use crate::chat::accounts::Accounts;
+use crate::chat::server::admin::unreadable;
 use crate::chat::server::ask::WINDOW;
 use crate::chat::types::error::ChatError;
+use crate::chat::types::product::Product;
 use crate::link::Call;
+use crate::session::LoginToken;
 use crate::xml::Element;
 use crate::xml::element::Build as _;
 use crate::xmpp::roster::{self, Item};
 use crate::xmpp::stanza_error::StanzaError;
-use crate::xmpp::{commands, directory, iq};
+use crate::xmpp::{commands, directory, helper, iq};
 
 /// Accounts in one question about whether or when they are online.
 const ASKED: usize = 200;
@@ -224,4 +229,29 @@ pub(in crate::chat) async fn probe(
             Err(error) => Err(ChatError::refused(error)),
         })
         .collect()
+}
+
+/// A log-in token, made by the helper module.
+pub(in crate::chat) async fn login_token(
+    accounts: &Accounts,
+    call: &Call,
+    user: &BareJid,
+    life: Duration,
+) -> Result<LoginToken, ChatError> {
+    let expires_in = life.as_secs().max(1);
+    let question = iq::set(&accounts.server.component, user.as_str(), helper::login_token(expires_in));
+    match accounts.server.ask(call, question).await? {
+        Ok(reply) => match helper::token(&reply) {
+            Some(key) => Ok(LoginToken { key: key.into(), mechanism: "OAUTHBEARER", expires_in }),
+            None => Err(unreadable("token")),
+        },
+        Err(error) if error.is("item-not-found") => {
+            accounts.forget_user(user);
+            Err(ChatError::UnknownUser(user.clone()))
+        }
+        Err(error) if error.is("service-unavailable") || error.is("feature-not-implemented") => {
+            Err(accounts.no_tokens(&format!("a log-in token was refused ({error}); "), Product::Prosody, user))
+        }
+        Err(error) => Err(ChatError::refused(error)),
+    }
 }

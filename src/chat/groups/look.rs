@@ -14,7 +14,6 @@ use crate::chat::rooms::lists::RoomLists;
 use crate::chat::server::ask::WINDOW;
 use crate::chat::types::address::Realm;
 use crate::chat::types::error::ChatError;
-use crate::chat::types::product::Product;
 use crate::chat::types::room::Affiliation;
 use crate::link::{Call, LinkError};
 use crate::xmpp::{disco, iq, mucsub};
@@ -42,7 +41,7 @@ impl Groups {
         realm: &Realm,
         rooms: &[BareJid],
     ) -> Vec<Result<Look, ChatError>> {
-        let subscribing = matches!(self.server.product(call).await, Ok(Product::Ejabberd));
+        let subscribing = self.server.rooms_have_subscribers(call).await;
         let questions = rooms.iter().flat_map(|room| {
             let subscribers = subscribing.then(mucsub::subscriptions);
             let others = std::iter::once(disco::info_query()).chain(subscribers);

@@ -13,7 +13,6 @@ use crate::chat::messages::Messages;
 use crate::chat::server::archive::{Archive, PAGE, SKEW};
 use crate::chat::types::error::{ChatError, Kind};
 use crate::chat::types::message::Receipt;
-use crate::chat::types::product::Product;
 use crate::clock::now_ms;
 use crate::link::Call;
 use crate::xmpp::mam::Page;
@@ -37,16 +36,8 @@ impl Messages {
     ///
     /// # Errors
     /// The right or the setting that is missing.
-    pub(in crate::chat) async fn can_prove(
-        &self,
-        call: &Call,
-        server: Product,
-        user: &BareJid,
-    ) -> Result<(), ChatError> {
-        if server == Product::Ejabberd {
-            // Opened now, it costs no time later.
-            self.server.sessions.open(call, user).await?;
-        }
+    pub(in crate::chat) async fn can_prove(&self, call: &Call, user: &BareJid) -> Result<(), ChatError> {
+        self.server.prepare_archive(call, user).await?;
         let read = async || {
             let page = Page { max: 1, start: Some(now_ms() / 1000), ..Page::default() };
             let read = self.server.archive_page(call, Archive::User(user), &page).await?;
@@ -100,7 +91,7 @@ impl Messages {
         outcome: Result<Receipt, ChatError>,
     ) -> Result<Receipt, ChatError> {
         let receipt = outcome?;
-        self.can_prove(call, self.server.product(call).await?, &user).await?;
+        self.can_prove(call, &user).await?;
         Ok(receipt)
     }
 

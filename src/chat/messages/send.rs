@@ -118,7 +118,7 @@ impl Messages {
             let Some(first) = messages.first() else { continue };
             let way = mode.way(first);
             let ready = match way.wait {
-                Some(Wait::Archived) => self.can_prove(call, mode.server, user).await,
+                Some(Wait::Archived) => self.can_prove(call, user).await,
                 Some(Wait::Written | Wait::Routed) => Ok(()),
                 None => Err(ChatError::NotKept),
             };

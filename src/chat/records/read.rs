@@ -4,7 +4,6 @@ use crate::chat::records::Records;
 use crate::chat::records::answer::{Answer, WHOSE};
 use crate::chat::server::ask::WINDOW;
 use crate::chat::types::error::ChatError;
-use crate::chat::types::product::Product;
 use crate::link::Call;
 use crate::xml::Element;
 use crate::xmpp::{disco, iq, pubsub};
@@ -131,7 +130,7 @@ impl Records {
     /// [`ChatError::Right`] when it does not list all.
     pub(in crate::chat) async fn nodes(&self, call: &Call, service: &str) -> Result<Vec<String>, ChatError> {
         let nodes = self.listed_nodes(call, service).await?;
-        if nodes.len() != EJABBERD_LISTS || self.server.product(call).await? != Product::Ejabberd {
+        if nodes.len() != EJABBERD_LISTS || !self.server.cuts_lists_of_nodes(call).await? {
             return Ok(nodes);
         }
         // All there are, or all it lists? With one more or one less, the list must change.

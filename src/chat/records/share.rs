@@ -8,7 +8,6 @@ use std::time::Duration;
 use crate::chat::records::Records;
 use crate::chat::records::answer::{Answer, PAUSES};
 use crate::chat::types::error::ChatError;
-use crate::chat::types::product::Product;
 use crate::link::Call;
 use crate::xml::Element;
 use crate::xmpp::stanza_error::StanzaError;
@@ -17,7 +16,7 @@ use crate::xmpp::{iq, pubsub};
 impl Records {
     /// True when others must be let into each node, or may have to be.
     pub(in crate::chat) async fn shares(&self, call: &Call) -> bool {
-        !self.server.siblings.is_empty() && !matches!(self.server.product(call).await, Ok(Product::Prosody))
+        !self.server.siblings.is_empty() && self.server.nodes_have_owners(call).await
     }
 
     /// Asks about nodes side by side. What is refused may be another gateway's, which is about to share it: that is asked

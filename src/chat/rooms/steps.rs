@@ -47,10 +47,7 @@ impl Rooms {
     /// Whether a message to each of `users` that is not to be kept may be sent: Prosody keeps for later whatever comes for
     /// somebody who is not there.
     pub(in crate::chat) async fn may_be_told(&self, call: &Call, users: &[BareJid]) -> Vec<bool> {
-        let there = match self.server.product(call).await {
-            Ok(Product::Prosody) => crate::chat::accounts::prosody::resources(&self.accounts, call, users).await,
-            Ok(Product::Ejabberd) | Err(_) => None,
-        };
+        let there = self.accounts.resources(call, users).await;
         let is_there =
             |resources: Result<Option<Vec<String>>, ChatError>| !matches!(resources, Ok(Some(none)) if none.is_empty());
         match there {

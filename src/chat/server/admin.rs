@@ -5,7 +5,6 @@ use jid::BareJid;
 use crate::chat::server::Server;
 use crate::chat::server::ask::WINDOW;
 use crate::chat::types::error::ChatError;
-use crate::chat::types::product::Product;
 use crate::link::Call;
 use crate::xml::Element;
 use crate::xmpp::commands::Answer;
@@ -45,9 +44,9 @@ impl Server {
         domain: &str,
         command: Element,
     ) -> Result<Result<Answer, Refusal>, ChatError> {
-        let product = self.product(call).await?;
+        self.product(call).await?;
         let answer = self.ask(call, iq::set(&self.component, domain, command)).await?;
-        self.answered(product, answer)
+        self.answered(answer)
     }
 
     /// One command with one field for each of `users`, asked side by side.
@@ -57,24 +56,19 @@ impl Server {
         users: &[BareJid],
         node: &str,
     ) -> Vec<Result<Result<Answer, Refusal>, ChatError>> {
-        let product = match self.product(call).await {
-            Ok(product) => product,
-            Err(error) => return users.iter().map(|_| Err(error.clone())).collect(),
-        };
+        if let Err(error) = self.product(call).await {
+            return users.iter().map(|_| Err(error.clone())).collect();
+        }
         let question = |user: &BareJid| {
             let fields = [("accountjid", user.as_str())];
             iq::set(&self.component, user.domain().as_str(), commands::execute_with(node, &fields))
         };
         let answers = self.ask_all(call, users.iter().map(question).collect(), WINDOW).await;
-        answers.into_iter().map(|answer| self.answered(product, answer?)).collect()
+        answers.into_iter().map(|answer| self.answered(answer?)).collect()
     }
 
     /// Tells a missing right from another refusal.
-    fn answered(
-        &self,
-        product: Product,
-        answer: Result<Element, StanzaError>,
-    ) -> Result<Result<Answer, Refusal>, ChatError> {
+    fn answered(&self, answer: Result<Element, StanzaError>) -> Result<Result<Answer, Refusal>, ChatError> {
         match answer {
             Ok(reply) => {
                 let answer = commands::read(&reply).ok_or_else(|| unreadable("a command"))?;
@@ -85,29 +79,16 @@ impl Server {
             }
             Err(error) if error.is("forbidden") || error.is("not-allowed") => Err(ChatError::Right(format!(
                 "an administrative command was refused ({error}): {}",
-                self.lines(product)
+                self.lines_for_commands()
             ))),
-            Err(error) if error.is("service-unavailable") => Err(self.no_command(product)),
+            Err(error) if error.is("service-unavailable") => Err(self.no_command()),
             Err(error) => Ok(Err(Refusal::Error(error))),
         }
     }
 
     /// The server does not know a command.
-    pub(in crate::chat) fn no_command(&self, product: Product) -> ChatError {
-        ChatError::Right(format!("there is no such administrative command: {}", self.lines(product)))
-    }
-
-    fn lines(&self, product: Product) -> String {
-        match product {
-            Product::Ejabberd => format!(
-                "enable mod_adhoc and mod_configure, and let the access rule `configure` allow {:?} (config/ejabberd.yml)",
-                self.component
-            ),
-            Product::Prosody => format!(
-                "enable admin_adhoc on the VirtualHost, and name {:?} in its admins (config/prosody.cfg.lua)",
-                self.component
-            ),
-        }
+    pub(in crate::chat) fn no_command(&self) -> ChatError {
+        ChatError::Right(format!("there is no such administrative command: {}", self.lines_for_commands()))
     }
 }
 

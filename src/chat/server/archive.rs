@@ -5,7 +5,6 @@ use jid::BareJid;
 use crate::chat::server::Server;
 use crate::chat::server::archives::Gathered;
 use crate::chat::types::error::ChatError;
-use crate::chat::types::product::Product;
 use crate::link::Call;
 use crate::xml::element::{Build, client};
 use crate::xmpp::mam::{End, Page};
@@ -35,9 +34,8 @@ impl Server {
         archive: Archive<'_>,
         page: &Page<'_>,
     ) -> Result<Result<(Gathered, End), StanzaError>, ChatError> {
-        let product = self.product(call).await?;
         let (jid, in_session) = match archive {
-            Archive::User(user) => (user, product == Product::Ejabberd),
+            Archive::User(user) => (user, self.reads_archives_in_sessions(call).await?),
             Archive::Room(room) => (room, false),
         };
         let gathering = self.incoming.archives.gather(jid, in_session, page.max);
@@ -63,10 +61,9 @@ impl Server {
         }
     }
 
-    /// Empties a room's archive. False when the server has no way: ejabberd removes single messages only, each with a
-    /// notice to all members.
+    /// Empties a room's archive. False when the server has no way.
     pub(in crate::chat) async fn purge(&self, call: &Call, room: &BareJid) -> Result<bool, ChatError> {
-        if self.product(call).await? == Product::Ejabberd {
+        if !self.empties_archives(call).await? {
             return Ok(false);
         }
         match self.ask(call, iq::set(&self.component, room.as_str(), helper::purge())).await? {
