@@ -144,7 +144,11 @@ impl Gateway {
 
     /// Makes any request; `build` is given a client and the base URL.
     pub async fn request(&self, build: impl FnOnce(&reqwest::Client, &str) -> RequestBuilder) -> Reply {
-        let request = build(&self.http, &self.url);
+        Self::send(build(&self.http, &self.url)).await
+    }
+
+    /// Apart from [`Gateway::request`], so that it is compiled once and not for each way to build a request.
+    async fn send(request: RequestBuilder) -> Reply {
         let asked = async move {
             let response = request.send().await?;
             let (status, headers) = (response.status(), response.headers().clone());

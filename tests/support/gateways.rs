@@ -3,6 +3,7 @@
 //! A server takes one component of a name. So those here share one connection, as if it were theirs alone: what they hold
 //! to be the others' answers can be seen then. Gateways with names of their own are in `tests/operation/replicas.rs`.
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
@@ -178,6 +179,7 @@ pub async fn run<T: Send + 'static>(work: impl Future<Output = T> + Send + 'stat
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     let runtime =
         RUNTIME.get_or_init(|| Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime"));
+    let work: Pin<Box<dyn Future<Output = T> + Send>> = Box::pin(work);
     match runtime.spawn(work).await {
         Ok(done) => done,
         Err(error) => std::panic::resume_unwind(error.into_panic()),

@@ -1,6 +1,7 @@
 //! The six servers, one of each per test binary, and accounts on them.
 
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -128,6 +129,12 @@ pub fn fresh(prefix: &str) -> String {
     format!("{prefix}{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
+/// Runs a test. It is boxed so that the runtime is compiled for one kind of test and not for each of them anew.
+pub fn run(test: Pin<Box<dyn Future<Output = ()>>>) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.expect("a tokio runtime").block_on(test);
+}
+
 /// Makes a module of six tests, one for each server, out of an `async fn(Server)`.
 ///
 /// `on_all_servers!(sends_a_message);` gives `sends_a_message::ejabberd_23` and so on. The module has the name of the
@@ -175,8 +182,7 @@ macro_rules! tests_on_servers {
             use $crate::support::Server;
 
             fn run(server: Server) {
-                let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-                runtime.expect("a tokio runtime").block_on(super::$body(server));
+                $crate::support::servers::run(Box::pin(super::$body(server)));
             }
 
             $crate::tests_on_servers!(@tests $servers);

@@ -3,6 +3,7 @@
 //! They live on a runtime that outlasts the single test's, and so must what uses them: see [`Verbs::run`].
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -59,7 +60,9 @@ impl Verbs {
         Self::spawned(work).await
     }
 
+    /// Boxed, so that the runtime is compiled for each kind of outcome and not for each piece of work.
     async fn spawned<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+        let work: Pin<Box<dyn Future<Output = T> + Send>> = Box::pin(work);
         match background().spawn(work).await {
             Ok(done) => done,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
