@@ -19,6 +19,7 @@ mod reader;
 mod rivals;
 mod sending;
 mod settings;
+mod shared;
 mod stanza;
 mod stream_error;
 mod supervisor;

@@ -1,9 +1,11 @@
 //! Rooms: how they come and go, who belongs to them, and who speaks there.
 
 pub(in crate::chat) mod adding;
+pub(in crate::chat) mod affiliations;
 mod avatar;
 pub(in crate::chat) mod ejabberd;
 mod index;
+pub(in crate::chat) mod info;
 pub(in crate::chat) mod lifecycle;
 pub(in crate::chat) mod lists;
 mod members;

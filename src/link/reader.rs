@@ -12,8 +12,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error, warn};
 
-use super::conn::Shared;
 use super::frame::{Frame, FrameReader};
+use super::shared::Shared;
 use super::stream_error::StreamError;
 use super::{LinkError, LinkHandle, OnStanza};
 use crate::log_limit::LogLimit;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::conn::Shared;
+use super::shared::Shared;
 use crate::xml::Element;
 use crate::xml::read::Bounds;
 

@@ -7,8 +7,9 @@ use tokio::sync::watch;
 use tracing::{debug, error, info, warn};
 
 use super::backoff::Backoff;
-use super::conn::{Conn, ConnConfig, Ended};
+use super::conn::{Conn, ConnConfig};
 use super::connect::connect;
+use super::shared::Ended;
 use super::{LinkConfig, LinkState, OnStanza, Rivals};
 use crate::metrics::LinkMetrics;
 use crate::xml::StreamKind;

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::LinkError;
 use super::barrier::Waiter;
-use super::conn::Shared;
+use super::shared::Shared;
 use super::stanza::Prepared;
 use crate::metrics::LinkMetrics;
 use crate::xml::Element;

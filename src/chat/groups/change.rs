@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 
 use crate::chat::groups::{CREATED, Groups, KIND, NAME, NewGroup, shown_name, text_of};
 use crate::chat::records::Subject;
-use crate::chat::rooms::lifecycle::{all, summary};
 use crate::chat::types::address::Realm;
 use crate::chat::types::error::ChatError;
+use crate::chat::types::error::{all, summary};
 use crate::chat::types::room::{Affiliation, MemberOutcome, NewRoom};
 use crate::clock::now_ms;
 use crate::link::Call;

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use jid::BareJid;
 
 use crate::chat::groups::Groups;
-use crate::chat::rooms::lifecycle::{LISTS, read_info};
+use crate::chat::rooms::affiliations::LISTS;
+use crate::chat::rooms::info::read_info;
 use crate::chat::server::ask::WINDOW;
 use crate::chat::types::address::Realm;
 use crate::chat::types::error::ChatError;

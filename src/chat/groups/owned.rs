@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use jid::BareJid;
 
 use crate::chat::groups::Groups;
-use crate::chat::rooms::lifecycle::LISTS;
+use crate::chat::rooms::affiliations::LISTS;
 use crate::chat::types::address::Realm;
 use crate::chat::types::error::ChatError;
 use crate::chat::types::room::Affiliation;

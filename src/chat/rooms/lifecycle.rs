@@ -7,54 +7,23 @@ use jid::BareJid;
 
 use crate::chat::rooms::Rooms;
 use crate::chat::rooms::lists::RoomLists;
-use crate::chat::server::ask::WINDOW;
-use crate::chat::types::error::ChatError;
-use crate::chat::types::room::{Affiliation, NewRoom};
+use crate::chat::types::error::{ChatError, all, summary};
+use crate::chat::types::room::NewRoom;
 use crate::link::{Call, LinkError};
-use crate::xml::Element;
 use crate::xml::element::Build;
 use crate::xmpp::bookmarks::Shown;
 use crate::xmpp::stanza_error::StanzaError;
-use crate::xmpp::{data_form, disco, iq, muc, muc_admin};
+use crate::xmpp::{data_form, iq, muc};
 
 /// How long a room may take to answer somebody who enters.
 const ENTER: Duration = Duration::from_secs(10);
 
 /// How long leaving a room, or destroying an unfinished one, may take.
-const UNDO: Duration = Duration::from_millis(1500);
-
-/// Longest name of a file without its ending, in bytes.
-const FILE_NAME: usize = 251;
-
-/// The lists of those who belong to a room.
-pub(in crate::chat) const LISTS: [(&str, Affiliation); 3] =
-    [("owner", Affiliation::Owner), ("admin", Affiliation::Admin), ("member", Affiliation::Member)];
-
-/// The entries of a list, or why there are none.
-pub(in crate::chat) type Listed = Result<Result<Vec<muc_admin::Item>, StanzaError>, ChatError>;
+pub(super) const UNDO: Duration = Duration::from_millis(1500);
 
 static ENTRIES: AtomicU64 = AtomicU64::new(0);
 
-/// What disco#info says of a room.
-#[derive(Debug, Clone)]
-pub(in crate::chat) struct RoomInfo {
-    /// Its name; empty when it has none.
-    pub(in crate::chat) name: String,
-    /// Whether only members may enter.
-    pub(in crate::chat) members_only: bool,
-    /// Whether it keeps an archive.
-    pub(in crate::chat) archived: bool,
-    /// Whether it has a password.
-    pub(in crate::chat) has_secret: bool,
-}
-
 impl Rooms {
-    /// Looks at a room, which on both servers is the one question that never creates it.
-    pub(in crate::chat) async fn room_info(&self, call: &Call, room: &BareJid) -> Result<RoomInfo, ChatError> {
-        let answer = self.server.ask(call, iq::get(&self.server.component, room.as_str(), disco::info_query())).await?;
-        read_info(room, answer)
-    }
-
     /// Creates a persistent room with `owner` as its owner. Atomic: of two callers one gets [`ChatError::RoomExists`].
     /// A room that could not be finished is destroyed again.
     pub async fn create_room(&self, call: &Call, new: &NewRoom) -> Result<(), ChatError> {
@@ -213,134 +182,5 @@ impl Rooms {
             return Ok(());
         }
         Err(ChatError::Partial(format!("the room is destroyed, but stays on the lists of {}", summary(&failed))))
-    }
-
-    /// Fails with [`ChatError::UnknownRoom`] when it may be the end of a room why a question to it has failed: it may have
-    /// ended since it was looked at, and ejabberd answers nothing for a room that is ending.
-    pub(in crate::chat) async fn unless_gone(
-        &self,
-        call: &Call,
-        room: &BareJid,
-        error: &ChatError,
-    ) -> Result<(), ChatError> {
-        match error {
-            ChatError::Link(LinkError::Timeout) | ChatError::Refused(_) => {
-                let last = Call::new(call.request.clone(), Instant::now() + UNDO);
-                self.room_info(&last, room).await.map(drop)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// The three lists of those who belong to a room, and before them one more question of the caller's, asked at once.
-    /// Before: whoever becomes a member and a subscriber meanwhile must not look like a subscriber who is no member.
-    pub(in crate::chat) async fn affiliation_lists<T>(
-        &self,
-        call: &Call,
-        room: &BareJid,
-        more: impl Future<Output = T>,
-    ) -> Result<(RoomLists, T), ChatError> {
-        // This one asks in the order in which the futures stand.
-        let (more, answers) = futures::join!(more, self.ask_lists(call, self.list_questions(room).collect()));
-        match self.read_lists(room, answers.into_iter()) {
-            Ok(lists) => Ok((lists, more)),
-            Err(error) => match self.unless_gone(call, room, &error).await {
-                Err(gone @ ChatError::UnknownRoom(_)) => Err(gone),
-                Ok(()) | Err(_) => Err(error),
-            },
-        }
-    }
-
-    /// The questions for the [`LISTS`] of a room.
-    pub(in crate::chat) fn list_questions(&self, room: &BareJid) -> impl Iterator<Item = Element> {
-        LISTS.iter().map(|(name, _)| iq::get(&self.server.component, room.as_str(), muc_admin::list(name)))
-    }
-
-    /// Asks for lists, which may be long.
-    pub(in crate::chat) async fn ask_lists(&self, call: &Call, questions: Vec<Element>) -> Vec<Listed> {
-        self.server.ask_all_reading(call, questions, WINDOW, muc_admin::items).await
-    }
-
-    /// The lists in the answers to the questions of [`LISTS`], in their order.
-    pub(in crate::chat) fn read_lists(
-        &self,
-        room: &BareJid,
-        answers: impl Iterator<Item = Listed>,
-    ) -> Result<RoomLists, ChatError> {
-        let mut lists = RoomLists::default();
-        for ((_, affiliation), answer) in LISTS.iter().zip(answers) {
-            lists.affiliate(*affiliation, self.read_list(room, answer?)?);
-        }
-        Ok(lists)
-    }
-
-    fn read_list(
-        &self,
-        room: &BareJid,
-        answer: Result<Vec<muc_admin::Item>, StanzaError>,
-    ) -> Result<Vec<muc_admin::Item>, ChatError> {
-        match answer {
-            Ok(items) => Ok(items),
-            Err(error) if error.is_absent() => Err(ChatError::UnknownRoom(room.clone())),
-            Err(error) if error.is("forbidden") || error.is("not-allowed") => Err(ChatError::Right(format!(
-                "the members of {room} were refused ({error}): {:?} must be an administrator of the MUC service \
-                 (ejabberd: access_admin; Prosody: admins and component_admins_as_room_owners)",
-                self.server.component
-            ))),
-            Err(error) => Err(ChatError::refused(error)),
-        }
-    }
-
-    /// Whether a user is banned from a room, alone or with their whole domain (XEP-0045 section 9.1).
-    pub async fn is_banned(&self, call: &Call, room: &BareJid, user: &BareJid) -> Result<bool, ChatError> {
-        let question = iq::get(&self.server.component, room.as_str(), muc_admin::list("outcast"));
-        let banned = self.read_list(room, listed(self.server.ask(call, question).await)?)?;
-        let domain = BareJid::from_parts(None, user.domain());
-        Ok(banned.into_iter().any(|item| item.jid == *user || item.jid == domain))
-    }
-}
-
-/// The list in an answer to the question for one.
-pub(in crate::chat) fn listed(answer: Result<Result<Element, StanzaError>, ChatError>) -> Listed {
-    answer.map(|outcome| outcome.map(|reply| muc_admin::items(&reply)))
-}
-
-/// What an answer to disco#info says of a room.
-pub(in crate::chat) fn read_info(room: &BareJid, answer: Result<Element, StanzaError>) -> Result<RoomInfo, ChatError> {
-    match answer {
-        Ok(reply) if disco::has_feature(&reply, muc::TEMPORARY) && !names_a_file(room) => {
-            Err(ChatError::UnknownRoom(room.clone()))
-        }
-        Ok(reply) => Ok(RoomInfo {
-            name: disco::name(&reply).unwrap_or_default(),
-            members_only: disco::has_feature(&reply, muc::MEMBERS_ONLY),
-            archived: disco::has_feature(&reply, muc::ARCHIVE),
-            has_secret: disco::has_feature(&reply, muc::PASSWORD),
-        }),
-        Err(error) if error.is_absent() => Err(ChatError::UnknownRoom(room.clone())),
-        Err(error) => Err(ChatError::refused(error)),
-    }
-}
-
-/// False for a room that no file can be named after. Prosody's internal storage then fails to find that there is no such
-/// room, and whoever asks for it is shown an empty one that is not kept.
-fn names_a_file(room: &BareJid) -> bool {
-    let name = room.node().map_or("", |node| node.as_str());
-    let written: usize = name.bytes().map(|byte| if byte.is_ascii_alphanumeric() { 1 } else { 3 }).sum();
-    written <= FILE_NAME
-}
-
-/// The first failure of several outcomes.
-pub(in crate::chat) fn all(outcomes: Vec<Result<(), ChatError>>) -> Result<(), ChatError> {
-    outcomes.into_iter().collect()
-}
-
-/// A few of many failures, and how many more there are.
-pub(in crate::chat) fn summary(failed: &[String]) -> String {
-    const SHOWN: usize = 5;
-    let shown = failed.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join("; ");
-    match failed.len().saturating_sub(SHOWN) {
-        0 => shown,
-        more => format!("{shown}; and {more} more"),
     }
 }

@@ -7,9 +7,9 @@ use jid::BareJid;
 
 use crate::chat::accounts::profile;
 use crate::chat::rooms::Rooms;
-use crate::chat::rooms::lifecycle::summary;
 use crate::chat::server::ask::WINDOW;
 use crate::chat::types::error::ChatError;
+use crate::chat::types::error::summary;
 use crate::chat::types::room::{Affiliation, Member, MemberOutcome};
 use crate::link::Call;
 use crate::xml::Element;

@@ -3,7 +3,7 @@
 use jid::BareJid;
 
 use crate::chat::rooms::Rooms;
-use crate::chat::rooms::lifecycle::RoomInfo;
+use crate::chat::rooms::info::RoomInfo;
 use crate::chat::types::error::ChatError;
 use crate::link::Call;
 use crate::xmpp::{data_form, iq, muc};

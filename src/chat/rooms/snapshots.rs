@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
 use crate::chat::rooms::Rooms;
-use crate::chat::rooms::lifecycle::RoomInfo;
+use crate::chat::rooms::info::RoomInfo;
 use crate::chat::rooms::lists::RoomLists;
 use crate::chat::types::error::ChatError;
 use crate::chat::types::message::Message;

@@ -238,6 +238,21 @@ impl ChatError {
     }
 }
 
+/// The first failure of several outcomes.
+pub(in crate::chat) fn all(outcomes: Vec<Result<(), ChatError>>) -> Result<(), ChatError> {
+    outcomes.into_iter().collect()
+}
+
+/// A few of many failures, and how many more there are.
+pub(in crate::chat) fn summary(failed: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let shown = failed.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join("; ");
+    match failed.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown}; and {more} more"),
+    }
+}
+
 /// One refusal of each type that an error can have (RFC 6120 section 8.3.2), and one that is temporary by its condition: for
 /// the tests of the APIs.
 #[cfg(test)]
