@@ -3,17 +3,16 @@
 //! # What a dialect does
 //!
 //! Its `router` function takes `chat: Chat, config: Arc<Config>, web: Web` and returns its routes, each registered
-//! through [`Web::dialect`]. Nothing else of the gateway is wrapped around them:
+//! through [`Web::dialect`], those of calls from the call's row. Nothing else of the gateway is wrapped around them:
 //!
 //! ```text
 //! pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> axum::Router {
-//!     let access = Access::new(config.qtalk.auth, &config.qtalk.keys, &config.qtalk.allow);
-//!     let prefix = &config.qtalk.prefix;
-//!     web.dialect("qtalk", error::shape, access)
-//!         .route("muc_users", &format!("{prefix}/qtalk/muc_users"), post(routes::muc_users))
-//!         .open_route("photo", &format!("{prefix}/qtalk/photo/{{user}}/{{hash}}"), get(routes::photo))
-//!         .route("unknown", &format!("{prefix}/qtalk/{{*rest}}"), any(routes::unknown))
-//!         .finish(State { chat, config, web })
+//!     let access = Access::new(config.own.auth, &config.own.keys, &config.own.allow);
+//!     web.dialect("own", error::shape, access)
+//!         .route("members", "/own/members", post(members))
+//!         .open_route("photo", "/own/photo/{user}/{hash}", get(photo))
+//!         .route("unknown", "/own/{*rest}", any(unknown))
+//!         .finish(State { chat, config })
 //! }
 //! ```
 //!

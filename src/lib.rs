@@ -3,11 +3,12 @@
 //! Layers, each of which may use only what stands below it:
 //!
 //! ```text
-//! HTTP -> dialects -> chat -> xmpp            -> xml
-//!                          -> session -> link -> xml -> TCP
+//! TCP -> http -> dialects -> chat -> xmpp            -> xml
+//!                                 -> session -> link -> xml -> TCP
 //! ```
 //!
-//! - [`dialects`]: one folder per HTTP API: routes, wire types, authentication and errors exactly as on that API's wire.
+//! - [`dialects`]: one folder per HTTP API: its calls, wire types, authentication and errors exactly as on that API's wire;
+//!   [`dialects::api`] is what they have in common.
 //! - [`chat`]: the verbs (send, create a room, add members ...): the order of stanzas, acknowledgement, and, inside its
 //!   rooms, where ejabberd and Prosody differ.
 //! - [`xmpp`]: one file per XEP family, pure functions between structs and elements.
@@ -15,7 +16,8 @@
 //! - [`session`]: a user's own c2s stream, where a server offers no other way.
 //! - [`xml`]: bounded parsing and safe encoding of elements.
 //!
-//! [`config`], [`http`] and [`app`] put these together; [`dev`] is the rig behind `stanzagate dev` and the tests.
+//! [`app`] puts these together; [`config`], [`metrics`], [`clock`] and [`log_limit`] serve all of them; [`check`] is
+//! `stanzagate check`; [`dev`] is the rig behind `stanzagate dev` and the tests.
 #![forbid(unsafe_code)]
 // One panic would cost all who call through this process. Cargo.toml has the lints that hold for tests and benches too.
 #![deny(

@@ -19,8 +19,9 @@ use stanzagate::config::load::{self, Override};
 
 mod cli;
 
-/// A gateway from HTTP chat APIs to XMPP: programs call the APIs they know, qtalk's (Startalk) and MaxLeap IM's, and an
-/// ejabberd or Prosody that already runs gets stanzas over an external component connection (XEP-0114).
+/// A gateway from HTTP chat APIs to XMPP: programs call the API they know (qtalk's, which is Startalk's; MaxLeap IM's; that of
+/// Xuanxuan, 喧喧; one of RongCloud-backed groups), and an ejabberd or Prosody that already runs gets stanzas over an external
+/// component connection (XEP-0114).
 #[derive(Parser)]
 #[command(version, max_term_width = 100)]
 struct Args {

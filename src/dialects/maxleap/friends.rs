@@ -5,12 +5,12 @@ use jid::BareJid;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::chats::{self, Kept};
+use super::CHILD;
 use super::context::Context;
 use super::error::Failure;
 use super::members::must_exist;
+use super::shown::{Kept, shown, since};
 use super::wire::{Reply, Request};
-use super::{CHILD, chats::shown};
 use crate::chat::accounts::friend::Friendship;
 use crate::chat::kit::keyed_locks::KeyGuard;
 
@@ -52,7 +52,7 @@ pub async fn list(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Fail
     if !request.query.has("detail") {
         return Ok(Reply::ok(friends.iter().map(|friend| json!(cx.id(friend))).collect::<Value>()));
     }
-    let since = chats::since(cx, Kept::Short);
+    let since = since(cx, Kept::Short);
     let (online, recent) = tokio::join!(online(cx, &friends), cx.chat.histories.peers(cx.call, &user, since, CHILD));
     let (online, recent) = (online?, recent?);
     let recent: std::collections::HashMap<_, _> = recent.into_iter().collect();

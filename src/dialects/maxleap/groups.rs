@@ -4,11 +4,11 @@ use axum::http::StatusCode;
 use jid::BareJid;
 use serde_json::{Map, Value, json};
 
-use super::chats::{last_of_groups, shown};
 use super::context::Context;
 use super::error::Failure;
 use super::members::{all_done, must_exist, named, within_limit};
 use super::search::Search;
+use super::shown::{last_of_groups, shown};
 use super::wire::{Reply, Request, kind as sort_of};
 use crate::chat::archive::history::Stored;
 use crate::chat::groups::{Group, GroupKind, NewGroup};

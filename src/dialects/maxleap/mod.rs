@@ -20,6 +20,7 @@ pub mod passengers;
 pub mod reserved;
 pub mod routes;
 pub mod search;
+pub mod shown;
 pub mod strangers;
 pub mod system;
 pub mod user;

@@ -4,11 +4,11 @@ use jid::BareJid;
 use serde_json::{Value, json};
 
 use super::CHILD;
-use super::chats::{self, Kept, shown};
 use super::context::Context;
 use super::error::Failure;
 use super::friends;
 use super::members::must_exist;
+use super::shown::{Kept, last_private, shown, since};
 use super::wire::{Reply, Request};
 use crate::chat::archive::history::Stored;
 
@@ -21,7 +21,7 @@ pub async fn list(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Fail
     let (skip, limit) = (request.query.number("skip", 0)?, request.query.number("limit", PAGE.0)?.min(PAGE.1));
     let wanted: Option<Vec<&str>> = request.query.value("ids").map(|ids| ids.split(',').collect());
     must_exist(cx, std::slice::from_ref(&user)).await?;
-    let since = chats::since(cx, Kept::Long);
+    let since = since(cx, Kept::Long);
     let (peers, friends) = tokio::join!(cx.chat.histories.peers(cx.call, &user, since, CHILD), friends::of(cx, &user));
     let friends: std::collections::HashSet<BareJid> = friends?.into_iter().collect();
     let stranger = |(peer, _): &(BareJid, Stored)| {
@@ -49,7 +49,7 @@ pub async fn look(cx: &Context<'_>, request: &Request<'_>) -> Result<Reply, Fail
     if friends::between(cx, &user, &stranger).await?.is_some() || user == stranger {
         return Err(none());
     }
-    let last = chats::last_private(cx, &user, &stranger).await?.ok_or_else(none)?;
+    let last = last_private(cx, &user, &stranger).await?.ok_or_else(none)?;
     let online = friends::online(cx, std::slice::from_ref(&stranger)).await?.first().copied().unwrap_or_default();
     Ok(Reply::ok(json!({"ts": last.ms, "online": online, "recent": shown(cx, &last)})))
 }

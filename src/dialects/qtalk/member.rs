@@ -1,15 +1,15 @@
 //! `add_muc_user`, `del_muc_user` and `muc_users`: who belongs to a room.
 
 use jid::BareJid;
-use serde::{Serialize, Serializer};
 
 use super::context::{Context, Scope};
 use super::error::{Failure, Part};
 use super::json::Json;
+use super::listed::Listed;
 use super::replies::{Data, Done};
 use super::room::{fields, must_own, own_room, owner};
 use super::wire::{Fields, text};
-use crate::chat::types::room::{Member, MemberOutcome};
+use crate::chat::types::room::MemberOutcome;
 
 /// Adds members to a room.
 pub async fn add_muc_user(context: &Context<'_>, body: &Json<'_>) -> Result<Done, Failure> {
@@ -83,30 +83,6 @@ impl Change {
     ) -> Result<Change, Failure> {
         let (room, by) = (own_room(scope, fields)?, owner(scope, fields)?);
         Ok(Change { room, by, users: Users::read(scope, list, scope.addresses.domain(), "muc_member", may) })
-    }
-}
-
-/// Members as the API lists them.
-#[derive(Debug, Clone)]
-pub struct Listed(pub Vec<Member>);
-
-#[derive(Serialize)]
-struct Entry<'a> {
-    #[serde(rename = "U")]
-    user: &'a str,
-    #[serde(rename = "H")]
-    host: &'a str,
-    #[serde(rename = "N")]
-    nick: &'a str,
-}
-
-impl Serialize for Listed {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|Member { jid, nick, .. }| Entry {
-            user: jid.node().map_or("", |node| node.as_str()),
-            host: jid.domain().as_str(),
-            nick,
-        }))
     }
 }
 

@@ -9,6 +9,7 @@ pub mod calls;
 pub mod context;
 pub mod error;
 pub mod json;
+pub mod listed;
 pub mod member;
 pub mod notify;
 pub mod profile;

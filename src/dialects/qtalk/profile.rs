@@ -1,7 +1,5 @@
-//! `get_user_nick`, and the photos that are inside vCards, served under URLs of their own.
+//! `get_user_nick`: a nickname, and the URL of a photo, which for one inside the vCard is the gateway's own.
 
-use axum::extract::{Path, State};
-use axum::response::Response;
 use jid::BareJid;
 use serde_json::json;
 
@@ -10,11 +8,8 @@ use super::error::Failure;
 use super::json::Json;
 use super::replies::Done;
 use super::room::fields;
-use super::routes::Qtalk;
 use crate::chat::accounts::profile::PhotoRef;
-use crate::http::call::CallOf;
 use crate::http::origin::origin;
-use crate::http::photo;
 
 /// Reads a user's nick name and the URL of their photo.
 pub async fn get_user_nick(context: &Context<'_>, body: &Json<'_>) -> Result<Done, Failure> {
@@ -53,16 +48,6 @@ fn escaped(segment: &str) -> String {
         }
     }
     out
-}
-
-/// Serves a photo to whoever knows its hash.
-pub async fn avatar(
-    State(qtalk): State<Qtalk>,
-    CallOf(call): CallOf,
-    Path((user, sha256)): Path<(String, String)>,
-) -> Response {
-    let user = qtalk.chat.addresses().user(&user).ok();
-    photo::serve(&qtalk.chat, &call, user.as_ref(), &sha256).await
 }
 
 #[cfg(test)]

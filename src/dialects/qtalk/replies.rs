@@ -18,7 +18,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::error::{Code, Failure};
-use super::member::Listed;
+use super::listed::Listed;
 use crate::config::qtalk::Replies;
 
 /// An endpoint: the originals' replies differ between them.

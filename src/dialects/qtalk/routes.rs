@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::{Path, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use futures::future::BoxFuture;
@@ -13,7 +14,7 @@ use super::context::{Context, Scope};
 use super::error::{Code, Failure};
 use super::replies::{self, Done, Endpoint};
 use super::uk::Uk;
-use super::{json, profile, uk};
+use super::{json, uk};
 use crate::chat::Chat;
 use crate::config::Config;
 use crate::config::qtalk::Replies;
@@ -21,9 +22,9 @@ use crate::dialects::api::call::Call as Row;
 use crate::dialects::api::failing::finish;
 use crate::dialects::api::routes::add_one;
 use crate::http::access::Access;
-use crate::http::call::ARCHIVE_ID;
+use crate::http::call::{ARCHIVE_ID, CallOf};
 use crate::http::serve::WholeRequest;
-use crate::http::{Outcome, Web};
+use crate::http::{Outcome, Web, photo};
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -50,7 +51,7 @@ pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> Router {
                 dialect.verb(about.name, &path, move |qtalk, asked| serve(endpoint, run, qtalk, asked))
             }
             Run::AuthUk => dialect.verb(about.name, &path, auth_uk),
-            Run::Avatar => add_one(dialect, &prefix, about, profile::avatar),
+            Run::Avatar => add_one(dialect, &prefix, about, avatar),
         }
     });
     let unknown = async |qtalk: Qtalk, _: Box<WholeRequest>| qtalk.reply(Endpoint::Unknown, Err(not_defined()));
@@ -156,4 +157,14 @@ fn json_response(status: StatusCode, outcome: &'static str, body: Vec<u8>) -> Re
         response.extensions_mut().insert(Outcome(outcome));
     }
     response
+}
+
+/// Serves a photo to whoever knows its hash.
+async fn avatar(
+    State(qtalk): State<Qtalk>,
+    CallOf(call): CallOf,
+    Path((user, sha256)): Path<(String, String)>,
+) -> Response {
+    let user = qtalk.chat.addresses().user(&user).ok();
+    photo::serve(&qtalk.chat, &call, user.as_ref(), &sha256).await
 }

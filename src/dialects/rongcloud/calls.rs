@@ -1,12 +1,9 @@
 //! The calls of the API, one row each.
 
-use axum::extract::Request;
 use futures::future::BoxFuture;
-use jid::BareJid;
 
-use super::context::Context;
+use super::context::{Asked, Context};
 use super::error::Failure;
-use super::joining::Guesses;
 use super::wire::Reply;
 use super::{groups, joining, members, realtime};
 use crate::chat::types::right::Right::{
@@ -14,18 +11,6 @@ use crate::chat::types::right::Right::{
 };
 use crate::dialects::api::call::Method::{Get, Post};
 use crate::dialects::api::call::{About, Call, Kind, Parameter, Rights, Who};
-
-/// What an endpoint for logged-in users is given beside its context.
-pub struct Asked<'a> {
-    /// Who calls. They have an account.
-    pub user: &'a BareJid,
-    /// The id in the path, empty where the route has none.
-    pub id: &'a str,
-    /// The request.
-    pub request: Request,
-    /// Codes that were guessed.
-    pub guesses: &'a Guesses,
-}
 
 /// The handler of a call.
 #[derive(Clone, Copy)]

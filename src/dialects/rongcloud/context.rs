@@ -1,10 +1,12 @@
 //! What every endpoint is given: the verbs, the call, who calls; and its ids as addresses.
 
+use axum::extract::Request;
 use axum::http::{StatusCode, Uri};
 use jid::BareJid;
 use serde_json::{Map, Value, json};
 
 use super::error::{BAD_TOKEN, Failure, INACTIVE};
+use super::guesses::Guesses;
 use super::tokens::Token;
 use crate::chat::groups::{Group, GroupKind};
 use crate::chat::kit::keyed_locks::{KeyGuard, KeyedLocks};
@@ -32,6 +34,18 @@ pub struct Context<'a> {
     pub origin: &'a str,
     /// What they ask for.
     pub uri: &'a Uri,
+}
+
+/// What an endpoint for logged-in users is given beside its context.
+pub struct Asked<'a> {
+    /// Who calls. They have an account.
+    pub user: &'a BareJid,
+    /// The id in the path, empty where the route has none.
+    pub id: &'a str,
+    /// The request.
+    pub request: Request,
+    /// Codes that were guessed.
+    pub guesses: &'a Guesses,
 }
 
 /// A group of this API.

@@ -5,8 +5,7 @@ use std::io::Write;
 use axum::http::StatusCode;
 use jid::BareJid;
 
-use super::calls::Asked;
-use super::context::{Context, NOTE, card, id, note};
+use super::context::{Asked, Context, NOTE, card, id, note};
 use super::error::Failure;
 use super::page::Page;
 use super::wire::{Form, Reply, Upload};

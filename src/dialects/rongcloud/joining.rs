@@ -1,40 +1,16 @@
 //! Coming into a group: brought in by a member, or face to face by its code.
 
-use std::time::Duration;
-
 use axum::http::StatusCode;
 use jid::BareJid;
 use serde_json::json;
 use subtle::ConstantTimeEq;
 
-use super::calls::Asked;
-use super::context::{Context, Known, id};
+use super::context::{Asked, Context, Known, id};
 use super::error::Failure;
 use super::wire::{Form, Reply};
-use crate::http::limiter::Attempts;
 
-/// Wrong codes of one user for one group before they have to wait.
-const OF_USER: u32 = 5;
-/// Wrong codes for one group, whoever guesses.
-const OF_GROUP: u32 = 50;
-/// How long they count.
-const WINDOW: Duration = Duration::from_secs(300);
-/// Subjects whose guesses are remembered.
-const REMEMBERED: usize = 100_000;
 /// Longest code or id that is looked at, in characters.
 const LONGEST: usize = 64;
-
-/// The latest wrong codes.
-pub struct Guesses {
-    users: Attempts<(BareJid, u64)>,
-    groups: Attempts<u64>,
-}
-
-impl Default for Guesses {
-    fn default() -> Self {
-        Self { users: Attempts::new(OF_USER, WINDOW, REMEMBERED), groups: Attempts::new(OF_GROUP, WINDOW, REMEMBERED) }
-    }
-}
 
 /// POST `/group/<id>/join/`: a member brings in the user with the id `userid`.
 ///

@@ -1,20 +1,14 @@
 //! Who is in a group, and leaving it.
 
-use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
 use jid::BareJid;
 use serde_json::{Value, json};
 
-use super::calls::Asked;
-use super::context::{Context, id};
+use super::context::{Asked, Context};
 use super::error::Failure;
 use super::page::Page;
-use super::routes::Rongcloud;
 use super::wire::Reply;
 use crate::chat::accounts::profile::{PhotoRef, Profile};
 use crate::chat::types::room::Affiliation;
-use crate::http::call::CallOf;
-use crate::http::photo;
 
 /// GET or POST `/group/<id>/quit/`.
 ///
@@ -100,20 +94,4 @@ fn entry(cx: &Context<'_>, user: &BareJid, number: u64, profile: Profile) -> Val
         "username": user.node().map(ToString::to_string),
         "level": profile.role.unwrap_or_default(),
     })
-}
-
-/// A user's photo, for whoever knows its hash.
-pub async fn avatar(
-    State(state): State<Rongcloud>,
-    CallOf(call): CallOf,
-    Path((number, sha256)): Path<(String, String)>,
-) -> Response {
-    let user = match (id(&number), state.realm()) {
-        (Some(number), Some(realm)) => state.chat.accounts.user_of_number(&call, realm, number).await,
-        _ => Ok(None),
-    };
-    match user {
-        Ok(user) => photo::serve(&state.chat, &call, user.as_ref(), &sha256).await,
-        Err(error) => Failure::from(error).into_response(),
-    }
 }

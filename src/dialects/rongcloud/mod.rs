@@ -11,6 +11,7 @@ pub mod calls;
 pub mod context;
 pub mod error;
 pub mod groups;
+pub mod guesses;
 pub mod joining;
 pub mod login;
 pub mod members;

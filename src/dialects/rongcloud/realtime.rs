@@ -5,8 +5,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
-use super::calls::Asked;
-use super::context::Context;
+use super::context::{Asked, Context};
 use super::error::Failure;
 use super::wire::Reply;
 

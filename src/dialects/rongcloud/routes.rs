@@ -4,21 +4,21 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::rejection::RawPathParamsRejection;
-use axum::extract::{RawPathParams, Request, State};
+use axum::extract::{Path, RawPathParams, Request, State};
 use axum::http::{HeaderName, StatusCode, header};
 use axum::middleware::from_fn;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{any, on};
 use futures::future::BoxFuture;
 
 use super::auth::{self, Users};
-use super::calls::{Asked, CALLS, Run};
-use super::context::Context;
+use super::calls::{CALLS, Run};
+use super::context::{Asked, Context, id};
 use super::error::{Failure, localize, refusal};
-use super::joining::Guesses;
+use super::guesses::Guesses;
 use super::tokens::Tokens;
 use super::wire::Reply;
-use super::{groups, login, members};
+use super::{groups, login};
 use crate::chat::kit::keyed_locks::KeyedLocks;
 use crate::chat::types::address::Realm;
 use crate::chat::{Call, Chat};
@@ -29,7 +29,7 @@ use crate::http::access::{Access, Caller};
 use crate::http::call::{CallOf, REQUEST_ID};
 use crate::http::logins::Logins;
 use crate::http::origin::origin;
-use crate::http::{Web, cors};
+use crate::http::{Web, cors, photo};
 
 /// The headers that scripts in a browser may read, beside those that they always may.
 const EXPOSED: [HeaderName; 2] = [REQUEST_ID, HeaderName::from_static("retry-after")];
@@ -71,7 +71,7 @@ pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> Router {
         }
         Run::LogIn => add_one(dialect, prefix, about, log_in),
         Run::Retrieve => add_one(dialect, prefix, about, retrieve),
-        Run::Avatar => add_one(dialect, prefix, about, members::avatar),
+        Run::Avatar => add_one(dialect, prefix, about, avatar),
     });
     let unknown = ["/api/im", "/api/im/{*rest}", "/api/auth", "/api/auth/{*rest}"];
     let dialect = unknown.iter().fold(dialect, |dialect, path| {
@@ -171,4 +171,20 @@ async fn log_in(
     let (request, (origin, uri)) = state.seen(request);
     let context = state.context(&call, &origin, &uri)?;
     login::log_in(&context, &state.logins, &state.tokens, caller.addr, request).await
+}
+
+/// A user's photo, for whoever knows its hash.
+async fn avatar(
+    State(state): State<Rongcloud>,
+    CallOf(call): CallOf,
+    Path((number, sha256)): Path<(String, String)>,
+) -> Response {
+    let user = match (id(&number), state.realm()) {
+        (Some(number), Some(realm)) => state.chat.accounts.user_of_number(&call, realm, number).await,
+        _ => Ok(None),
+    };
+    match user {
+        Ok(user) => photo::serve(&state.chat, &call, user.as_ref(), &sha256).await,
+        Err(error) => Failure::from(error).into_response(),
+    }
 }
