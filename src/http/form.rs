@@ -11,9 +11,9 @@ pub fn decoded(text: &[u8]) -> Vec<u8> {
 
 /// As [`decoded`], for callers who must encode properly; `None` for what only looks like an escape, or is not UTF-8.
 pub fn decoded_strictly(text: &str) -> Option<String> {
-    let escapes = text.split('%').skip(1);
+    let mut escapes = text.split('%').skip(1);
     let proper = |rest: &str| rest.len() >= 2 && rest.bytes().take(2).all(|b| b.is_ascii_hexdigit());
-    escapes.map(proper).all(|proper| proper).then(|| String::from_utf8(decoded(text.as_bytes())).ok()).flatten()
+    escapes.all(proper).then(|| String::from_utf8(decoded(text.as_bytes())).ok()).flatten()
 }
 
 /// The pairs of a query or of a form, names and values as they are written; what has no `=` has no value. What is empty
