@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::Fallible;
 use super::child::Owned;
+use super::fallible::Fallible;
 use super::gateway::Gateway;
 
 const START: Duration = Duration::from_secs(20);

@@ -6,8 +6,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Fallible;
-use super::roles::Role;
+use super::fallible::Fallible;
+use super::role::Role;
 
 /// A process that ends when this is dropped.
 pub struct Owned(pub Child);
@@ -62,12 +62,17 @@ impl Helper {
 }
 
 /// The helper's side: reads one line.
-pub fn read<Order: DeserializeOwned>() -> Fallible<Option<Order>> {
+fn read<Order: DeserializeOwned>() -> Fallible<Option<Order>> {
     let mut line = String::new();
     if std::io::stdin().lock().read_line(&mut line)? == 0 {
         return Ok(None);
     }
     Ok(Some(serde_json::from_str(&line)?))
+}
+
+/// The helper's side: reads the next order without holding up the other tasks.
+pub async fn order<Order: DeserializeOwned + Send + 'static>() -> Fallible<Option<Order>> {
+    tokio::task::spawn_blocking(read).await?
 }
 
 /// The helper's side: answers.

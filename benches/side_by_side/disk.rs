@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use super::Fallible;
+use super::fallible::Fallible;
 
 /// The field of the milliseconds in which something was under way at a device.
 const BUSY: usize = 12;

@@ -7,9 +7,10 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::child::Owned;
+use super::fallible::Fallible;
 use super::http::{call, require};
 use super::server::Server;
-use super::{Fallible, usage};
+use super::usage;
 
 const START: Duration = Duration::from_secs(20);
 /// Room for the crowds that are measured, and time for a thousand members, each of whom gets a session.

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use super::Fallible;
+use super::fallible::Fallible;
 
 /// Longest wait for an answer.
 pub const PATIENCE: Duration = Duration::from_secs(60);

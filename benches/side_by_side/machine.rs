@@ -1,13 +1,15 @@
 //! What was measured on and with: the machine, the versions.
 
+use std::ffi::OsStr;
+use std::path::Path;
 use std::process::Command;
 
 use stanzagate::dev::Product;
 
-use super::args::Form;
+use super::form::Form;
 
 /// The machine, the versions and the form, as lines of Markdown.
-pub fn description(form: &Form, products: &[Product]) -> String {
+pub fn description(gateway: &Path, form: &Form, products: &[Product]) -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let field = |text: &str, name: &str| {
         let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_default();
@@ -21,14 +23,14 @@ pub fn description(form: &Form, products: &[Product]) -> String {
     format!(
         "- Command: `{}`.\n\
          - Machine: {cores} cores ({}), {} GB of memory, Linux {}; load, recipients, gateway and server share it.\n\
-         - Versions: {}; stanzagate {}; {}.\n\
+         - Versions: {}; {}; {}.\n\
          - Form: {}, {} rounds of {} s each, in turn; medians.\n",
         command(),
         field(&cpu, "model name"),
         kilobytes.div_ceil(1 << 20),
         kernel.trim(),
         servers.join(", "),
-        revision(),
+        revision(gateway),
         said("rustc", &["--version"]),
         form.name,
         form.rounds,
@@ -48,13 +50,13 @@ fn package(name: &str) -> Option<String> {
     (!version.is_empty()).then(|| format!("{name} {version}"))
 }
 
-fn revision() -> String {
+fn revision(gateway: &Path) -> String {
     let revision = said("git", &["describe", "--always", "--dirty"]);
-    format!("{} ({revision})", env!("CARGO_PKG_VERSION"))
+    format!("{} ({revision})", said(gateway, &["--version"]))
 }
 
 /// What a command prints; nothing when it cannot be run.
-fn said(program: &str, args: &[&str]) -> String {
+fn said(program: impl AsRef<OsStr>, args: &[&str]) -> String {
     let output = Command::new(program).args(args).current_dir(env!("CARGO_MANIFEST_DIR")).output();
     output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
 }

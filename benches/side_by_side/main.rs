@@ -6,16 +6,22 @@
 
 mod args;
 mod balancer;
+mod bench;
 mod child;
 mod contest;
 mod count;
 mod disk;
+mod fallible;
+mod form;
 mod gateway;
 mod http;
 mod machine;
+mod part;
 mod parts;
 mod report;
+mod role;
 mod roles;
+mod sample;
 mod server;
 mod usage;
 mod xmpp;
@@ -25,9 +31,6 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use args::Args;
-
-/// What goes wrong here ends the run and is only said.
-type Fallible<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> ExitCode {
     let args = Args::parse();

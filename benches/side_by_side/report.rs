@@ -1,6 +1,6 @@
 //! The table: one row for each contender, the ratio to what it is compared with first.
 
-use super::contest::{Result, Sample};
+use super::sample::{Result, Sample};
 
 /// The rows of all parts.
 #[derive(Default)]

@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use stanzagate::config::sessions::Grant;
 use stanzagate::dev::{Product, ROOMS, Rig, RigOptions};
 
-use super::Fallible;
-use super::args::Form;
 use super::child::Helper;
 use super::disk::Disks;
-use super::roles::Role;
+use super::fallible::Fallible;
+use super::form::Form;
+use super::role::Role;
 use super::roles::load::Until;
 use super::roles::sink::Plan;
 use super::xmpp::{Component, Login};

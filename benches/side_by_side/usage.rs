@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Fallible;
+use super::fallible::Fallible;
 
 /// Clock ticks of one second in /proc (USER_HZ, the same on every Linux).
 const TICK: Duration = Duration::from_millis(10);

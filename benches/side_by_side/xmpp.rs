@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::Fallible;
+use super::fallible::Fallible;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const STREAMS: &str = "http://etherx.jabber.org/streams";

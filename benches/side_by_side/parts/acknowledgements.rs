@@ -5,18 +5,19 @@ use std::cell::RefCell;
 
 use stanzagate::dev::DOMAIN;
 
-use super::Bench;
 use super::messages::{TEXT, conversations};
 use super::rooms::{add, make};
-use crate::Fallible;
+use crate::bench::Bench;
 use crate::child::Helper;
-use crate::contest::{Contender, LAG, Sample, accept, alternate};
+use crate::contest::{Contender, LAG, accept, alternate};
 use crate::count::{Count, SLOT};
+use crate::fallible::Fallible;
 use crate::gateway::Gateway;
-use crate::roles::Role;
+use crate::role::Role;
 use crate::roles::link::{Level, Plan};
 use crate::roles::load::Outcome;
 use crate::roles::sink::Order;
+use crate::sample::Sample;
 use crate::server::{COMPONENTS, SENDERS, Server, Variant};
 
 /// A room has one member who is online, so that a message means the same work for the server at every level. Users are
@@ -25,7 +26,7 @@ const RECIPIENTS: usize = 64;
 const CALLERS: [usize; 2] = [1, 256];
 
 /// Measures on each of `variants`.
-pub fn run(bench: &mut Bench<'_>, variants: &[Variant]) -> Fallible {
+pub fn run(bench: &mut Bench, variants: &[Variant]) -> Fallible {
     for variant in variants {
         let mut server = Server::start(*variant, RECIPIENTS)?;
         let full = |user: &str| format!("{user}@{DOMAIN}");
@@ -35,7 +36,7 @@ pub fn run(bench: &mut Bench<'_>, variants: &[Variant]) -> Fallible {
         {
             // Gone before the callers come: a room reflects to each gateway that has spoken there.
             let [name, ..] = COMPONENTS;
-            let gateway = Gateway::on(&bench.args.gateway, &server, name, "")?;
+            let gateway = Gateway::on(&bench.gateway, &server, name, "")?;
             for (owner, member) in SENDERS.iter().zip(&server.recipients) {
                 let room = format!("room-of-{owner}");
                 make(&gateway, owner, &room)?;
@@ -51,7 +52,7 @@ pub fn run(bench: &mut Bench<'_>, variants: &[Variant]) -> Fallible {
 }
 
 fn on(
-    bench: &mut Bench<'_>,
+    bench: &mut Bench,
     server: &mut Server,
     callers: usize,
     users: &[(String, String)],

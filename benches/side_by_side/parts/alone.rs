@@ -7,18 +7,19 @@ use std::time::Duration;
 use serde_json::json;
 use stanzagate::dev::DOMAIN;
 
-use super::Bench;
 use super::messages::send_message;
 use super::rooms::third_message;
-use crate::Fallible;
+use crate::bench::Bench;
 use crate::child::Helper;
-use crate::contest::{Contender, Result, Sample, Watch, accept, alternate, for_a_round, fresh};
+use crate::contest::{Contender, Watch, accept, alternate, for_a_round, fresh};
 use crate::count::Count;
+use crate::fallible::Fallible;
 use crate::gateway::{Gateway, SUCCESS};
-use crate::roles::Role;
+use crate::role::Role;
 use crate::roles::allocations::Allocated;
 use crate::roles::fake::Ask;
 use crate::roles::load::{Outcome, Plan, Until};
+use crate::sample::{Result, Sample};
 use crate::usage;
 
 const CONNECTIONS: usize = 64;
@@ -32,9 +33,9 @@ const COUNTED: u64 = 500;
 const USERS: [usize; 3] = [1, 1000, 50_000];
 
 /// Measures.
-pub fn run(bench: &mut Bench<'_>) -> Fallible {
+pub fn run(bench: &mut Bench) -> Fallible {
     let (mut fake, address) = Helper::start(Role::Fake, &())?;
-    let gateway = Gateway::on_fake(&bench.args.gateway, address)?;
+    let gateway = Gateway::on_fake(&bench.gateway, address)?;
     let form = bench.form;
     let plan = |path: &str, connections: usize, bodies: Vec<String>| Plan {
         targets: vec![gateway.address],
@@ -73,7 +74,7 @@ pub fn run(bench: &mut Bench<'_>) -> Fallible {
 }
 
 /// What each kind of request allocates; the first requests, which fill caches and buffers, do not count.
-fn allocations(bench: &mut Bench<'_>, fake: SocketAddr, kinds: &[(String, Plan)]) -> Fallible {
+fn allocations(bench: &mut Bench, fake: SocketAddr, kinds: &[(String, Plan)]) -> Fallible {
     let (mut gateway, address): (_, SocketAddr) = Helper::start(Role::Allocations, &fake)?;
     for (name, plan) in kinds {
         let plan = Plan { targets: vec![address], connections: 1, until: Until::Requests(COUNTED), ..plan.clone() };
@@ -102,7 +103,7 @@ fn health(plan: Plan) -> Plan {
 }
 
 fn compare(
-    bench: &mut Bench<'_>,
+    bench: &mut Bench,
     fake: &mut Helper,
     gateway: &Gateway,
     part: &str,
@@ -136,7 +137,7 @@ fn round(fake: &mut Helper, gateway: &Gateway, plan: &Plan, first: u64) -> Falli
 }
 
 /// Many messages, and what the gateway holds before and after the last nine tenths of them.
-fn endure(bench: &mut Bench<'_>, fake: &mut Helper, gateway: &Gateway, plan: &Plan) -> Fallible {
+fn endure(bench: &mut Bench, fake: &mut Helper, gateway: &Gateway, plan: &Plan) -> Fallible {
     let calls = |messages: u64| Plan { until: Until::Requests(messages.div_ceil(BATCH as u64)), ..plan.clone() };
     let tenth = bench.form.endurance / 10;
     round(fake, gateway, &calls(tenth), fresh())?;

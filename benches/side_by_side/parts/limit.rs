@@ -8,15 +8,17 @@ use stanzagate::dev::{DOMAIN, Product};
 
 use super::messages::{TEXT, conversations, send_message, sending};
 use super::rooms::third_message;
-use super::{Bench, Gateways};
-use crate::Fallible;
+use crate::bench::{Bench, Gateways};
 use crate::child::Helper;
-use crate::contest::{Contender, LAG, Sample, alternate, contenders, for_a_round, per_10_000, per_message};
+use crate::contest::{Contender, LAG, alternate, contenders, for_a_round, per_10_000, per_message};
 use crate::count::{Count, SLOT};
+use crate::fallible::Fallible;
 use crate::gateway::SUCCESS;
+use crate::role::Role;
 use crate::roles::load::{Plan, Until};
+use crate::roles::push;
 use crate::roles::sink::Order;
-use crate::roles::{Role, push};
+use crate::sample::Sample;
 use crate::server::{Server, Variant};
 use crate::usage;
 
@@ -27,7 +29,7 @@ const BATCHES: usize = 8;
 const SINGLE: usize = 256;
 
 /// Measures on each of `variants`.
-pub fn run(bench: &mut Bench<'_>, variants: &[Variant]) -> Fallible {
+pub fn run(bench: &mut Bench, variants: &[Variant]) -> Fallible {
     for variant in variants {
         let mut server = Server::start(*variant, RECIPIENTS)?;
         let gateways = Gateways::start(bench, &server)?;
@@ -36,7 +38,7 @@ pub fn run(bench: &mut Bench<'_>, variants: &[Variant]) -> Fallible {
     Ok(())
 }
 
-fn on(bench: &mut Bench<'_>, server: &mut Server, gateways: &Gateways) -> Fallible {
+fn on(bench: &mut Bench, server: &mut Server, gateways: &Gateways) -> Fallible {
     let messages = server.variant.bearable(bench.form.messages);
     let conversations = conversations(&server.recipients);
     let full = |(from, to): &(String, String)| (format!("{from}@{DOMAIN}"), format!("{to}@{DOMAIN}"));

@@ -10,13 +10,14 @@ use stanzagate::dev::{DOMAIN, Product, ROOMS};
 
 use super::messages::sending;
 use super::rooms::{add, make, member_list};
-use super::{Bench, Gateways};
-use crate::Fallible;
+use crate::bench::{Bench, Gateways};
 use crate::child::Helper;
-use crate::contest::{Contender, Sample, Sending, accept, alternate, compare, for_a_round, per_10_000};
+use crate::contest::{Contender, Sending, accept, alternate, compare, for_a_round, per_10_000};
+use crate::fallible::Fallible;
 use crate::gateway::{Gateway, SUCCESS};
-use crate::roles::Role;
+use crate::role::Role;
 use crate::roles::load::{Outcome, Plan, Until};
+use crate::sample::Sample;
 use crate::server::{Archive, Server, Variant};
 use crate::usage;
 
@@ -28,7 +29,7 @@ const SIDE_BY_SIDE: usize = 32;
 const LISTED_BY_PROSODY: usize = 100_000;
 
 /// Measures on each of `variants`.
-pub fn run(bench: &mut Bench<'_>, variants: &[Variant]) -> Fallible {
+pub fn run(bench: &mut Bench, variants: &[Variant]) -> Fallible {
     for variant in variants {
         let mut server = Server::start(*variant, 0)?;
         let gateways = Gateways::start(bench, &server)?;
@@ -96,7 +97,7 @@ impl Filling<'_> {
     }
 }
 
-fn fill(bench: &mut Bench<'_>, server: &Server, gateways: &Gateways, members: &[String]) -> Fallible {
+fn fill(bench: &mut Bench, server: &Server, gateways: &Gateways, members: &[String]) -> Fallible {
     let all_at_once = |room: &str| vec![member_list(OWNER, room, members).to_string()];
     let each = |room: &str| {
         let body = |member| {
@@ -147,7 +148,7 @@ fn fill(bench: &mut Bench<'_>, server: &Server, gateways: &Gateways, members: &[
     Ok(())
 }
 
-fn list(bench: &mut Bench<'_>, server: &mut Server, gateway: &Gateway, members: &[String]) -> Fallible {
+fn list(bench: &mut Bench, server: &mut Server, gateway: &Gateway, members: &[String]) -> Fallible {
     let room = format!("listed-{}", members.len());
     make(gateway, OWNER, &room)?;
     add(gateway, OWNER, &room, members)?;

@@ -4,10 +4,10 @@
 use serde_json::json;
 use stanzagate::dev::{DOMAIN, Product};
 
-use super::{Bench, Gateways};
-use crate::Fallible;
+use crate::bench::{Bench, Gateways};
 use crate::contest::{Sending, compare, for_a_round};
 use crate::count::SLOT;
+use crate::fallible::Fallible;
 use crate::gateway::{Gateway, SUCCESS};
 use crate::roles::load::Plan;
 use crate::server::{SENDERS, Server, Variant};
@@ -18,7 +18,7 @@ const RECIPIENTS: usize = 16;
 pub const TEXT: &str = "The build of the main branch has passed after 12 minutes; 1,024 tests, none failed.";
 
 /// Measures on each of `variants`.
-pub fn run(bench: &mut Bench<'_>, variants: &[Variant]) -> Fallible {
+pub fn run(bench: &mut Bench, variants: &[Variant]) -> Fallible {
     for variant in variants {
         let mut server = Server::start(*variant, RECIPIENTS)?;
         let gateways = Gateways::start(bench, &server)?;
@@ -29,7 +29,7 @@ pub fn run(bench: &mut Bench<'_>, variants: &[Variant]) -> Fallible {
     Ok(())
 }
 
-fn on(bench: &mut Bench<'_>, server: &mut Server, gateways: &Gateways, connections: usize) -> Fallible {
+fn on(bench: &mut Bench, server: &mut Server, gateways: &Gateways, connections: usize) -> Fallible {
     let (plain, copying, spread) = ([&gateways.plain], [&gateways.copying], [&gateways.spread]);
     let form = bench.form;
     let pairs = conversations(&server.recipients);

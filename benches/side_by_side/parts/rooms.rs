@@ -3,11 +3,11 @@
 use serde_json::json;
 use stanzagate::dev::{DOMAIN, Product, ROOMS};
 
-use super::Bench;
 use super::messages::{TEXT, sending};
-use crate::Fallible;
+use crate::bench::Bench;
 use crate::contest::{Sending, compare, for_a_round};
 use crate::count::SLOT;
+use crate::fallible::Fallible;
 use crate::gateway::{Gateway, SUCCESS};
 use crate::roles::load::Plan;
 use crate::roles::sink::Order;
@@ -19,11 +19,11 @@ const MEMBERS: usize = 8;
 const CONNECTIONS: usize = 32;
 
 /// Measures on each of `variants`.
-pub fn run(bench: &mut Bench<'_>, variants: &[Variant]) -> Fallible {
+pub fn run(bench: &mut Bench, variants: &[Variant]) -> Fallible {
     for variant in variants {
         let mut server = Server::start(*variant, MEMBERS)?;
         let [name, ..] = COMPONENTS;
-        let gateway = Gateway::on(&bench.args.gateway, &server, name, "")?;
+        let gateway = Gateway::on(&bench.gateway, &server, name, "")?;
         let rooms = SENDERS.map(|owner| (owner, format!("room-of-{owner}")));
         for (owner, room) in &rooms {
             make(&gateway, owner, room)?;
@@ -41,7 +41,7 @@ pub fn run(bench: &mut Bench<'_>, variants: &[Variant]) -> Fallible {
 }
 
 /// What a message costs as the rooms become more: each has one member who is online.
-fn many(bench: &mut Bench<'_>, server: &mut Server, gateway: &Gateway) -> Fallible {
+fn many(bench: &mut Bench, server: &mut Server, gateway: &Gateway) -> Fallible {
     let most = bench.form.rooms.iter().copied().max().unwrap_or_default();
     let mut bodies = Vec::new();
     for (number, (owner, member)) in SENDERS.iter().cycle().zip(server.recipients.iter().cycle()).take(most).enumerate()
@@ -63,7 +63,7 @@ fn many(bench: &mut Bench<'_>, server: &mut Server, gateway: &Gateway) -> Fallib
 }
 
 fn on(
-    bench: &mut Bench<'_>,
+    bench: &mut Bench,
     server: &mut Server,
     gateway: &Gateway,
     rooms: &[(&str, String)],

@@ -1,11 +1,11 @@
 //! Scaling out: one, two and three gateways, each a component of its own, on the same server, behind one HTTP balancer
 //! that gives each request to the next. No reply may reach the wrong one.
 
-use super::Bench;
 use super::messages::{conversations, send_message, sending};
-use crate::Fallible;
 use crate::balancer::Balancer;
+use crate::bench::Bench;
 use crate::contest::{Sending, compare, for_a_round};
+use crate::fallible::Fallible;
 use crate::gateway::{Gateway, SUCCESS};
 use crate::roles::load::Plan;
 use crate::server::{COMPONENTS, Server, Variant};
@@ -15,10 +15,10 @@ const GATEWAYS: usize = 3;
 const CONNECTIONS: usize = 256;
 
 /// Measures on each of `variants`.
-pub fn run(bench: &mut Bench<'_>, variants: &[Variant]) -> Fallible {
+pub fn run(bench: &mut Bench, variants: &[Variant]) -> Fallible {
     for variant in variants {
         let mut server = Server::start(*variant, RECIPIENTS)?;
-        let start = |name: &&str| Gateway::on(&bench.args.gateway, &server, name, "sender_copy = false");
+        let start = |name: &&str| Gateway::on(&bench.gateway, &server, name, "sender_copy = false");
         let gateways: Vec<Gateway> = COMPONENTS.iter().take(GATEWAYS).map(start).collect::<Fallible<_>>()?;
         let gateways: Vec<&Gateway> = gateways.iter().collect();
         let bodies: Vec<String> =

@@ -1,10 +1,10 @@
 //! What it costs a call to wait until its message is written, routed, or found in the recipient's archive, on servers
 //! that archive. The recipients are online.
 
-use super::Bench;
 use super::messages::{conversations, send_message, sending};
-use crate::Fallible;
+use crate::bench::Bench;
 use crate::contest::{compare, for_a_round};
+use crate::fallible::Fallible;
 use crate::gateway::{Gateway, SUCCESS};
 use crate::roles::load::Plan;
 use crate::server::{COMPONENTS, Server, Variant};
@@ -15,12 +15,12 @@ const LEVELS: [&str; 3] = ["written", "routed", "archived"];
 const RECIPIENTS: usize = 64;
 
 /// Measures on each of `variants`.
-pub fn run(bench: &mut Bench<'_>, variants: &[Variant]) -> Fallible {
+pub fn run(bench: &mut Bench, variants: &[Variant]) -> Fallible {
     for variant in variants {
         let mut server = Server::start(*variant, RECIPIENTS)?;
         let mut gateways = Vec::new();
         for (level, name) in LEVELS.into_iter().zip(COMPONENTS) {
-            gateways.push((level, Gateway::waiting(&bench.args.gateway, &server, name, level)?));
+            gateways.push((level, Gateway::waiting(&bench.gateway, &server, name, level)?));
         }
         for connections in bench.form.connections {
             on(bench, &mut server, &gateways, *connections)?;
@@ -29,7 +29,7 @@ pub fn run(bench: &mut Bench<'_>, variants: &[Variant]) -> Fallible {
     Ok(())
 }
 
-fn on(bench: &mut Bench<'_>, server: &mut Server, gateways: &[(&str, Gateway)], connections: usize) -> Fallible {
+fn on(bench: &mut Bench, server: &mut Server, gateways: &[(&str, Gateway)], connections: usize) -> Fallible {
     let form = bench.form;
     let bodies: Vec<String> =
         conversations(&server.recipients).iter().map(|(from, to)| send_message(from, to)).collect();

@@ -13,8 +13,8 @@ use stanzagate::config::access::Auth;
 use stanzagate::config::secret::Secret;
 use stanzagate::config::server::Kind;
 
-use super::order;
-use crate::{Fallible, child};
+use crate::child::{self, order};
+use crate::fallible::Fallible;
 
 /// What was allocated so far, freed or not.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]

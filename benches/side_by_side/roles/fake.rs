@@ -13,10 +13,10 @@ use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 use tokio::time::{Instant, sleep_until};
 
-use super::order;
+use crate::child::{self, order};
 use crate::count::{Count, Finder};
+use crate::fallible::Fallible;
 use crate::xmpp::attribute;
-use crate::{Fallible, child};
 
 /// What it is asked.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]

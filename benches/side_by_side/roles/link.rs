@@ -19,10 +19,10 @@ use stanzagate::xml::read::Bounds;
 use tokio::task::LocalSet;
 
 use super::load::Outcome;
-use super::order;
+use crate::child::{self, order};
 use crate::count::{Count, Template};
+use crate::fallible::Fallible;
 use crate::xmpp::Component;
-use crate::{Fallible, child};
 
 /// What a caller waits for.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]

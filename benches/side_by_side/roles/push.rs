@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::order;
+use crate::child::{self, order};
 use crate::count::{Count, Template};
+use crate::fallible::Fallible;
 use crate::xmpp::Component;
-use crate::{Fallible, child};
 
 /// Bytes of one write.
 const PIECE: usize = 64 * 1024;

@@ -11,10 +11,10 @@ use tokio::sync::Notify;
 use tokio::task::LocalSet;
 use tokio::time::{sleep, timeout};
 
-use super::order;
+use crate::child::{self, order};
 use crate::count::{Count, Finder};
+use crate::fallible::Fallible;
 use crate::xmpp::Login;
-use crate::{Fallible, child};
 
 /// Who logs in.
 #[derive(Debug, Clone, Serialize, Deserialize)]
