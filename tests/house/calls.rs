@@ -6,7 +6,7 @@ use reqwest::{Client, Method};
 use stanzagate::app::Gateway;
 use stanzagate::config::{Config, load};
 use stanzagate::dialects;
-use stanzagate::dialects::api::call::{About, Place, Who};
+use stanzagate::dialects::api::call::{About, Location, Who};
 
 const KEY: &str = "0123456789abcdef-key-0123456789abcdef";
 
@@ -64,7 +64,7 @@ fn a_row_says_all_that_there_is_to_say() {
         assert!(!about.methods.is_empty() && about.path.starts_with('/') && !about.path.ends_with('/'), "{name}");
         let in_path: Vec<&str> =
             about.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
-        let said = about.takes.iter().filter(|parameter| parameter.place == Place::Path);
+        let said = about.takes.iter().filter(|parameter| parameter.location == Location::Path);
         assert_eq!(said.map(|parameter| parameter.name).collect::<Vec<_>>(), in_path, "{name}");
         assert!(about.takes.iter().all(|parameter| parameter.says.ends_with('.')), "{name}");
         // Whatever is not open needs something of the server, and `check` has a line for it.

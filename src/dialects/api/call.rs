@@ -29,7 +29,7 @@ pub enum Who {
 
 /// Where a parameter stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum Location {
     /// In the path, as `{name}`.
     Path,
     /// In the query string.
@@ -67,7 +67,7 @@ pub struct Parameter {
     /// Its name.
     pub name: &'static str,
     /// Where it stands.
-    pub place: Place,
+    pub location: Location,
     /// What it is.
     pub kind: Kind,
     /// Whether the call cannot do without it.
@@ -244,23 +244,23 @@ impl Rights {
 }
 
 impl Parameter {
-    const fn new(name: &'static str, place: Place, kind: Kind, says: &'static str) -> Parameter {
-        Parameter { name, place, kind, required: false, says }
+    const fn new(name: &'static str, location: Location, kind: Kind, says: &'static str) -> Parameter {
+        Parameter { name, location, kind, required: false, says }
     }
 
     /// A part of the path.
     pub const fn path(name: &'static str, says: &'static str) -> Parameter {
-        Parameter::new(name, Place::Path, Kind::Text, says).required()
+        Parameter::new(name, Location::Path, Kind::Text, says).required()
     }
 
     /// A parameter of the query, which may be left out.
     pub const fn query(name: &'static str, kind: Kind, says: &'static str) -> Parameter {
-        Parameter::new(name, Place::Query, kind, says)
+        Parameter::new(name, Location::Query, kind, says)
     }
 
     /// A field of the body, or of an object, which may be left out.
     pub const fn body(name: &'static str, kind: Kind, says: &'static str) -> Parameter {
-        Parameter::new(name, Place::Body, kind, says)
+        Parameter::new(name, Location::Body, kind, says)
     }
 
     /// The same, which the call cannot do without.

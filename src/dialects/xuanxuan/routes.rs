@@ -29,20 +29,20 @@ struct Xuanxuan {
     chat: Chat,
     config: Arc<Config>,
     /// The hosts, and the user in whose name users are notified. `None` where the verbs would have refused to start.
-    place: Option<(Realm, Arc<Sender>)>,
+    served: Option<(Realm, Arc<Sender>)>,
 }
 
 /// The API's routes.
 pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> Router {
     let settings = &config.xuanxuan;
     let addresses = chat.addresses();
-    let place = addresses.realm(&settings.hosts()).ok().and_then(|realm| {
+    let served = addresses.realm(&settings.hosts()).ok().and_then(|realm| {
         let sender = addresses.user_at(&settings.sender, &realm.domain).ok()?;
         let apps = config.maxleap.apps.iter().filter(|_| config.maxleap.enabled);
         let realms = apps.filter_map(|app| addresses.realm(&app.hosts()).ok());
         Some((realm, Arc::new(Sender::new(sender, realms))))
     });
-    if let Some((_, sender)) = &place {
+    if let Some((_, sender)) = &served {
         tokio::spawn(Arc::clone(sender).make_at_start(chat.clone()));
     }
     // Networks belong to each entry: see `auth`.
@@ -50,7 +50,7 @@ pub fn router(chat: Chat, config: Arc<Config>, web: Web) -> Router {
     let paths = ["/api.php", "/x.php"].map(|path| format!("{}{path}", settings.prefix));
     let names: Vec<&str> = CALLS.iter().map(|call| call.about.name).chain(["unknown"]).collect();
     let dialect = web.dialect("xuanxuan", refusal, access).verbs(&names, &paths, chosen, serve);
-    dialect.finish(Xuanxuan { chat, config, place })
+    dialect.finish(Xuanxuan { chat, config, served })
 }
 
 /// The place of the call that a query asks for; behind the last one where it asks for none.
@@ -66,26 +66,26 @@ fn asked(query: &Query) -> (String, String) {
     (word("m"), word("f"))
 }
 
-async fn serve(place: usize, xuanxuan: Xuanxuan, request: Box<WholeRequest>) -> Response {
+async fn serve(which: usize, xuanxuan: Xuanxuan, request: Box<WholeRequest>) -> Response {
     let WholeRequest { call, head, body, .. } = *request;
     if ![Method::GET, Method::HEAD, Method::POST].contains(&head.method) {
         return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET,HEAD,POST")]).into_response();
     }
     let language = Language::of(&head.headers, Language::English);
-    match xuanxuan.answer(place, &call, Request::from_parts(head, Body::from(body))).await {
+    match xuanxuan.answer(which, &call, Request::from_parts(head, Body::from(body))).await {
         Ok(reply) => reply.into_response(),
         Err(failure) => failure.answer(language),
     }
 }
 
 impl Xuanxuan {
-    async fn answer(&self, place: usize, call: &Call, request: Request) -> Result<Reply, Failure> {
-        let Some((realm, sender)) = &self.place else {
+    async fn answer(&self, which: usize, call: &Call, request: Request) -> Result<Reply, Failure> {
+        let Some((realm, sender)) = &self.served else {
             return Err(Failure::told("missing_right", "网关配置错误", "The gateway's hosts are wrong."));
         };
         let cx = Context { chat: &self.chat, call, config: &self.config, realm, sender };
         let query = Query::read(request.uri().query().unwrap_or_default());
-        if let Some(row) = CALLS.get(place) {
+        if let Some(row) = CALLS.get(which) {
             return (row.run)(&cx, Asked { query: &query, request }).await;
         }
         let (module, method) = asked(&query);
