@@ -1,6 +1,11 @@
 //! Reading and writing of elements: whatever goes in, only well-formed XML comes out, and it means the same.
 
+mod fragments;
+mod kept;
 mod streams;
+/// What the fuzzers try, too.
+#[path = "../../fuzz/targets/mod.rs"]
+mod targets;
 
 use bytes::BytesMut;
 use minidom::Node;

@@ -2,24 +2,19 @@
 //!
 //! `STANZAGATE_FUZZ_STANZAS=1000000 cargo test --release --test xml streams` is the long run.
 
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use stanzagate::link::frame::{Frame, FrameReader};
 use stanzagate::xml::StreamKind;
 use stanzagate::xml::read::Bounds;
-use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
+
+use crate::targets::stream::{HEADER, Pieces, is_one_element};
 
 /// Stanzas of the run in every test run.
 const STANZAS: usize = 20_000;
 /// Odd stanzas of one stream.
 const STREAM: usize = 50;
-const HEADER: &str = "<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept' \
-                      xmlns:stream='http://etherx.jabber.org/streams' id='1' from='gw.example.org'>";
 
 /// What servers send.
 const USUAL: &[&str] = &[
@@ -111,36 +106,6 @@ const VALUES: &[&str] = &[
     "\u{ffff}",
     "\u{1f600}",
 ];
-
-/// Bytes that arrive in pieces of any size.
-struct Pieces<'a> {
-    rest: &'a [u8],
-    shown: usize,
-    most: usize,
-    random: StdRng,
-}
-
-impl AsyncBufRead for Pieces<'_> {
-    fn poll_fill_buf(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
-        let this = self.get_mut();
-        if this.shown == 0 {
-            this.shown = this.random.random_range(1..=this.most).min(this.rest.len());
-        }
-        Poll::Ready(Ok(&this.rest[..this.shown]))
-    }
-
-    fn consume(self: Pin<&mut Self>, amount: usize) {
-        let this = self.get_mut();
-        this.rest = &this.rest[amount..];
-        this.shown -= amount;
-    }
-}
-
-impl AsyncRead for Pieces<'_> {
-    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        unreachable!("a buffered reader is read by its buffer")
-    }
-}
 
 /// Bytes without the one that would begin a tag, or end what they stand in.
 fn bytes(random: &mut StdRng, without: &[u8], to: &mut Vec<u8>) {
@@ -254,65 +219,6 @@ fn mutated(random: &mut StdRng) -> Vec<u8> {
     stanza
 }
 
-/// Whether these bytes are one element whose tags match each other, told in another way than the reader's: from the whole.
-fn is_one_element(bytes: &[u8]) -> bool {
-    let find = |from: usize, what: &[u8]| {
-        bytes[from..].windows(what.len()).position(|window| window == what).map(|at| from + at)
-    };
-    let (mut open, mut at) = (Vec::new(), 0);
-    while at < bytes.len() {
-        let rest = &bytes[at..];
-        if rest[0] != b'<' {
-            if open.is_empty() {
-                return false;
-            }
-            at = find(at, b"<").unwrap_or(bytes.len());
-            continue;
-        }
-        let skipped = [(&b"<![CDATA["[..], &b"]]>"[..]), (b"<!--", b"-->"), (b"<?", b"?>")];
-        if let Some((begin, end)) = skipped.iter().find(|(begin, _)| rest.starts_with(begin)) {
-            let Some(end_at) = find(at + begin.len(), end).filter(|_| !open.is_empty()) else { return false };
-            at = end_at + end.len();
-            continue;
-        }
-        if rest.starts_with(b"<!") {
-            return false;
-        }
-        let is_end = rest.starts_with(b"</");
-        let mut quote = None;
-        let Some(length) = rest[1..].iter().position(|byte| {
-            match (quote, *byte) {
-                (None, b'\'' | b'"') if !is_end => quote = Some(*byte),
-                (Some(open), byte) if open == byte => quote = None,
-                _ => {}
-            }
-            quote.is_none() && *byte == b'>'
-        }) else {
-            return false;
-        };
-        let tag = &rest[1..=length];
-        if tag.contains(&b'<') {
-            return false;
-        }
-        let name = |tag: &[u8]| -> Vec<u8> {
-            let ends = |byte: &u8| b" \t\r\n/".contains(byte) || (!is_end && b"'\"".contains(byte));
-            tag.iter().copied().take_while(|byte| !ends(byte)).collect()
-        };
-        if is_end {
-            if open.pop() != Some(name(&tag[1..])) {
-                return false;
-            }
-        } else if !(tag.len() > 1 && tag.ends_with(b"/")) {
-            open.push(name(tag));
-        }
-        at += length + 2;
-        if open.is_empty() {
-            return at == bytes.len();
-        }
-    }
-    false
-}
-
 /// What is between two sentinels.
 fn odd(random: &mut StdRng) -> Vec<u8> {
     loop {
@@ -342,7 +248,8 @@ async fn reads_what_follows(seed: u64) {
     let bytes = *[300, 5000, 1 << 20].choose(&mut random).unwrap_or(&300);
     let bounds = Bounds { depth: 64, bytes, elements: 10_000 };
     let most = *[1, 7, 300, 65_536].choose(&mut random).unwrap_or(&1);
-    let pieces = Pieces { rest: &stream, shown: 0, most, random: random.clone() };
+    let mut lengths = random.clone();
+    let pieces = Pieces::new(&stream, || Some(lengths.random_range(1..=most)));
     let mut frames = FrameReader::new(pieces, bounds);
     if random.random() {
         frames = frames.expecting(StreamKind::Component);
