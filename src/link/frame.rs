@@ -52,6 +52,8 @@ pub struct Header {
 pub struct FrameReader<R> {
     input: Input<R>,
     bounds: Bounds,
+    /// Bytes of an element as it is written, at most: tags and references take more than what they say.
+    most: usize,
     /// The namespace of what has no other on this stream, where it is known.
     default_ns: Option<&'static str>,
     /// What the stream header declares.
@@ -76,6 +78,7 @@ impl<R: AsyncBufRead + Unpin> FrameReader<R> {
         Self {
             input,
             bounds,
+            most: bounds.bytes.saturating_mul(2).max(HEADER),
             default_ns: None,
             around: Around::default(),
             between: false,
@@ -182,7 +185,7 @@ impl<R: AsyncBufRead + Unpin> FrameReader<R> {
         };
         self.scan = Scan::new(self.bounds);
         self.between = false;
-        let Some(length) = length else { return Ok(None) };
+        let Some(length) = length.filter(|length| *length <= self.most) else { return Ok(None) };
         let bytes = input.fill_buf().await?.get(..length).unwrap_or_default();
         let frame = if wanted(Tags::new(bytes)) {
             Some(Frame::Text(Text::new(bytes)))
@@ -199,15 +202,13 @@ impl<R: AsyncBufRead + Unpin> FrameReader<R> {
 
     /// What comes next, whatever it is; `None` when it is nothing of a stream.
     async fn any(&mut self) -> io::Result<Option<Frame>> {
-        // Tags and references take more than what they say.
-        let most = self.bounds.bytes.saturating_mul(2).max(HEADER);
         let (item, length) = loop {
             let bytes = self.input.fill_buf().await?;
             if let Some(found) = self.split.advance(bytes).map_err(invalid)? {
                 break found;
             }
             let shown = bytes.len();
-            if self.skipped.is_none() && shown > most {
+            if self.skipped.is_none() && shown > self.most {
                 self.skipped = Some(read_head(bytes, &self.around));
             }
             let went_on = if self.skipped.is_some() {
@@ -227,10 +228,12 @@ impl<R: AsyncBufRead + Unpin> FrameReader<R> {
             (Item::End, _) if self.around.is_ended_by(bytes) => Some(Frame::End),
             (Item::End, _) => return Err(invalid("an end tag without a start tag")),
             (Item::Element, Some(head)) => Some(head.map_or(Frame::Unreadable, Frame::TooBig)),
+            // As if it had arrived in pieces.
+            (Item::Element, None) if length > self.most => Some(head(bytes, &self.around)),
             (Item::Element, None) => Some(match read(bytes, &self.around, self.bounds) {
                 Reading::Whole(element) => Frame::Element(element),
                 Reading::Mended(element) => Frame::Mended(element),
-                Reading::Over => read_head(bytes, &self.around).map_or(Frame::Unreadable, Frame::TooBig),
+                Reading::Over => head(bytes, &self.around),
                 Reading::Nothing => Frame::Unreadable,
             }),
         };
@@ -250,6 +253,11 @@ impl<R: AsyncBufRead + Unpin> FrameReader<R> {
     pub fn into_inner(self) -> (R, Vec<u8>) {
         self.input.into_inner()
     }
+}
+
+/// What is kept of an element that is too big.
+fn head(bytes: &[u8], around: &Around) -> Frame {
+    read_head(bytes, around).map_or(Frame::Unreadable, Frame::TooBig)
 }
 
 fn invalid(cause: impl ToString) -> io::Error {
@@ -326,6 +334,17 @@ mod tests {
                 let [known, unknown] = [Some(StreamKind::Component), None]
                     .map(|expected| runtime.block_on(frames(&stream, piece, (expected, tags))));
                 prop_assert_eq!(known, unknown);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_too_long_is_skipped_however_it_arrives() {
+        let spaces = " ".repeat(super::HEADER);
+        for long in [format!("<iq id='1'><a><b><c>{spaces}</c></b></a></iq>"), format!("<iq id='1'{spaces}/>")] {
+            for piece in [1000, 2 * super::HEADER] {
+                let read = frames(&format!("{HEADER}{long}<iq/>"), piece, (Some(StreamKind::Component), false)).await;
+                assert!(read[0].starts_with("Ok(TooBig(") && read[1].starts_with("Ok(Element("), "{piece}: {read:?}");
             }
         }
     }
