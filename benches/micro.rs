@@ -7,9 +7,10 @@ use stanzagate::config::qtalk::Replies;
 use stanzagate::dialects::qtalk::json::read;
 use stanzagate::dialects::qtalk::replies::{Endpoint, body};
 use stanzagate::link::frame::FrameReader;
+use stanzagate::xml::bounds::Bounds;
 use stanzagate::xml::draft::Draft;
 use stanzagate::xml::encode::{encode, encode_draft};
-use stanzagate::xml::read::{Bounds, read_one};
+use stanzagate::xml::read::read_one;
 use stanzagate::xml::{CLIENT, StreamKind};
 use stanzagate::xmpp::message::{Marks, address, text};
 

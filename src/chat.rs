@@ -45,7 +45,7 @@ use crate::config::Config;
 pub use crate::link::{Call, LinkError, LinkState, Rivals};
 use crate::link::{Link, LinkConfig};
 use crate::session::{OnMisdelivered, Sessions};
-use crate::xml::read::Bounds;
+use crate::xml::bounds::Bounds;
 
 /// Bounds of what the server sends: a list of 30,000 members is one stanza, and so is that of the records' nodes, three
 /// for each of some 20,000 users.

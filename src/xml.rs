@@ -1,5 +1,6 @@
 //! Elements to bytes and back: a bounded, iterative builder and an encoder that cannot emit broken XML.
 
+pub mod bounds;
 pub mod build;
 pub mod draft;
 pub mod element;

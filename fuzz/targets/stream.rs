@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use futures::FutureExt as _;
 use minidom::{Element, Node};
 use stanzagate::link::frame::{Frame, FrameReader};
-use stanzagate::xml::read::Bounds;
+use stanzagate::xml::bounds::Bounds;
 use stanzagate::xml::received::{Received, Tag, Walk};
 use stanzagate::xml::{CLIENT, COMPONENT, StreamKind};
 use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};

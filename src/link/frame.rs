@@ -6,10 +6,10 @@ use rxml::Namespace;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _};
 
 use super::input::Input;
+use crate::xml::bounds::Bounds;
 use crate::xml::build::Builder;
 use crate::xml::lenient::{Around, Reading, read, read_head};
 use crate::xml::plain::read_plain;
-use crate::xml::read::Bounds;
 use crate::xml::scan::Scan;
 use crate::xml::split::{Item, Split};
 use crate::xml::text::{Tags, Text};

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use super::shared::Shared;
 use crate::xml::Element;
-use crate::xml::read::Bounds;
+use crate::xml::bounds::Bounds;
 
 /// Settings of the link. Times are wall-clock durations, sizes are bytes.
 #[derive(Debug, Clone)]

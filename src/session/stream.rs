@@ -10,8 +10,8 @@ use super::error::OpenError;
 use super::nonza::{Features, NS_STREAM_ERROR, condition};
 use super::tls::BoxIo;
 use crate::link::frame::{Frame, FrameReader};
+use crate::xml::bounds::Bounds;
 use crate::xml::encode::encode;
-use crate::xml::read::Bounds;
 use crate::xml::{Element, STREAMS, StreamKind};
 
 /// Bounds of what a client stream reads; the server's own limits are lower by default.

@@ -2,7 +2,7 @@
 
 use rxml::{AttrMap, Event, QName};
 
-use super::read::Bounds;
+use super::bounds::Bounds;
 use super::{CLIENT, COMPONENT, Element};
 
 /// Namespace bytes that are part of an element's fixed cost, bounded by the number of elements. Beyond them the

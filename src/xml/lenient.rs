@@ -8,8 +8,8 @@ use memchr::{memchr, memmem};
 use rxml::{AttrMap, Namespace, NcName, QName};
 
 use super::Element;
+use super::bounds::Bounds;
 use super::build::{Builder, Built, weight};
-use super::read::Bounds;
 use super::said::{expressed, said};
 use super::tag::{self, Tag};
 

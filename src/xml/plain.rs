@@ -81,7 +81,8 @@ pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::xml::read::{Bounds, ReadError, read_general};
+    use crate::xml::bounds::Bounds;
+    use crate::xml::read::{ReadError, read_general};
     use crate::xml::token::trim_start;
 
     pub(in crate::xml) const BOUNDS: Bounds = Bounds { depth: 4, bytes: 200, elements: 6 };

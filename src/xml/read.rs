@@ -6,21 +6,11 @@ use rxml::error::EndOrError;
 use rxml::{Event, Namespace, Options, Parse, Parser, WithOptions};
 
 use super::Element;
+use super::bounds::Bounds;
 use super::build::{Builder, Built, Over};
 use super::encode::inside;
 use super::plain::read_plain;
 use super::token::trim_start;
-
-/// Bounds of what is read. Over a bound the element is refused (fragments) or skipped and counted (streams).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bounds {
-    /// Levels of nesting, the root being level 1.
-    pub depth: usize,
-    /// Bytes of names, attribute values and text.
-    pub bytes: usize,
-    /// Number of elements.
-    pub elements: usize,
-}
 
 /// Why a text is not one acceptable element.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

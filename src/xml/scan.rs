@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::bounds::Bounds;
 use super::build::weight;
-use super::read::Bounds;
 use super::token::{Attribute, Stop, after, attributes, content, is_literal, name, tag_end, until_tag, value};
 
 /// Attributes of one tag at most: each is compared with those before it.

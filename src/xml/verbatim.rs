@@ -5,10 +5,10 @@ use std::ops::Range;
 use memchr::{memchr, memmem};
 use rxml::Namespace;
 
+use super::bounds::Bounds;
 use super::build::Builder;
 use super::draft::{self, Draft, Part};
 use super::plain::read_plain;
-use super::read::Bounds;
 use super::received::Tag;
 use super::scan::{Look, Scan, Token};
 use super::token::{Attribute, Stop, trim_start};

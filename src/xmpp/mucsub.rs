@@ -102,7 +102,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::xml::read::{Bounds, read_one};
+    use crate::xml::bounds::Bounds;
+    use crate::xml::read::read_one;
     use crate::xml::received::Received;
     use crate::xml::scan::Scan;
     use crate::xml::text::Text;

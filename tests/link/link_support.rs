@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use stanzagate::link::{Call, Link, LinkConfig, LinkState};
 use stanzagate::metrics::LinkMetrics;
 use stanzagate::xml::Element;
-use stanzagate::xml::read::{Bounds, read_one};
+use stanzagate::xml::bounds::Bounds;
+use stanzagate::xml::read::read_one;
 
 use crate::support::fake_server::{FakeServer, PATIENCE, SECRET};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sha1::{Digest, Sha1};
 use stanzagate::link::frame::{Frame, FrameReader};
-use stanzagate::xml::read::Bounds;
+use stanzagate::xml::bounds::Bounds;
 use stanzagate::xml::{CLIENT, Element};
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;

@@ -11,9 +11,10 @@ use bytes::BytesMut;
 use minidom::Node;
 use proptest::prelude::*;
 use rxml::writer::{Encoder, Item, SimpleNamespaces, TrackNamespace};
+use stanzagate::xml::bounds::Bounds;
 use stanzagate::xml::draft::Draft;
 use stanzagate::xml::encode::{EncodeError, encode, encode_draft, header};
-use stanzagate::xml::read::{Bounds, ReadError, read_one};
+use stanzagate::xml::read::{ReadError, read_one};
 use stanzagate::xml::{CLIENT, Element, StreamKind};
 
 const BOUNDS: Bounds = Bounds { depth: 32, bytes: 64 * 1024, elements: 1000 };

@@ -7,7 +7,7 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use stanzagate::link::frame::{Frame, FrameReader};
 use stanzagate::xml::StreamKind;
-use stanzagate::xml::read::Bounds;
+use stanzagate::xml::bounds::Bounds;
 
 use crate::targets::stream::{HEADER, Pieces, is_one_element};
 

@@ -14,8 +14,8 @@ use stanzagate::config::Config;
 use stanzagate::config::secret::Secret;
 use stanzagate::link::{Link, LinkConfig, LinkState};
 use stanzagate::metrics::Metrics;
+use stanzagate::xml::bounds::Bounds;
 use stanzagate::xml::element::{Build as _, client};
-use stanzagate::xml::read::Bounds;
 use tokio::task::LocalSet;
 
 use super::load::Outcome;

@@ -114,9 +114,10 @@ mod tests {
 
     use super::*;
     use crate::xml::StreamKind;
+    use crate::xml::bounds::Bounds;
     use crate::xml::element::{Build, el};
     use crate::xml::encode::encode;
-    use crate::xml::read::{Bounds, read_one};
+    use crate::xml::read::read_one;
 
     proptest! {
         #[test]

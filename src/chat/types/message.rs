@@ -1,6 +1,6 @@
 //! Messages as callers give them.
 
-pub use crate::xml::read::Bounds;
+pub use crate::xml::bounds::Bounds;
 pub use crate::xmpp::message::Attributes;
 use jid::BareJid;
 
