@@ -7,15 +7,18 @@ pub mod element;
 pub mod encode;
 mod escape;
 pub mod lenient;
+pub mod namespaces;
 pub mod plain;
 pub mod read;
 pub mod received;
-mod said;
+#[cfg(test)]
+mod samples;
 pub mod scan;
 pub mod split;
 mod tag;
 pub mod text;
 pub mod token;
+mod unescape;
 pub mod verbatim;
 
 pub use minidom::Element;

@@ -8,7 +8,8 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt as _};
 use super::input::Input;
 use crate::xml::bounds::Bounds;
 use crate::xml::build::Builder;
-use crate::xml::lenient::{Around, Reading, read, read_head};
+use crate::xml::lenient::{Reading, read, read_head};
+use crate::xml::namespaces::Enclosing;
 use crate::xml::plain::read_plain;
 use crate::xml::scan::Scan;
 use crate::xml::split::{Item, Split};
@@ -57,7 +58,7 @@ pub struct FrameReader<R> {
     /// The namespace of what has no other on this stream, where it is known.
     default_ns: Option<&'static str>,
     /// What the stream header declares.
-    around: Around,
+    enclosing: Enclosing,
     /// What comes next may be plain.
     between: bool,
     /// How far it is looked through as such.
@@ -80,7 +81,7 @@ impl<R: AsyncBufRead + Unpin> FrameReader<R> {
             bounds,
             most: bounds.bytes.saturating_mul(2).max(HEADER),
             default_ns: None,
-            around: Around::default(),
+            enclosing: Enclosing::default(),
             between: false,
             scan: Scan::new(bounds),
             split: Split::for_header(),
@@ -129,12 +130,12 @@ impl<R: AsyncBufRead + Unpin> FrameReader<R> {
             }
         };
         self.split.restart();
-        self.around = Around::new(&tag);
+        self.enclosing = Enclosing::new(&tag);
         // What is plain is in the namespace that is known: so the peer must have declared no other.
-        self.default_ns = self.default_ns.filter(|expected| *expected == self.around.default_ns());
+        self.default_ns = self.default_ns.filter(|expected| *expected == self.enclosing.default_ns());
         self.between = true;
         let header =
-            read_head(&tag, &self.around).filter(|header| header.is("stream", STREAMS)).ok_or_else(unexpected)?;
+            read_head(&tag, &self.enclosing).filter(|header| header.is("stream", STREAMS)).ok_or_else(unexpected)?;
         let get = |key: &str| header.attr(key).map(str::to_owned);
         Ok(Header { id: get("id").unwrap_or_default(), from: get("from") })
     }
@@ -209,7 +210,7 @@ impl<R: AsyncBufRead + Unpin> FrameReader<R> {
             }
             let shown = bytes.len();
             if self.skipped.is_none() && shown > self.most {
-                self.skipped = Some(read_head(bytes, &self.around));
+                self.skipped = Some(read_head(bytes, &self.enclosing));
             }
             let went_on = if self.skipped.is_some() {
                 self.split.forget();
@@ -225,15 +226,15 @@ impl<R: AsyncBufRead + Unpin> FrameReader<R> {
         let bytes = self.input.fill_buf().await?.get(..length).unwrap_or_default();
         let frame = match (item, self.skipped.take()) {
             (Item::Other, _) => None,
-            (Item::End, _) if self.around.is_ended_by(bytes) => Some(Frame::End),
+            (Item::End, _) if self.enclosing.is_ended_by(bytes) => Some(Frame::End),
             (Item::End, _) => return Err(invalid("an end tag without a start tag")),
             (Item::Element, Some(head)) => Some(head.map_or(Frame::Unreadable, Frame::TooBig)),
             // As if it had arrived in pieces.
-            (Item::Element, None) if length > self.most => Some(head(bytes, &self.around)),
-            (Item::Element, None) => Some(match read(bytes, &self.around, self.bounds) {
+            (Item::Element, None) if length > self.most => Some(head(bytes, &self.enclosing)),
+            (Item::Element, None) => Some(match read(bytes, &self.enclosing, self.bounds) {
                 Reading::Whole(element) => Frame::Element(element),
                 Reading::Mended(element) => Frame::Mended(element),
-                Reading::Over => head(bytes, &self.around),
+                Reading::Over => head(bytes, &self.enclosing),
                 Reading::Nothing => Frame::Unreadable,
             }),
         };
@@ -256,8 +257,8 @@ impl<R: AsyncBufRead + Unpin> FrameReader<R> {
 }
 
 /// What is kept of an element that is too big.
-fn head(bytes: &[u8], around: &Around) -> Frame {
-    read_head(bytes, around).map_or(Frame::Unreadable, Frame::TooBig)
+fn head(bytes: &[u8], enclosing: &Enclosing) -> Frame {
+    read_head(bytes, enclosing).map_or(Frame::Unreadable, Frame::TooBig)
 }
 
 fn invalid(cause: impl ToString) -> io::Error {

@@ -5,16 +5,14 @@
 //! Of what is well-formed the same is read as by the general parser, but of the xml namespace only `xml:lang`.
 
 use memchr::{memchr, memmem};
-use rxml::{AttrMap, Namespace, NcName, QName};
+use rxml::{AttrMap, Namespace, QName};
 
 use super::Element;
 use super::bounds::Bounds;
 use super::build::{Builder, Built, weight};
-use super::said::{expressed, said};
-use super::tag::{self, Tag};
-
-/// Namespaces that are declared at once, at most: a prefix is looked for among all of them.
-const DECLARED: usize = 256;
+use super::namespaces::{Enclosing, Namespaces, declared_prefix};
+use super::tag::{self, RawTag};
+use super::unescape::{unescape, with_valid_characters};
 
 /// What came of an element.
 #[derive(Debug, PartialEq)]
@@ -29,37 +27,11 @@ pub enum Reading {
     Nothing,
 }
 
-/// The namespaces that are declared around an element, by prefix; the empty prefix is the default.
-#[derive(Debug, Clone, Default)]
-pub struct Around {
-    name: Box<[u8]>,
-    spaces: Vec<(Box<[u8]>, Namespace<'static>)>,
-}
-
-impl Around {
-    /// What the start tag declares with which `bytes` begin.
-    pub fn new(bytes: &[u8]) -> Self {
-        let (tag, mut spaces) = (Tag::read(bytes), Spaces(Vec::new()));
-        spaces.declare(0, &tag);
-        let spaces = spaces.0.into_iter().map(|(_, prefix, space)| (prefix.into(), space)).collect();
-        Self { name: tag.name.into(), spaces }
-    }
-
-    /// True for the end tag that belongs to that start tag.
-    pub fn is_ended_by(&self, bytes: &[u8]) -> bool {
-        bytes.strip_prefix(b"</").is_some_and(|tag| Tag::read(tag).name == &*self.name)
-    }
-
-    /// The namespace of what has no prefix.
-    pub fn default_ns(&self) -> &str {
-        self.spaces.iter().rev().find(|(prefix, _)| prefix.is_empty()).map_or("", |(_, space)| space)
-    }
-}
-
 /// Reads the element that `bytes` are, from its start tag to its end tag as [`super::split`] finds them.
-pub fn read(bytes: &[u8], around: &Around, bounds: Bounds) -> Reading {
+pub fn read(bytes: &[u8], enclosing: &Enclosing, bounds: Bounds) -> Reading {
     let builder = Builder::for_stream(bounds);
-    let mut lenient = Lenient { builder, spaces: Spaces::inside(around), flawed: false, level: 0, left_out: None };
+    let mut lenient =
+        Lenient { builder, namespaces: Namespaces::inside(enclosing), flawed: false, level: 0, left_out: None };
     let mut rest = bytes;
     while let Some((text, markup)) = memchr(b'<', rest).and_then(|at| rest.split_at_checked(at)) {
         lenient.text(text, false);
@@ -77,7 +49,7 @@ pub fn read(bytes: &[u8], around: &Around, bounds: Bounds) -> Reading {
             [b'<', b'!', ..] => until(b"-->", markup.get(b"<!--".len()..).unwrap_or_default()).1,
             [b'<', b'?', ..] => until(b"?>", markup).1,
             _ => {
-                let tag = Tag::read(markup);
+                let tag = RawTag::read(markup);
                 if !lenient.start(&tag, bounds) {
                     return Reading::Nothing;
                 }
@@ -98,11 +70,12 @@ pub fn read(bytes: &[u8], around: &Around, bounds: Bounds) -> Reading {
 }
 
 /// The name and the attributes of the element with which `bytes` begin, as far as they go.
-pub fn read_head(bytes: &[u8], around: &Around) -> Option<Element> {
+pub fn read_head(bytes: &[u8], enclosing: &Enclosing) -> Option<Element> {
     let any = Bounds { depth: usize::MAX, bytes: usize::MAX, elements: usize::MAX };
     let builder = Builder::for_stream(any);
-    let mut lenient = Lenient { builder, spaces: Spaces::inside(around), flawed: false, level: 0, left_out: None };
-    if !lenient.start(&Tag::read(bytes), any) {
+    let mut lenient =
+        Lenient { builder, namespaces: Namespaces::inside(enclosing), flawed: false, level: 0, left_out: None };
+    if !lenient.start(&RawTag::read(bytes), any) {
         return None;
     }
     lenient.end()
@@ -116,7 +89,7 @@ fn until<'a>(end: &[u8], bytes: &'a [u8]) -> (&'a [u8], &'a [u8]) {
 
 struct Lenient<'a> {
     builder: Builder,
-    spaces: Spaces<'a>,
+    namespaces: Namespaces<'a>,
     /// Something was left out, or replaced.
     flawed: bool,
     /// Open elements.
@@ -128,13 +101,17 @@ struct Lenient<'a> {
 impl<'a> Lenient<'a> {
     fn text(&mut self, bytes: &[u8], literal: bool) {
         if self.left_out.is_none() && !bytes.is_empty() {
-            let text = if literal { expressed(bytes, &mut self.flawed) } else { said(bytes, &mut self.flawed) };
+            let text = if literal {
+                with_valid_characters(bytes, &mut self.flawed)
+            } else {
+                unescape(bytes, &mut self.flawed)
+            };
             self.builder.text(text.into_owned());
         }
     }
 
     /// Opens an element; false when it is the outermost and cannot be expressed.
-    fn start(&mut self, tag: &Tag<'a>, bounds: Bounds) -> bool {
+    fn start(&mut self, tag: &RawTag<'a>, bounds: Bounds) -> bool {
         let level = self.level;
         self.level += 1;
         if self.left_out.is_some() {
@@ -145,8 +122,8 @@ impl<'a> Lenient<'a> {
             (self.left_out, self.flawed) = (Some(level), true);
             return true;
         }
-        self.flawed |= !self.spaces.declare(level, tag);
-        match self.spaces.name(tag.name, true) {
+        self.flawed |= !self.namespaces.declare(level, tag);
+        match self.namespaces.name(tag.name, true) {
             Some(name) => {
                 let attributes = self.attributes(tag, bounds);
                 self.builder.start(name, attributes);
@@ -160,7 +137,7 @@ impl<'a> Lenient<'a> {
     /// Closes the innermost element; yields it when it was the outermost.
     fn end(&mut self) -> Option<Element> {
         self.level = self.level.saturating_sub(1);
-        self.spaces.leave(self.level);
+        self.namespaces.leave(self.level);
         match self.left_out {
             None => match self.builder.end() {
                 Some(Built::Whole(element)) => Some(element),
@@ -173,7 +150,7 @@ impl<'a> Lenient<'a> {
         }
     }
 
-    fn attributes(&mut self, tag: &Tag<'a>, bounds: Bounds) -> AttrMap {
+    fn attributes(&mut self, tag: &RawTag<'a>, bounds: Bounds) -> AttrMap {
         let mut attributes = AttrMap::new();
         let mut weighed = 0;
         for (name, value) in tag.attributes() {
@@ -181,11 +158,12 @@ impl<'a> Lenient<'a> {
             if weighed > bounds.bytes {
                 break;
             }
-            if declared(name).is_some() {
+            if declared_prefix(name).is_some() {
                 continue;
             }
             let expressible = |(space, name): &QName| *space != Namespace::XML || name.as_str() == "lang";
-            let (Some((space, name)), Some(value)) = (self.spaces.name(name, false).filter(expressible), value) else {
+            let (Some((space, name)), Some(value)) = (self.namespaces.name(name, false).filter(expressible), value)
+            else {
                 self.flawed = true;
                 continue;
             };
@@ -201,84 +179,21 @@ impl<'a> Lenient<'a> {
     }
 }
 
-/// The prefix for which an attribute of this name declares a namespace.
-fn declared(name: &[u8]) -> Option<&[u8]> {
-    match name.strip_prefix(b"xmlns") {
-        Some(b"") => Some(b""),
-        Some([b':', prefix @ ..]) => Some(prefix),
-        _ => None,
-    }
-}
-
-/// The namespaces that are declared, outermost first: in how many elements, for which prefix.
-struct Spaces<'a>(Vec<(usize, &'a [u8], Namespace<'static>)>);
-
-impl<'a> Spaces<'a> {
-    fn inside(around: &'a Around) -> Self {
-        Self(around.spaces.iter().map(|(prefix, space)| (0, &**prefix, space.clone())).collect())
-    }
-
-    /// Takes what a start tag declares that stands in so many elements; false when it is not taken as it is written.
-    fn declare(&mut self, level: usize, tag: &Tag<'a>) -> bool {
-        let mut whole = true;
-        for (name, value) in tag.attributes() {
-            let Some(prefix) = declared(name) else { continue };
-            let mut flawed = false;
-            let space = value.map(|value| tag::value(value, &mut flawed)).filter(|_| !flawed);
-            match space {
-                // What belongs to XML can neither be bound to anything else nor unbound.
-                _ if matches!(prefix, b"xml" | b"xmlns") => {}
-                Some(space) if self.0.len() < DECLARED && (prefix.is_empty() || !space.is_empty()) => {
-                    self.0.push((level + 1, prefix, Namespace::from(space)));
-                }
-                _ => whole = false,
-            }
-        }
-        whole
-    }
-
-    /// Forgets what was declared in more than so many elements.
-    fn leave(&mut self, level: usize) {
-        while self.0.pop_if(|(declared, ..)| *declared > level).is_some() {}
-    }
-
-    /// What a name on the wire says; an element's without prefix is in the default namespace. `None` when it cannot be
-    /// expressed.
-    fn name(&self, name: &[u8], element: bool) -> Option<QName> {
-        let (prefix, local) = match memchr(b':', name) {
-            Some(at) => (name.get(..at)?, name.get(at + 1..)?),
-            None => (&b""[..], name),
-        };
-        let space = match prefix {
-            b"xml" => Namespace::XML,
-            b"" if !element => Namespace::NONE,
-            _ => match self.0.iter().rev().find(|(_, declared, _)| *declared == prefix) {
-                Some((.., space)) => space.clone(),
-                None if prefix.is_empty() => Namespace::NONE,
-                None => return None,
-            },
-        };
-        let reserved = space == Namespace::XMLNS || (element && space == Namespace::XML);
-        let local = NcName::try_from(std::str::from_utf8(local).ok()?).ok()?;
-        (!reserved).then_some((space, local))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::xml::plain::tests::{BOUNDS, almost_documents};
     use crate::xml::read::read_general;
+    use crate::xml::samples::{BOUNDS, almost_documents};
     use crate::xml::split::{Item, Split};
 
-    fn around() -> Around {
-        Around::new(b"<s:s xmlns='urn:default' xmlns:s='urn:s'>")
+    fn enclosing() -> Enclosing {
+        Enclosing::new(b"<s:s xmlns='urn:default' xmlns:s='urn:s'>")
     }
 
     fn lenient(text: &str) -> Reading {
-        read(text.as_bytes(), &around(), Bounds { bytes: 1000, ..BOUNDS })
+        read(text.as_bytes(), &enclosing(), Bounds { bytes: 1000, ..BOUNDS })
     }
 
     /// What the general parser reads of XML that it takes.
@@ -301,7 +216,7 @@ mod tests {
             let reserved = has_reserved(&element);
             let text = text.trim();
             prop_assert_eq!(Split::new().advance(text.as_bytes()), Ok(Some((Item::Element, text.len()))));
-            let read = read(text.as_bytes(), &around(), BOUNDS);
+            let read = read(text.as_bytes(), &enclosing(), BOUNDS);
             if reserved {
                 prop_assert!(!matches!(read, Reading::Whole(_) | Reading::Over), "{read:?}");
             } else {
@@ -342,7 +257,7 @@ mod tests {
         ] {
             assert_eq!(lenient(text), Reading::Mended(general(left)), "{text}");
         }
-        let latin = read(b"<a b='\xe4'>\xff</a>", &around(), BOUNDS);
+        let latin = read(b"<a b='\xe4'>\xff</a>", &enclosing(), BOUNDS);
         assert_eq!(latin, Reading::Mended(general("<a b='\u{fffd}'>\u{fffd}</a>")));
         for text in ["<xml:a/>", "<1/>", "<p:a/>", "<>", "<a>"] {
             assert_eq!(lenient(text), Reading::Nothing, "{text}");
@@ -354,12 +269,12 @@ mod tests {
         let wide = Bounds { depth: 64, bytes: 1 << 20, elements: 1 << 17 };
         let declared: String = (0..20_000).map(|n| format!(" xmlns:p{n}='urn:{n}'")).collect();
         let text = format!("<a{declared}>{}</a>", "<p0:b/><p19999:c/>".repeat(20_000));
-        let Reading::Mended(element) = read(text.as_bytes(), &around(), wide) else { panic!("not what was left") };
+        let Reading::Mended(element) = read(text.as_bytes(), &enclosing(), wide) else { panic!("not what was left") };
         assert_eq!(element.children().count(), 20_000, "one of too many prefixes is not known");
         let many: String = (0..200_000).map(|n| format!(" a{n}=''")).collect();
-        assert_eq!(read(format!("<a{many}/>").as_bytes(), &around(), wide), Reading::Over);
+        assert_eq!(read(format!("<a{many}/>").as_bytes(), &enclosing(), wide), Reading::Over);
         assert!(
-            read_head(format!("<a id='1'{many}/>").as_bytes(), &around()).is_some_and(|a| a.attr("id") == Some("1"))
+            read_head(format!("<a id='1'{many}/>").as_bytes(), &enclosing()).is_some_and(|a| a.attr("id") == Some("1"))
         );
     }
 }

@@ -140,7 +140,7 @@ pub(crate) mod tests {
     use crate::xml::CLIENT;
     use crate::xml::build::Builder;
     use crate::xml::plain::read_plain;
-    use crate::xml::plain::tests::{BOUNDS, almost_documents};
+    use crate::xml::samples::{BOUNDS, almost_documents};
 
     /// All that there is to see of the tags.
     pub(crate) fn seen(received: &impl Walk) -> Vec<String> {

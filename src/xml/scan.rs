@@ -183,7 +183,7 @@ mod tests {
     use super::*;
     use crate::xml::build::Builder;
     use crate::xml::plain::read_plain;
-    use crate::xml::plain::tests::{BOUNDS, almost_documents};
+    use crate::xml::samples::{BOUNDS, almost_documents};
 
     const NS: &str = "urn:default";
 

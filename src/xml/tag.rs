@@ -2,11 +2,11 @@
 
 use memchr::memchr;
 
-use super::said::said;
+use super::unescape::unescape;
 
-/// A start tag, or the beginning of one.
+/// A start tag as it is written, or the beginning of one.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Tag<'a> {
+pub(super) struct RawTag<'a> {
     /// Its name, with its prefix.
     pub(super) name: &'a [u8],
     /// What follows the name.
@@ -17,7 +17,7 @@ pub(super) struct Tag<'a> {
     pub(super) after: &'a [u8],
 }
 
-impl<'a> Tag<'a> {
+impl<'a> RawTag<'a> {
     /// The tag with which `bytes` begin, from its `<`.
     pub(super) fn read(bytes: &'a [u8]) -> Self {
         let bytes = bytes.strip_prefix(b"<").unwrap_or(bytes);
@@ -78,9 +78,9 @@ pub(super) fn value(bytes: &[u8], flawed: &mut bool) -> String {
     if bytes.iter().any(|byte| matches!(byte, b'\t' | b'\n')) {
         let spaced: Vec<u8> =
             bytes.iter().map(|byte| if matches!(byte, b'\t' | b'\n') { b' ' } else { *byte }).collect();
-        return said(&spaced, flawed).into_owned();
+        return unescape(&spaced, flawed).into_owned();
     }
-    said(bytes, flawed).into_owned()
+    unescape(bytes, flawed).into_owned()
 }
 
 fn split(bytes: &[u8], at: usize) -> (&[u8], &[u8]) {

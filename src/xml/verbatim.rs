@@ -253,9 +253,9 @@ mod tests {
 
     use super::*;
     use crate::xml::encode::{encode, encode_draft};
-    use crate::xml::plain::tests::{BOUNDS, almost_documents};
     use crate::xml::read::read_one;
     use crate::xml::received::tests::{seen, seen_tag};
+    use crate::xml::samples::{BOUNDS, almost_documents};
     use crate::xml::{COMPONENT, StreamKind};
 
     const WIDE: Bounds = Bounds { bytes: 1000, ..BOUNDS };

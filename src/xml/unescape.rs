@@ -1,4 +1,4 @@
-//! What text says, whatever is in it: characters that cannot be expressed are replaced.
+//! References in text as the characters they stand for, whatever is in it: what cannot be expressed is replaced.
 
 use std::borrow::Cow;
 
@@ -9,36 +9,36 @@ const REFERENCE: usize = 16;
 
 /// What text on the wire says. A reference to nothing known is text as it stands; sets `flawed` when that is not what was
 /// meant.
-pub(super) fn said<'a>(bytes: &'a [u8], flawed: &mut bool) -> Cow<'a, str> {
-    let text = expressed(bytes, flawed);
+pub(super) fn unescape<'a>(bytes: &'a [u8], flawed: &mut bool) -> Cow<'a, str> {
+    let text = with_valid_characters(bytes, flawed);
     let mut pieces = text.split('&');
     let first = pieces.next().unwrap_or_default();
     if first.len() == text.len() {
         return text;
     }
-    let mut said = String::with_capacity(text.len());
-    said.push_str(first);
+    let mut out = String::with_capacity(text.len());
+    out.push_str(first);
     for piece in pieces {
         let end = piece.bytes().take(REFERENCE).position(|byte| byte == b';');
         let reference = end.and_then(|end| Some((piece.get(..end)?, piece.get(end + 1..)?)));
         match reference.and_then(|(name, rest)| Some((character(name)?, rest))) {
             Some((found, rest)) => {
                 *flawed |= !is_allowed(found);
-                said.push(if is_allowed(found) { found } else { char::REPLACEMENT_CHARACTER });
-                said.push_str(rest);
+                out.push(if is_allowed(found) { found } else { char::REPLACEMENT_CHARACTER });
+                out.push_str(rest);
             }
             None => {
                 *flawed = true;
-                said.push('&');
-                said.push_str(piece);
+                out.push('&');
+                out.push_str(piece);
             }
         }
     }
-    Cow::Owned(said)
+    Cow::Owned(out)
 }
 
 /// The characters of bytes in which nothing is a reference.
-pub(super) fn expressed<'a>(bytes: &'a [u8], flawed: &mut bool) -> Cow<'a, str> {
+pub(super) fn with_valid_characters<'a>(bytes: &'a [u8], flawed: &mut bool) -> Cow<'a, str> {
     let text = String::from_utf8_lossy(bytes);
     *flawed |= matches!(text, Cow::Owned(_));
     if is_literal(bytes) || text.chars().all(is_allowed) {
