@@ -177,8 +177,10 @@ impl<'de> DeserializeSeed<'de> for Reading<'_> {
     type Value = Json<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json<'de>, D::Error> {
+        let value = deserializer.deserialize_any(self.again())?;
+        // After it is read: what is no value yet, such as a control character, may be none at all.
         self.count()?;
-        deserializer.deserialize_any(self)
+        Ok(value)
     }
 }
 
@@ -301,5 +303,7 @@ mod tests {
         let body = format!("[{}]", vec!["0"; 99].join(","));
         assert!(read(body.as_bytes(), 100).is_ok());
         assert_eq!(read(body.as_bytes(), 99), Err(JsonError::TooMany(99)));
+        assert_eq!(read(b"[\0]", 1), Ok(Json::List(Vec::new())));
+        assert_eq!(read(b"[[0]]", 2), Err(JsonError::TooMany(2)));
     }
 }
