@@ -13,7 +13,7 @@ pub mod read;
 pub mod received;
 #[cfg(test)]
 mod samples;
-pub mod scan;
+mod scan;
 pub mod split;
 mod tag;
 pub mod text;

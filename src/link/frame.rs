@@ -2,18 +2,16 @@
 
 use std::io;
 
-use rxml::Namespace;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _};
 
 use super::input::Input;
 use crate::xml::bounds::Bounds;
-use crate::xml::build::Builder;
 use crate::xml::lenient::{Reading, read, read_head};
 use crate::xml::namespaces::Enclosing;
-use crate::xml::plain::read_plain;
-use crate::xml::scan::Scan;
+use crate::xml::plain::PlainReader;
+use crate::xml::received::{Received, Tag};
 use crate::xml::split::{Item, Split};
-use crate::xml::text::{Tags, Text};
+use crate::xml::text::Text;
 use crate::xml::token::{Stop, trim_start};
 use crate::xml::{Element, STREAMS, StreamKind};
 
@@ -55,15 +53,13 @@ pub struct FrameReader<R> {
     bounds: Bounds,
     /// Bytes of an element as it is written, at most: tags and references take more than what they say.
     most: usize,
-    /// The namespace of what has no other on this stream, where it is known.
-    default_ns: Option<&'static str>,
+    /// Reads what is plain, where the namespace of what declares no other is known.
+    plain: Option<PlainReader>,
     /// What the stream header declares.
     enclosing: Enclosing,
     /// What comes next may be plain.
     between: bool,
-    /// How far it is looked through as such.
-    scan: Scan,
-    /// How far it is looked through else.
+    /// How far what comes next is looked through, whatever it is.
     split: Split,
     /// What comes next is larger than is held: what is known of it.
     skipped: Option<Option<Element>>,
@@ -80,10 +76,9 @@ impl<R: AsyncBufRead + Unpin> FrameReader<R> {
             input,
             bounds,
             most: bounds.bytes.saturating_mul(2).max(HEADER),
-            default_ns: None,
+            plain: None,
             enclosing: Enclosing::default(),
             between: false,
-            scan: Scan::new(bounds),
             split: Split::for_header(),
             skipped: None,
         }
@@ -91,12 +86,14 @@ impl<R: AsyncBufRead + Unpin> FrameReader<R> {
 
     /// The same on a stream of `kind`, whose usual stanzas are then read fastest.
     pub fn expecting(self, kind: StreamKind) -> Self {
-        Self { default_ns: Some(kind.namespace()), ..self }
+        Self { plain: Some(PlainReader::new(kind.namespace(), self.bounds)), ..self }
     }
 
     /// Reads the stream anew, from its header on.
     pub fn restart(self) -> Self {
-        Self { default_ns: self.default_ns, ..Self::reading(self.input, self.bounds) }
+        let default_ns = self.plain.map(|plain| plain.default_ns());
+        let plain = default_ns.map(|default_ns| PlainReader::new(default_ns, self.bounds));
+        Self { plain, ..Self::reading(self.input, self.bounds) }
     }
 
     /// Reads the stream header.
@@ -132,7 +129,7 @@ impl<R: AsyncBufRead + Unpin> FrameReader<R> {
         self.split.restart();
         self.enclosing = Enclosing::new(&tag);
         // What is plain is in the namespace that is known: so the peer must have declared no other.
-        self.default_ns = self.default_ns.filter(|expected| *expected == self.enclosing.default_ns());
+        self.plain = self.plain.take().filter(|plain| plain.default_ns() == self.enclosing.default_ns());
         self.between = true;
         let header =
             read_head(&tag, &self.enclosing).filter(|header| header.is("stream", STREAMS)).ok_or_else(unexpected)?;
@@ -149,11 +146,11 @@ impl<R: AsyncBufRead + Unpin> FrameReader<R> {
         self.next_or_text(|_| false).await
     }
 
-    /// As [`FrameReader::next`], but as its own text where that is `wanted` by the tags of a plain element.
+    /// As [`FrameReader::next`], but as its own text where that is `wanted` by the start tag of a plain element.
     ///
     /// # Errors
     /// As [`FrameReader::next`].
-    pub async fn next_or_text(&mut self, wanted: impl Fn(Tags<'_>) -> bool) -> io::Result<Frame> {
+    pub async fn next_or_text(&mut self, wanted: impl Fn(Tag<'_>) -> bool) -> io::Result<Frame> {
         loop {
             if let Some(frame) = self.plain(&wanted).await? {
                 return Ok(frame);
@@ -165,10 +162,10 @@ impl<R: AsyncBufRead + Unpin> FrameReader<R> {
     }
 
     /// The next element, when it is plain. As long as it may be, more is waited for.
-    async fn plain(&mut self, wanted: impl Fn(Tags<'_>) -> bool) -> io::Result<Option<Frame>> {
-        let Some(default_ns) = self.default_ns.filter(|_| self.between) else { return Ok(None) };
+    async fn plain(&mut self, wanted: impl Fn(Tag<'_>) -> bool) -> io::Result<Option<Frame>> {
+        let Some(plain) = self.plain.as_mut().filter(|_| self.between) else { return Ok(None) };
         let input = &mut self.input;
-        while self.scan.is_new() {
+        while plain.is_new() {
             let bytes = input.fill_buf().await?;
             let spaces = bytes.len() - trim_start(bytes).len();
             if spaces == 0 {
@@ -176,29 +173,23 @@ impl<R: AsyncBufRead + Unpin> FrameReader<R> {
             }
             input.consume(spaces);
         }
-        let length = loop {
+        let read = loop {
             let bytes = input.fill_buf().await?;
-            match self.scan.advance(bytes, default_ns) {
-                Ok(length) => break Some(length),
-                Err(Stop::More) if bytes.len() <= self.bounds.bytes && input.more().await? => {}
-                Err(_) => break None,
+            match plain.advance(bytes, &wanted) {
+                Ok((received, length)) if length <= self.most => break Some((received, length)),
+                Err(Stop::Incomplete) if bytes.len() <= self.bounds.bytes && input.more().await? => {}
+                Ok(_) | Err(_) => break None,
             }
         };
-        self.scan = Scan::new(self.bounds);
-        self.between = false;
-        let Some(length) = length.filter(|length| *length <= self.most) else { return Ok(None) };
-        let bytes = input.fill_buf().await?.get(..length).unwrap_or_default();
-        let frame = if wanted(Tags::new(bytes)) {
-            Some(Frame::Text(Text::new(bytes)))
-        } else {
-            let read = read_plain(bytes, Namespace::from(default_ns), Builder::for_stream(self.bounds));
-            read.map(|(element, _)| Frame::Element(element))
-        };
-        if frame.is_some() {
-            self.between = true;
+        plain.restart();
+        self.between = read.is_some();
+        Ok(read.map(|(received, length)| {
             input.consume(length);
-        }
-        Ok(frame)
+            match received {
+                Received::Tree(element) => Frame::Element(element),
+                Received::Text(text) => Frame::Text(text),
+            }
+        }))
     }
 
     /// What comes next, whatever it is; `None` when it is nothing of a stream.

@@ -11,8 +11,7 @@ use tokio::sync::oneshot;
 
 use super::LinkError;
 use crate::xml::CLIENT;
-use crate::xml::received::Received;
-use crate::xml::text::Tags;
+use crate::xml::received::{Received, Tag};
 
 /// Who must answer a request.
 #[derive(Debug, Clone)]
@@ -109,12 +108,11 @@ impl IqTracker {
         Ok((Guard { tracker: self.clone(), id: id.to_owned() }, receiver))
     }
 
-    /// True for the tags of a result that somebody takes as its own text.
-    pub(super) fn wants_text(&self, mut tags: Tags<'_>) -> bool {
+    /// True for the start tag of a result that somebody takes as its own text.
+    pub(super) fn wants_text(&self, stanza: Tag<'_>) -> bool {
         if self.texts.load(Ordering::Relaxed) == 0 {
             return false;
         }
-        let Some((_, stanza)) = tags.next_tag() else { return false };
         let [from, to] = ["from", "to"].map(|name| stanza.attr(name));
         let asked = |pending: &Pending| pending.as_text.is_some() && pending.peer.sent(from.as_deref(), to.as_deref());
         stanza.is("iq", CLIENT)

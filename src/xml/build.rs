@@ -1,24 +1,9 @@
-//! A bounded builder of elements from parser events: no recursion, no unbounded memory.
+//! Elements from parser events: no recursion, no unbounded memory.
 
 use rxml::{AttrMap, Event, QName};
 
-use super::bounds::Bounds;
+use super::bounds::{Bounds, Over, Weight};
 use super::{CLIENT, COMPONENT, Element};
-
-/// Namespace bytes that are part of an element's fixed cost, bounded by the number of elements. Beyond them the
-/// namespace counts: the tree copies it into every element, so a long inherited one would multiply.
-const FREE_NAMESPACE: usize = 128;
-
-/// Which bound was exceeded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Over {
-    /// [`Bounds::depth`].
-    Depth,
-    /// [`Bounds::bytes`].
-    Bytes,
-    /// [`Bounds::elements`].
-    Elements,
-}
 
 /// A finished top-level element.
 #[derive(Debug)]
@@ -29,26 +14,70 @@ pub enum Built {
     Head(Element, Over),
 }
 
+/// The elements that are open, of a tree that is built.
+#[derive(Debug, Default)]
+pub(super) struct Tree {
+    /// Outermost first.
+    open: Vec<Element>,
+}
+
+impl Tree {
+    /// Opens an element.
+    pub(super) fn start(&mut self, (namespace, name): QName, attributes: AttrMap) {
+        let mut element = Element::bare(name, namespace);
+        *element.attrs_mut() = attributes;
+        self.open.push(element);
+    }
+
+    /// Adds text to the innermost open element; text between elements is ignored.
+    pub(super) fn text(&mut self, text: String) {
+        if let Some(innermost) = self.open.last_mut() {
+            innermost.append_text(text);
+        }
+    }
+
+    /// Closes the innermost open element; yields it when it was the outermost.
+    pub(super) fn end(&mut self) -> Option<Element> {
+        let closed = self.open.pop()?;
+        match self.open.last_mut() {
+            Some(parent) => {
+                parent.append_child(closed);
+                None
+            }
+            None => Some(closed),
+        }
+    }
+
+    /// Forgets what is open.
+    pub(super) fn clear(&mut self) {
+        self.open.clear();
+    }
+
+    /// Keeps of all that is open the outermost element's name and attributes.
+    fn keep_head(&mut self) {
+        self.open.truncate(1);
+        if let Some(head) = self.open.first_mut() {
+            head.take_nodes();
+        }
+    }
+}
+
 /// Builds one element after another from the events of a namespace-aware parser, in constant work per event.
 ///
 /// An element over a bound is followed to its end, keeping only its name and attributes.
 #[derive(Debug)]
 pub struct Builder {
-    bounds: Bounds,
+    weight: Weight,
     /// Elements of a component stream's namespace are built in `jabber:client`.
     swap: bool,
-    /// The open elements, outermost first; only the outermost once a bound was exceeded.
-    open: Vec<Element>,
-    depth: usize,
-    bytes: usize,
-    elements: usize,
-    over: Option<Over>,
+    /// Only the outermost element once a bound was exceeded.
+    tree: Tree,
 }
 
 impl Builder {
     /// A builder with no element open.
     pub fn new(bounds: Bounds) -> Self {
-        Self { bounds, swap: false, open: Vec::new(), depth: 0, bytes: 0, elements: 0, over: None }
+        Self { weight: Weight::new(bounds), swap: false, tree: Tree::default() }
     }
 
     /// As [`Builder::new`], for what a stream brings: elements of a component stream's namespace are built in
@@ -59,54 +88,45 @@ impl Builder {
 
     /// True between two elements.
     pub fn is_idle(&self) -> bool {
-        self.depth == 0
+        self.weight.is_outside()
     }
 
     /// The bound that the open element has exceeded.
     pub fn over(&self) -> Option<Over> {
-        self.over
+        self.weight.over()
     }
 
     /// Opens an element.
-    pub fn start(&mut self, name: QName, attributes: AttrMap) {
-        if self.depth == 0 {
-            (self.bytes, self.elements, self.over) = (0, 0, None);
-        }
-        self.depth += 1;
-        if self.over.is_some() {
+    pub fn start(&mut self, (mut namespace, name): QName, attributes: AttrMap) {
+        let was_over = self.over().is_some() && !self.is_idle();
+        self.weight.start(namespace.len(), name.len(), weight(&attributes));
+        if was_over {
             return;
         }
-        self.elements += 1;
-        self.bytes += weight(&name, &attributes);
-        self.open.push(self.element(name, attributes));
+        if self.swap && namespace.as_str() == COMPONENT {
+            namespace = CLIENT.into();
+        }
+        self.tree.start((namespace, name), attributes);
         self.check();
     }
 
     /// Adds text to the innermost open element; text between elements is ignored.
     pub fn text(&mut self, text: String) {
-        if self.over.is_some() {
+        if self.is_idle() || self.over().is_some() {
             return;
         }
-        if let Some(innermost) = self.open.last_mut() {
-            self.bytes += text.len();
-            innermost.append_text(text);
-            self.check();
-        }
+        self.weight.text(text.len());
+        self.tree.text(text);
+        self.check();
     }
 
     /// Closes the innermost open element; yields it when it was the outermost.
     pub fn end(&mut self) -> Option<Built> {
-        self.depth = self.depth.saturating_sub(1);
-        if let Some(over) = self.over {
-            return if self.depth == 0 { self.open.pop().map(|head| Built::Head(head, over)) } else { None };
-        }
-        let closed = self.open.pop()?;
-        match self.open.last_mut() {
-            Some(parent) => {
-                parent.append_child(closed);
-                None
-            }
-            None => Some(Built::Whole(closed)),
+        self.weight.end();
+        match self.over() {
+            None => self.tree.end().map(Built::Whole),
+            Some(over) if self.is_idle() => self.tree.end().map(|head| Built::Head(head, over)),
+            Some(_) => None,
         }
     }
 
@@ -126,43 +146,13 @@ impl Builder {
         }
     }
 
-    fn element(&self, (namespace, name): QName, attributes: AttrMap) -> Element {
-        let client = self.swap && namespace.as_str() == COMPONENT;
-        let mut element = if client { Element::bare(name, CLIENT) } else { Element::bare(name, namespace) };
-        *element.attrs_mut() = attributes;
-        element
-    }
-
     fn check(&mut self) {
-        self.over = if self.depth > self.bounds.depth {
-            Some(Over::Depth)
-        } else if self.elements > self.bounds.elements {
-            Some(Over::Elements)
-        } else if self.bytes > self.bounds.bytes {
-            Some(Over::Bytes)
-        } else {
-            return;
-        };
-        self.open.truncate(1);
-        if let Some(head) = self.open.first_mut() {
-            head.take_nodes();
+        if self.over().is_some() {
+            self.tree.keep_head();
         }
     }
 }
 
-fn weight((namespace, name): &QName, attributes: &AttrMap) -> usize {
-    let attributes: usize =
-        attributes.iter().map(|((_, name), value)| weight::of_attribute(name.len(), value.len())).sum();
-    weight::of_tag(namespace.len(), name.len()) + attributes
-}
-
-/// What counts as [`Bounds::bytes`], beside text.
-pub(super) mod weight {
-    pub(in super::super) fn of_tag(namespace: usize, name: usize) -> usize {
-        namespace.saturating_sub(super::FREE_NAMESPACE) + name + 2
-    }
-
-    pub(in super::super) fn of_attribute(name: usize, value: usize) -> usize {
-        name + value + 4
-    }
+fn weight(attributes: &AttrMap) -> usize {
+    attributes.iter().map(|((_, name), value)| Weight::of_attribute(name.len(), value.len())).sum()
 }

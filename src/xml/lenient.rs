@@ -8,8 +8,8 @@ use memchr::{memchr, memmem};
 use rxml::{AttrMap, Namespace, QName};
 
 use super::Element;
-use super::bounds::Bounds;
-use super::build::{Builder, Built, weight};
+use super::bounds::{Bounds, Weight};
+use super::build::{Builder, Built};
 use super::namespaces::{Enclosing, Namespaces, declared_prefix};
 use super::tag::{self, RawTag};
 use super::unescape::{unescape, with_valid_characters};
@@ -71,7 +71,7 @@ pub fn read(bytes: &[u8], enclosing: &Enclosing, bounds: Bounds) -> Reading {
 
 /// The name and the attributes of the element with which `bytes` begin, as far as they go.
 pub fn read_head(bytes: &[u8], enclosing: &Enclosing) -> Option<Element> {
-    let any = Bounds { depth: usize::MAX, bytes: usize::MAX, elements: usize::MAX };
+    let any = Bounds::NONE;
     let builder = Builder::for_stream(any);
     let mut lenient =
         Lenient { builder, namespaces: Namespaces::inside(enclosing), flawed: false, level: 0, left_out: None };
@@ -168,7 +168,7 @@ impl<'a> Lenient<'a> {
                 continue;
             };
             let value = tag::value(value, &mut self.flawed);
-            weighed += weight::of_attribute(name.len(), value.len());
+            weighed += Weight::of_attribute(name.len(), value.len());
             if attributes.contains_key(&space, name.as_str()) {
                 self.flawed = true;
             } else {

@@ -6,8 +6,8 @@ use rxml::error::EndOrError;
 use rxml::{Event, Namespace, Options, Parse, Parser, WithOptions};
 
 use super::Element;
-use super::bounds::Bounds;
-use super::build::{Builder, Built, Over};
+use super::bounds::{Bounds, Over};
+use super::build::{Builder, Built};
 use super::encode::inside;
 use super::plain::read_plain;
 use super::token::trim_start;
@@ -50,8 +50,7 @@ pub fn read_one(text: &str, default_ns: &str, bounds: Bounds) -> Result<Element,
     };
     let (declaration, text) = split_declaration(&text);
     if declaration.is_empty()
-        && let Some((element, rest)) =
-            read_plain(text.as_bytes(), Namespace::from(default_ns.to_owned()), Builder::new(bounds))
+        && let Some((element, rest)) = read_plain(text.as_bytes(), Namespace::from(default_ns.to_owned()), bounds)
         && trim_start(rest).is_empty()
     {
         return Ok(element);

@@ -1,14 +1,14 @@
-//! An element as its own text, of which the tags are read without a tree.
+//! A stanza as its own text, of which the tags are read without a tree.
 
 use std::borrow::Cow;
-
-use memchr::memchr;
+use std::ops::Range;
 
 use super::received::Tag;
-use super::token::{Attribute, attributes, name, value};
+use super::scan::{Scan, Start, Token, Visitor};
+use super::token::{Stop, value};
 use super::{CLIENT, COMPONENT};
 
-/// A stanza of a stream that was looked through (see [`super::scan`]), as its own text.
+/// A stanza of a stream that was read as plain XML (see [`super::plain`]), as its own text.
 #[derive(Debug, Clone)]
 pub struct Text(Box<[u8]>);
 
@@ -17,62 +17,60 @@ impl Text {
         Self(stanza.into())
     }
 
-    /// Its start tags.
-    pub fn tags(&self) -> Tags<'_> {
-        Tags::new(&self.0)
-    }
-}
-
-/// The start tags in the text of a stanza that was looked through, in their order.
-#[derive(Debug)]
-pub struct Tags<'a> {
-    rest: &'a [u8],
-    /// The namespaces of the open elements, outermost first.
-    open: Vec<Cow<'a, str>>,
-    /// The last tag was an end tag, too.
-    empty: bool,
-    attributes: Vec<Attribute<'a>>,
-}
-
-impl<'a> Tags<'a> {
-    pub(crate) fn new(stanza: &'a [u8]) -> Self {
-        Self { rest: stanza, open: Vec::new(), empty: false, attributes: Vec::new() }
-    }
-
-    /// The next one, and in how many elements it stands.
-    pub fn next_tag(&mut self) -> Option<(usize, Tag<'_>)> {
-        if self.empty {
-            self.open.pop();
-        }
-        loop {
-            let tag = self.rest.get(memchr(b'<', self.rest)? + 1..)?;
-            if tag.first() != Some(&b'/') {
-                return self.start(tag);
-            }
-            self.open.pop();
-            self.rest = tag;
-        }
-    }
-
-    fn start(&mut self, tag: &'a [u8]) -> Option<(usize, Tag<'_>)> {
-        let (name, rest) = name(tag).ok()?;
-        let found = &mut self.attributes;
-        found.clear();
-        let declared = attributes(rest, |attribute| {
-            found.push(attribute);
+    /// Visits its start tags in their order, each with the number of elements in which it stands.
+    pub fn walk(&self, mut visit: impl FnMut(usize, Tag<'_>)) {
+        self.visit(|level, tag| {
+            visit(level, tag);
             Ok(())
         });
-        let (ns, rest) = declared.ok()?;
-        // As the builder has it: stanzas are in the namespace of clients on whichever stream they come.
-        let ns = match ns {
-            Some(ns) if ns == COMPONENT.as_bytes() => Cow::Borrowed(CLIENT),
-            Some(ns) => value(ns).ok()?,
-            None => self.open.last().cloned().unwrap_or(Cow::Borrowed(CLIENT)),
-        };
-        let level = self.open.len();
-        self.rest = rest;
-        self.empty = rest.first() == Some(&b'/');
-        self.open.push(ns);
-        Some((level, Tag::Text { name, ns: self.open.last()?, attributes: &self.attributes }))
+    }
+
+    /// What `read` makes of the stanza's own tag.
+    pub(super) fn head<T>(&self, mut read: impl FnMut(Tag<'_>) -> Option<T>) -> Option<T> {
+        let mut found = None;
+        self.visit(|_, tag| {
+            found = read(tag);
+            Err(Stop::NotPlain)
+        });
+        found
+    }
+
+    fn visit(&self, visit: impl FnMut(usize, Tag<'_>) -> Result<(), Stop>) {
+        // It was walked through before, so that it ends only where the visitor ends it.
+        let _ = Scan::default().walk(&self.0, &mut Tags { last_ns: b"", last_said: Cow::Borrowed(CLIENT), visit });
+    }
+}
+
+/// Visits the start tags alone.
+struct Tags<'a, F> {
+    /// The last namespace as it is written, which most elements have from the one before.
+    last_ns: &'a [u8],
+    last_said: Cow<'a, str>,
+    visit: F,
+}
+
+impl<'a, F: FnMut(usize, Tag<'_>) -> Result<(), Stop>> Visitor<'a> for Tags<'a, F> {
+    #[inline]
+    fn visit(&mut self, token: Token<'_, 'a>, level: usize, _: Range<usize>) -> Result<(), Stop> {
+        let Token::Start(start) = token else { return Ok(()) };
+        let ns = start.ns.unwrap_or_default();
+        if !std::ptr::eq(ns, self.last_ns) {
+            (self.last_ns, self.last_said) = (ns, namespace(start.ns)?);
+        }
+        (self.visit)(level, Tag::Text { name: start.name, ns: &self.last_said, attributes: start.attributes })
+    }
+}
+
+/// What `read` makes of a start tag.
+pub(super) fn read_tag<T>(start: &Start<'_, '_>, read: impl FnOnce(Tag<'_>) -> T) -> Result<T, Stop> {
+    let ns = namespace(start.ns)?;
+    Ok(read(Tag::Text { name: start.name, ns: &ns, attributes: start.attributes }))
+}
+
+/// A namespace as the builder has it: stanzas are in that of clients on whichever stream they come.
+fn namespace(written: Option<&[u8]>) -> Result<Cow<'_, str>, Stop> {
+    match written {
+        Some(ns) if ns != COMPONENT.as_bytes() => value(ns),
+        _ => Ok(Cow::Borrowed(CLIENT)),
     }
 }

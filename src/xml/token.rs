@@ -11,13 +11,13 @@ use memchr::{memchr, memmem};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
     /// The bytes end before it does.
-    More,
+    Incomplete,
     /// It is not certain to be plain.
-    Other,
+    NotPlain,
 }
 
 /// An attribute, but for `xmlns`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Attribute<'a> {
     /// It is `xml:lang`, and its name is `lang`.
     pub xml: bool,
@@ -37,19 +37,19 @@ pub fn trim_start(bytes: &[u8]) -> &[u8] {
 pub(super) fn after(byte: u8, bytes: &[u8]) -> Result<&[u8], Stop> {
     match bytes.split_first() {
         Some((first, rest)) if *first == byte => Ok(rest),
-        Some(_) => Err(Stop::Other),
-        None => Err(Stop::More),
+        Some(_) => Err(Stop::NotPlain),
+        None => Err(Stop::Incomplete),
     }
 }
 
 /// The first so many bytes, and what follows.
 fn split(bytes: &[u8], at: usize) -> Result<(&[u8], &[u8]), Stop> {
-    bytes.split_at_checked(at).ok_or(Stop::More)
+    bytes.split_at_checked(at).ok_or(Stop::Incomplete)
 }
 
 /// What stands before the next tag, and the tag with what follows.
 pub(super) fn until_tag(bytes: &[u8]) -> Result<(&[u8], &[u8]), Stop> {
-    split(bytes, memchr(b'<', bytes).ok_or(Stop::More)?)
+    split(bytes, memchr(b'<', bytes).ok_or(Stop::Incomplete)?)
 }
 
 /// Reads the end of a start tag: whether it is an end tag, too, and what follows.
@@ -63,11 +63,11 @@ pub(super) fn tag_end(bytes: &[u8]) -> Result<(bool, &[u8]), Stop> {
 /// A name of ASCII letters and digits, and what follows.
 pub(super) fn name(bytes: &[u8]) -> Result<(&[u8], &[u8]), Stop> {
     let of_names = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-    let first = bytes.first().ok_or(Stop::More)?;
+    let first = bytes.first().ok_or(Stop::Incomplete)?;
     if !first.is_ascii_alphabetic() && *first != b'_' {
-        return Err(Stop::Other);
+        return Err(Stop::NotPlain);
     }
-    let end = bytes.iter().position(|byte| !of_names(byte)).ok_or(Stop::More)?;
+    let end = bytes.iter().position(|byte| !of_names(byte)).ok_or(Stop::Incomplete)?;
     split(bytes, end)
 }
 
@@ -79,30 +79,30 @@ pub(super) fn attributes<'a>(
     let mut ns = None;
     loop {
         let unspaced = trim_start(bytes);
-        if matches!(unspaced.first().ok_or(Stop::More)?, b'/' | b'>') {
+        if matches!(unspaced.first().ok_or(Stop::Incomplete)?, b'/' | b'>') {
             return Ok((ns, unspaced));
         }
         if unspaced.len() == bytes.len() {
-            return Err(Stop::Other);
+            return Err(Stop::NotPlain);
         }
         let (mut name, mut rest) = self::name(unspaced)?;
         let xml = name == b"xml" && rest.first() == Some(&b':');
         if xml {
             (name, rest) = self::name(after(b':', rest)?)?;
             if name != b"lang" {
-                return Err(Stop::Other);
+                return Err(Stop::NotPlain);
             }
         }
-        let (quote, rest) = after(b'=', rest)?.split_first().ok_or(Stop::More)?;
+        let (quote, rest) = after(b'=', rest)?.split_first().ok_or(Stop::Incomplete)?;
         if !matches!(quote, b'\'' | b'"') {
-            return Err(Stop::Other);
+            return Err(Stop::NotPlain);
         }
-        let (value, rest) = split(rest, memchr(*quote, rest).ok_or(Stop::More)?)?;
+        let (value, rest) = split(rest, memchr(*quote, rest).ok_or(Stop::Incomplete)?)?;
         if xml || name != b"xmlns" {
             take(Attribute { xml, name, value })?;
         // What is reserved, or no namespace, is for the general parser to judge.
         } else if ns.is_some() || value.is_empty() || value.starts_with(b"http://www.w3.org/") {
-            return Err(Stop::Other);
+            return Err(Stop::NotPlain);
         } else {
             ns = Some(value);
         }
@@ -113,20 +113,20 @@ pub(super) fn attributes<'a>(
 /// What the value of an attribute says.
 pub(super) fn value(bytes: &[u8]) -> Result<Cow<'_, str>, Stop> {
     if !is_literal(bytes) && bytes.iter().any(|byte| matches!(byte, b'<' | b'\t' | b'\n')) {
-        return Err(Stop::Other);
+        return Err(Stop::NotPlain);
     }
     content(bytes)
 }
 
 /// What a text, or a value without markup and line breaks, says.
 pub(super) fn content(bytes: &[u8]) -> Result<Cow<'_, str>, Stop> {
-    let text = std::str::from_utf8(bytes).map_err(|_| Stop::Other)?;
+    let text = std::str::from_utf8(bytes).map_err(|_| Stop::NotPlain)?;
     if is_literal(bytes) {
         return Ok(Cow::Borrowed(text));
     }
     let valid = |c: char| c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}') || matches!(c, '\t' | '\n');
     if !text.chars().all(valid) || memmem::find(bytes, b"]]>").is_some() {
-        return Err(Stop::Other);
+        return Err(Stop::NotPlain);
     }
     let mut pieces = text.split('&');
     let first = pieces.next().unwrap_or_default();
@@ -136,14 +136,14 @@ pub(super) fn content(bytes: &[u8]) -> Result<Cow<'_, str>, Stop> {
     let mut said = String::with_capacity(text.len());
     said.push_str(first);
     for piece in pieces {
-        let (entity, rest) = piece.split_once(';').ok_or(Stop::Other)?;
+        let (entity, rest) = piece.split_once(';').ok_or(Stop::NotPlain)?;
         said.push(match entity {
             "lt" => '<',
             "gt" => '>',
             "amp" => '&',
             "apos" => '\'',
             "quot" => '"',
-            _ => return Err(Stop::Other),
+            _ => return Err(Stop::NotPlain),
         });
         said.push_str(rest);
     }

@@ -5,13 +5,12 @@ use std::ops::Range;
 use memchr::{memchr, memmem};
 use rxml::Namespace;
 
-use super::bounds::Bounds;
-use super::build::Builder;
+use super::bounds::{Bounds, Weight};
 use super::draft::{self, Draft, Part};
 use super::plain::read_plain;
 use super::received::Tag;
-use super::scan::{Look, Scan, Token};
-use super::token::{Attribute, Stop, trim_start};
+use super::scan::{Scan, Start, Token, Visitor, Weighed, place};
+use super::token::{Stop, trim_start};
 use super::{CLIENT, Element};
 
 /// With what the namespaces begin that change from stream to stream.
@@ -25,7 +24,7 @@ pub struct Verbatim {
     text: Box<str>,
     name: Range<usize>,
     /// Its own attributes, and after them those of its children.
-    attributes: Vec<Kept>,
+    attributes: Vec<AttributeAt>,
     /// How many of them are its own.
     own: usize,
     nodes: Vec<Node>,
@@ -33,7 +32,7 @@ pub struct Verbatim {
 
 /// An attribute: where its name and its value stand.
 #[derive(Debug, Clone)]
-struct Kept {
+struct AttributeAt {
     xml: bool,
     name: Range<usize>,
     value: Range<usize>,
@@ -67,10 +66,11 @@ impl Verbatim {
             return None;
         }
         let bytes = trim_start(text.as_bytes());
-        let mut taking = Taking::new(bytes, visit);
-        let length = Scan::new(bounds).tokens(bytes, CLIENT, &mut taking).ok()?;
+        let mut collector = Collector::new(bytes, visit);
+        let mut weight = Weight::new(bounds);
+        let length = Scan::default().walk(bytes, &mut Weighed::new(&mut weight, CLIENT.len(), &mut collector)).ok()?;
         let (element, rest) = bytes.split_at_checked(length)?;
-        let Taking { inside, mut taken, .. } = taking;
+        let Collector { inside, mut taken, .. } = collector;
         let inside = bytes.get(inside..length)?;
         if memmem::find(inside, OF_STREAMS).is_some() || !trim_start(rest).is_empty() {
             return None;
@@ -82,7 +82,7 @@ impl Verbatim {
     /// The same as a draft.
     pub fn draft(&self) -> Draft<'_> {
         let mut draft = Draft::new(self.at(&self.name), CLIENT);
-        draft.attributes.extend(self.kept(0..self.own));
+        draft.attributes.extend(self.attributes_at(0..self.own));
         draft.attributes.sort_unstable_by_key(|(ns, name, _)| (*ns, *name));
         draft.parts.reserve(USUAL);
         draft.parts.extend(self.nodes.iter().map(|node| match node {
@@ -94,17 +94,17 @@ impl Verbatim {
 
     /// The value of an attribute without namespace of the element itself.
     pub fn attr(&self, name: &str) -> Option<&str> {
-        self.kept(0..self.own).find(|(ns, own, _)| ns.is_empty() && *own == name).map(|(_, _, value)| value)
+        self.attributes_at(0..self.own).find(|(ns, own, _)| ns.is_empty() && *own == name).map(|(_, _, value)| value)
     }
 
     fn at(&self, place: &Range<usize>) -> &str {
         self.text.get(place.clone()).unwrap_or_default()
     }
 
-    fn kept(&self, which: Range<usize>) -> impl Iterator<Item = draft::Attribute<'_>> {
-        self.attributes.get(which).unwrap_or_default().iter().map(|kept| {
-            let ns = if kept.xml { rxml::XMLNS_XML } else { "" };
-            (ns, self.at(&kept.name), self.at(&kept.value))
+    fn attributes_at(&self, which: Range<usize>) -> impl Iterator<Item = draft::Attribute<'_>> {
+        self.attributes.get(which).unwrap_or_default().iter().map(|at| {
+            let ns = if at.xml { rxml::XMLNS_XML } else { "" };
+            (ns, self.at(&at.name), self.at(&at.value))
         })
     }
 }
@@ -137,7 +137,7 @@ impl<'a> Piece<'a> {
 
     /// Its attributes.
     pub(super) fn attributes(&self) -> impl Iterator<Item = draft::Attribute<'a>> {
-        self.of.kept(self.child.attributes.clone())
+        self.of.attributes_at(self.child.attributes.clone())
     }
 
     /// The same without attributes but those of a namespace.
@@ -151,92 +151,73 @@ impl<'a> Piece<'a> {
     /// The same as a tree.
     pub(super) fn element(&self) -> Element {
         // It is within the bounds that it was read with.
-        let any = Bounds { depth: usize::MAX, bytes: usize::MAX, elements: usize::MAX };
-        read_plain(self.text().as_bytes(), Namespace::from(self.ns().to_owned()), Builder::new(any))
+        read_plain(self.text().as_bytes(), Namespace::from(self.ns().to_owned()), Bounds::NONE)
             .map_or_else(|| Element::bare(self.name(), self.ns()), |(element, _)| element)
     }
 }
 
-/// What is taken of a text while it is looked through.
-struct Taking<'a, V> {
+/// Collects what is taken of a text while it is walked through.
+struct Collector<'a, V> {
     bytes: &'a [u8],
-    visit: V,
-    /// The attributes of the start tag that comes next.
-    waiting: Vec<Attribute<'a>>,
-    /// The namespaces of the open elements, outermost first.
-    open: Vec<&'a str>,
+    /// Who is told of the tags.
+    told: V,
     /// Where the outermost element's start tag ends.
     inside: usize,
     /// What was taken, but for the text.
     taken: Verbatim,
 }
 
-impl<'a, V: FnMut(usize, Tag<'_>)> Taking<'a, V> {
-    fn new(bytes: &'a [u8], visit: V) -> Self {
-        Self {
-            bytes,
-            visit,
-            waiting: Vec::with_capacity(USUAL),
-            open: Vec::with_capacity(USUAL),
-            inside: 0,
-            taken: Verbatim {
-                text: Box::default(),
-                name: 0..0,
-                attributes: Vec::with_capacity(USUAL),
-                own: 0,
-                nodes: Vec::with_capacity(USUAL),
-            },
-        }
+impl<'a, V: FnMut(usize, Tag<'_>)> Collector<'a, V> {
+    fn new(bytes: &'a [u8], told: V) -> Self {
+        let taken = Verbatim {
+            text: Box::default(),
+            name: 0..0,
+            attributes: Vec::with_capacity(USUAL),
+            own: 0,
+            nodes: Vec::with_capacity(USUAL),
+        };
+        Self { bytes, told, inside: 0, taken }
     }
 
-    /// Where a part of the text stands in it.
-    fn place(&self, part: &[u8]) -> Range<usize> {
-        let from = part.as_ptr().addr() - self.bytes.as_ptr().addr();
-        from..from + part.len()
-    }
-
-    fn start(&mut self, name: &'a [u8], ns: Option<&'a [u8]>, level: usize, place: Range<usize>) -> Result<(), Stop> {
-        self.open.truncate(level);
-        let own_ns = ns.map(literal).transpose()?;
-        let ns = own_ns.or(self.open.last().copied()).unwrap_or(CLIENT);
-        self.open.push(ns);
-        (self.visit)(level, Tag::Text { name, ns, attributes: &self.waiting });
-        if level <= 1 {
-            let before = self.taken.attributes.len();
-            for Attribute { xml, name, value } in self.waiting.iter().copied() {
-                literal(value)?;
-                self.taken.attributes.push(Kept { xml, name: self.place(name), value: self.place(value) });
-            }
-            let (attributes, name) = (before..self.taken.attributes.len(), self.place(name));
-            if level == 1 {
-                let (ns, content) = (own_ns.map(|ns| self.place(ns.as_bytes())), place.end..place.end);
-                self.taken.nodes.push(Node::Child(Child { whole: place, name, ns, attributes, content }));
-            } else if ns == CLIENT {
-                (self.taken.name, self.taken.own, self.inside) = (name, attributes.end, place.end);
-            } else {
-                return Err(Stop::Other);
-            }
+    fn start(&mut self, start: Start<'_, 'a>, level: usize, whole: Range<usize>) -> Result<(), Stop> {
+        let Start { name, ns, declares, attributes, .. } = start;
+        let ns = ns.map(literal).transpose()?;
+        (self.told)(level, Tag::Text { name, ns: ns.unwrap_or(CLIENT), attributes });
+        if level > 1 {
+            return Ok(());
         }
-        self.waiting.clear();
+        let place = |part| place(self.bytes, part);
+        let before = self.taken.attributes.len();
+        for attribute in attributes {
+            literal(attribute.value)?;
+            let (name, value) = (place(attribute.name), place(attribute.value));
+            self.taken.attributes.push(AttributeAt { xml: attribute.xml, name, value });
+        }
+        let (attributes, name) = (before..self.taken.attributes.len(), place(name));
+        if level == 1 {
+            let ns = ns.filter(|_| declares).map(|ns| place(ns.as_bytes()));
+            let content = whole.end..whole.end;
+            self.taken.nodes.push(Node::Child(Child { whole, name, ns, attributes, content }));
+        } else if ns.is_none_or(|ns| ns == CLIENT) {
+            (self.taken.name, self.taken.own, self.inside) = (name, attributes.end, whole.end);
+        } else {
+            return Err(Stop::NotPlain);
+        }
         Ok(())
     }
 }
 
-impl<'a, V: FnMut(usize, Tag<'_>)> Look<'a> for Taking<'a, V> {
-    fn attribute(&mut self, attribute: Attribute<'a>) {
-        self.waiting.push(attribute);
-    }
-
-    fn token(&mut self, token: Token<'a>, level: usize, place: Range<usize>) -> Result<(), Stop> {
+impl<'a, V: FnMut(usize, Tag<'_>)> Visitor<'a> for &mut Collector<'a, V> {
+    fn visit(&mut self, token: Token<'_, 'a>, level: usize, place: Range<usize>) -> Result<(), Stop> {
         match (token, level) {
-            (Token::Start(name, ns), _) => self.start(name, ns, level, place)?,
-            (Token::Text, 1) => self.taken.nodes.push(Node::Text(place)),
+            (Token::Start(start), _) => self.start(start, level, place)?,
+            (Token::Text(_), 1) => self.taken.nodes.push(Node::Text(place)),
             (Token::End, 1) => {
                 if let Some(Node::Child(child)) = self.taken.nodes.last_mut() {
                     (child.content.end, child.whole.end) = (place.start, place.end);
                 }
             }
-            (Token::Text | Token::End, _) => {}
+            (Token::Text(_) | Token::End, _) => {}
         }
         Ok(())
     }
@@ -244,7 +225,11 @@ impl<'a, V: FnMut(usize, Tag<'_>)> Look<'a> for Taking<'a, V> {
 
 /// What is written without entities.
 fn literal(bytes: &[u8]) -> Result<&str, Stop> {
-    if memchr(b'&', bytes).is_some() { Err(Stop::Other) } else { std::str::from_utf8(bytes).map_err(|_| Stop::Other) }
+    if memchr(b'&', bytes).is_some() {
+        Err(Stop::NotPlain)
+    } else {
+        std::str::from_utf8(bytes).map_err(|_| Stop::NotPlain)
+    }
 }
 
 #[cfg(test)]
