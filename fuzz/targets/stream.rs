@@ -153,10 +153,10 @@ fn shown(frames: &[io::Result<Frame>], long: bool) -> Vec<String> {
     frames.iter().map(|frame| shown_one(frame, long)).collect()
 }
 
-/// Of a head that is over a bound, how much was held of it depends on how it arrived.
+/// Of a head that is over a bound, how much was held of it depends on how it arrived: its name, too, may go on.
 fn shown_one(frame: &io::Result<Frame>, long: bool) -> String {
     match frame {
-        Ok(Frame::TooBig(_)) if long => "too big".into(),
+        Ok(Frame::TooBig(_) | Frame::Unreadable) if long => "too big".into(),
         frame => format!("{frame:?}"),
     }
 }
