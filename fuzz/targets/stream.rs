@@ -50,7 +50,8 @@ impl<'a, F: FnMut() -> Option<usize> + Unpin> Pieces<'a, F> {
 impl<F: FnMut() -> Option<usize> + Unpin> AsyncBufRead for Pieces<'_, F> {
     fn poll_fill_buf(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let this = self.get_mut();
-        if this.shown == 0 {
+        // An end is an end, however often it is asked for.
+        if this.shown == 0 && !this.rest.is_empty() {
             let Some(next) = (this.next)() else { return Poll::Pending };
             this.shown = next.min(this.rest.len());
         }

@@ -105,6 +105,7 @@ mod tests {
     use crate::xml::bounds::Bounds;
     use crate::xml::plain::PlainReader;
     use crate::xml::read::read_one;
+    use crate::xml::received::Received;
     use crate::xmpp::muc_admin;
 
     /// An answer with lists as servers give them, and as they do not.
