@@ -2,8 +2,9 @@
 //!
 //! No load generator does this part: every body holds a number of its own that the recipients count, an answer is a success by
 //! its body and not by its status, and what is under way at the end is waited for, because what was acknowledged must be
-//! exactly what was received. oha 1.16 and hey 0.1.4 send one body; wrk 4.1 can make bodies in Lua, but leaves what is under
-//! way at the end, and ends after whole seconds only and not after a number of requests.
+//! exactly what was received. oha 1.16 takes bodies from a file at random and looks at status and length of an answer only;
+//! hey 0.1.4 sends one body; wrk 4.1 can make bodies in Lua, but leaves what is under way at the end, and ends after whole
+//! seconds only and not after a number of requests.
 
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
