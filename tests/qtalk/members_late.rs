@@ -1,7 +1,7 @@
 //! Adding more members than there is time for, on the oldest and the newest of both servers: the answer says what became
 //! of each, and the same call again does the rest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Value, json};
 use stanzagate::config::sessions::Grant;
@@ -50,14 +50,17 @@ fn said(reply: &Value, names: &[String]) -> BTreeMap<String, String> {
 
 async fn says_what_became_of_each_when_time_runs_out(server: Server) {
     let rig = server.start(Grant::Oauth);
-    let gateway = Gateway::start(&rig, |config| config.http.request_seconds = seconds(server)).await;
     let owner = account(&rig, "alice");
     let alice = Client::login(&rig, &owner).await;
     let room = fresh("room");
     let jid = format!("{room}@{ROOMS}");
     let mut body =
         json!({"muc_id": room, "muc_owner": owner.name, "muc_domain": ROOMS, "muc_member": [], "system": "t"});
-    gateway.post("/qtalk/create_muc", &body).await.expect_success();
+    // On a busy machine the room alone may take longer than the time in which so many members are to be too many.
+    let patient = Gateway::start(&rig, |_| {}).await;
+    patient.post("/qtalk/create_muc", &body).await.expect_success();
+    patient.shutdown().await;
+    let gateway = Gateway::start(&rig, |config| config.http.request_seconds = seconds(server)).await;
 
     let mut names = accounts(server, &rig);
     let watched: Vec<Account> = [0, MEMBERS / 2, MEMBERS]
@@ -75,6 +78,8 @@ async fn says_what_became_of_each_when_time_runs_out(server: Server) {
 
     let mut calls = 0;
     let mut doubtful = BTreeMap::new();
+    // Those for whom a call before did, or may have done, something: what it sent may have its effect only now.
+    let mut begun = HashSet::new();
     loop {
         let reply = gateway.post("/qtalk/add_muc_user", &body).await;
         calls += 1;
@@ -89,10 +94,14 @@ async fn says_what_became_of_each_when_time_runs_out(server: Server) {
             match said.get(name).map(String::as_str) {
                 None => assert!(said.is_empty() || is_member(name), "{name} is done, and no member"),
                 Some(text) if text.starts_with("they are a member") => assert!(is_member(name), "{name}: {text}"),
-                Some(text) if text.starts_with("nothing was done") => assert!(!is_member(name), "{name}: {text}"),
+                Some(text) if text.starts_with("nothing was done") => {
+                    assert!(!is_member(name) || begun.contains(name), "{name}: {text}");
+                }
                 Some(text) => assert!(text.starts_with("they may be a member now"), "{name}: {text}"),
             }
         }
+        let undone = |name: &&String| said.get(*name).is_some_and(|text| text.starts_with("nothing was done"));
+        begun.extend(names.iter().filter(|name| !undone(name)).cloned());
         for (account, client) in watched.iter().zip(&clients) {
             if said.get(&account.name).is_some_and(|text| text.starts_with("they are a member, and may be invited")) {
                 *doubtful.entry(account.name.clone()).or_insert(0) += 1;
