@@ -29,10 +29,9 @@ pub struct Ending {
 }
 
 impl Ending {
-    /// An end that the gateway itself has found; a 503 asks to wait.
+    /// An end that the gateway itself has found.
     pub fn new(status: StatusCode, outcome: &'static str) -> Ending {
-        let wait = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(UNAVAILABLE);
-        Ending { status, outcome, wait, cause: None }
+        Ending { status, outcome, wait: None, cause: None }.with_status(status)
     }
 
     /// The end that a failure of a verb calls for.
@@ -46,9 +45,10 @@ impl Ending {
         Ending { status, outcome, wait, cause: cause(error) }
     }
 
-    /// The same with another status.
+    /// The same with another status; a 503 asks to wait.
     pub fn with_status(self, status: StatusCode) -> Ending {
-        Ending { status, ..self }
+        let wait = self.wait.or((status == StatusCode::SERVICE_UNAVAILABLE).then_some(UNAVAILABLE));
+        Ending { status, wait, ..self }
     }
 
     /// The response that ends so, with its body.

@@ -149,7 +149,7 @@ async fn store(cx: &Context<'_>, call: &Call, received: Received) -> Result<Vec<
 fn unreadable(error: &ImageError) -> Failure {
     let failure = Failure::new(Code::Image, error.to_string());
     match error {
-        ImageError::Failed(_) => failure.unavailable(),
+        ImageError::Failed(_) => failure.with_status(StatusCode::SERVICE_UNAVAILABLE),
         _ => failure,
     }
 }

@@ -129,11 +129,6 @@ impl Failure {
         Failure { text: in_ids(&self.text, realm), ..self }
     }
 
-    /// The same as what may succeed soon.
-    pub fn unavailable(self) -> Failure {
-        Failure { ending: Ending::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable"), ..self }
-    }
-
     /// The same with another status.
     pub fn with_status(self, status: StatusCode) -> Failure {
         Failure { ending: self.ending.with_status(status), ..self }
@@ -246,6 +241,12 @@ mod tests {
         ] {
             assert_eq!(seen(Failure::from(error.clone()).into_response()).await, expected, "{error}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_made_a_503_asks_to_wait() {
+        let failure = Failure::new(Code::Server, "x").with_status(StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(seen(failure.into_response()).await, (503, 5002, true));
     }
 
     #[test]
