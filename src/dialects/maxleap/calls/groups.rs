@@ -45,6 +45,7 @@ pub const GROUPS: &[Call<Run>] = &[
     )
     .rights(OBJECTS)
     .takes(&[GROUP, OWNER, MEMBERS])
+    .gives(201, Kind::Nothing)
     .example("/groups/lobby", r#"{"members":["bob"]}"#)
     .run(run!(groups::update_group)),
     About::new("group_delete", &[Delete], "/groups/{group}", "Destroys a group.")
@@ -61,6 +62,7 @@ pub const GROUPS: &[Call<Run>] = &[
     )
     .rights(OBJECTS)
     .takes(&[GROUP])
+    .gives(201, Kind::Nothing)
     .example("/groups/lobby/attributes", r#"{"name":"Lobby"}"#)
     .run(run!(attributes::of_group::merge)),
     About::new(
@@ -71,6 +73,7 @@ pub const GROUPS: &[Call<Run>] = &[
     )
     .rights(OBJECTS)
     .takes(&[GROUP])
+    .gives(201, Kind::Nothing)
     .example("/groups/lobby/attributes", r#"{"name":"Lobby"}"#)
     .run(run!(attributes::of_group::replace)),
     About::new("group_attributes", &[Get], "/groups/{group}/attributes", "Shows the attributes of a group.")
