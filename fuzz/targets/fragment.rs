@@ -10,7 +10,7 @@ use stanzagate::xml::read::read_one;
 use stanzagate::xml::{CLIENT, COMPONENT, StreamKind};
 use stanzagate::xmpp::message::{Marks, accept, address, given, strip, without_dropped};
 
-use super::tree::{normal, only_child};
+use super::tree::{normal, only_child, written};
 
 const MARKS: MarksChild = MarksChild { ns: "urn:stanzagate:qtalk:0", name: "qtalk" };
 const BOUNDS: [Bounds; 2] =
@@ -82,16 +82,6 @@ fn is_sent(sent: &Element, wire: &str, kind: StreamKind) {
     if kind == StreamKind::Client && !wire.contains(COMPONENT) {
         assert_eq!(normal(&read), normal(&written(sent)), "{wire}");
     }
-}
-
-/// Without the attributes of XML's own that are not written.
-fn written(sent: &Element) -> Element {
-    let mut sent = sent.clone();
-    sent.attrs_mut().retain(|ns, name, _| *ns != rxml::Namespace::XML || name.as_str() == "lang");
-    for child in sent.children_mut() {
-        *child = written(child);
-    }
-    sent
 }
 
 /// The same steps as the verbs take.

@@ -4,4 +4,4 @@
 pub mod fragment;
 pub mod json;
 pub mod stream;
-mod tree;
+pub mod tree;

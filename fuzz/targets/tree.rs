@@ -46,3 +46,13 @@ pub fn normal(element: &Element) -> Element {
     }
     kept
 }
+
+/// Without the attributes of XML's own that are not written.
+pub fn written(sent: &Element) -> Element {
+    let mut sent = sent.clone();
+    sent.attrs_mut().retain(|ns, name, _| *ns != rxml::Namespace::XML || name.as_str() == "lang");
+    for child in sent.children_mut() {
+        *child = written(child);
+    }
+    sent
+}

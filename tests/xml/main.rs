@@ -35,17 +35,7 @@ fn result(encoded: Result<Vec<u8>, EncodeError>) -> Result<Vec<u8>, String> {
 /// Merges neighbouring texts and drops empty ones, which XML cannot tell apart, and XML's own attributes that are not
 /// written.
 fn normal(element: &Element) -> Element {
-    let mut kept = Element::bare(element.name(), element.ns());
-    *kept.attrs_mut() = element.attrs().clone();
-    kept.attrs_mut().retain(|ns, name, _| *ns != rxml::Namespace::XML || name.as_str() == "lang");
-    for node in element.nodes() {
-        match node {
-            Node::Text(text) if text.is_empty() => {}
-            Node::Text(text) => kept.append_text(text.clone()),
-            Node::Element(child) => drop(kept.append_child(normal(child))),
-        }
-    }
-    kept
+    targets::tree::normal(&targets::tree::written(element))
 }
 
 fn trees(text: impl Strategy<Value = String> + Clone + 'static) -> impl Strategy<Value = Element> {

@@ -8,6 +8,7 @@ use crate::chat::accounts::Accounts;
 use crate::chat::types::address::Realm;
 use crate::chat::types::error::ChatError;
 use crate::link::Call;
+use crate::xml::GATEWAY;
 
 impl Accounts {
     /// True when `password` is the XMPP password of `user`.
@@ -28,7 +29,7 @@ impl Accounts {
     pub async fn create_account(&self, call: &Call, user: &BareJid, password: &str) -> Result<bool, ChatError> {
         if password.is_empty() || password.chars().any(char::is_control) {
             return Err(ChatError::refused_by(
-                "the gateway",
+                GATEWAY,
                 "not-acceptable",
                 "a password is neither empty nor holds control characters",
             ));

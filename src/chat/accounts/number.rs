@@ -25,6 +25,7 @@ use crate::chat::types::error::ChatError;
 use crate::chat::types::number::derived;
 use crate::chat::types::number::{DERIVED, TRIES};
 use crate::link::Call;
+use crate::xml::GATEWAY;
 
 /// Numbers that are known without asking again, at most, and as many holders.
 const KNOWN: usize = 100_000;
@@ -133,7 +134,7 @@ impl Accounts {
 }
 
 fn none_left(user: &BareJid) -> ChatError {
-    ChatError::refused_by("the gateway", "conflict", format!("others hold all {TRIES} numbers that {user} might have"))
+    ChatError::refused_by(GATEWAY, "conflict", format!("others hold all {TRIES} numbers that {user} might have"))
 }
 
 /// The number that a localpart is: decimal as one writes it, from 1 to 2^52 - 1. What is longer is a name like any other.

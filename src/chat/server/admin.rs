@@ -44,6 +44,7 @@ impl Server {
         domain: &str,
         command: Element,
     ) -> Result<Result<Answer, Refusal>, ChatError> {
+        // Known from here on, so that what is missing can be named.
         self.product(call).await?;
         let answer = self.ask(call, iq::set(&self.component, domain, command)).await?;
         self.answered(answer)
