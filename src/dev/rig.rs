@@ -18,8 +18,9 @@ use super::settings::{COMPONENT, DOMAIN, ROOMS, Settings, USERS, random};
 use super::{ejabberd, logs, ports, prosody, siblings};
 use crate::config::sessions::Grant;
 
-/// Longest wait for a server to answer on its ports; a loaded machine needs several seconds.
-const START: Duration = Duration::from_secs(60);
+/// Longest wait for a server to answer on its ports; a machine on which many start at once needs more than a
+/// minute.
+const START: Duration = Duration::from_secs(180);
 /// Longest wait for a server to end by itself.
 const STOP: Duration = Duration::from_secs(20);
 /// Longest wait for one account.

@@ -12,6 +12,17 @@ pub(in crate::chat) const WHOSE: &str = "jid";
 pub(in crate::chat) const PAUSES: [Duration; 4] =
     [Duration::from_millis(20), Duration::from_millis(60), Duration::from_millis(200), Duration::from_millis(500)];
 
+/// How long to wait before each further look at a node that another gateway has made and not shared yet. A server under load
+/// takes seconds for that. Then that gateway has ended, or the node is somebody else's.
+pub(in crate::chat) const SETTLING: [Duration; 6] = [
+    Duration::from_millis(20),
+    Duration::from_millis(60),
+    Duration::from_millis(200),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+];
+
 /// The result of a question, or the refusal.
 pub(in crate::chat) type Answer = Result<Element, StanzaError>;
 

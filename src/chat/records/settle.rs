@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::chat::records::Records;
-use crate::chat::records::answer::{Answer, PAUSES};
+use crate::chat::records::answer::{Answer, PAUSES, SETTLING};
 use crate::chat::records::share::is_closed;
 use crate::chat::server::ask::WINDOW;
 use crate::chat::types::error::ChatError;
@@ -18,17 +18,6 @@ use crate::xmpp::{disco, iq, pubsub, rsm};
 
 /// The item that says that a node is closed and shared.
 const SETTLED: &str = "settled";
-/// How long to wait before each look at a node that another gateway has made and not settled yet. Then that one has ended,
-/// and whoever waits does what it has left.
-const PATIENCE: [Duration; 6] = [
-    Duration::ZERO,
-    Duration::from_millis(20),
-    Duration::from_millis(60),
-    Duration::from_millis(200),
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-];
-
 /// A node to be made.
 #[derive(Debug, Clone)]
 pub(in crate::chat) struct New {
@@ -224,7 +213,7 @@ impl Records {
         let mut outcomes: Vec<Option<Result<Ready, ChatError>>> = nodes.iter().map(|_| None).collect();
         let mut left: Vec<usize> = Vec::new();
         let mut waiting: Vec<(usize, Answer)> = Vec::new();
-        for (attempt, pause) in PATIENCE.into_iter().enumerate() {
+        for (attempt, pause) in std::iter::once(Duration::ZERO).chain(SETTLING).enumerate() {
             let looked_at: Vec<usize> =
                 if attempt == 0 { (0..nodes.len()).collect() } else { waiting.drain(..).map(|(n, _)| n).collect() };
             if looked_at.is_empty() {

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::chat::records::Records;
-use crate::chat::records::answer::{Answer, PAUSES};
+use crate::chat::records::answer::{Answer, PAUSES, SETTLING};
 use crate::chat::types::error::ChatError;
 use crate::link::Call;
 use crate::xml::Element;
@@ -31,7 +31,7 @@ impl Records {
             return self.server.ask_all(call, questions, window).await;
         }
         let mut answers = self.server.ask_all(call, questions.clone(), window).await;
-        for pause in PAUSES {
+        for pause in SETTLING {
             let closed = answers.iter_mut().zip(&questions).filter(|(answer, _)| is_closed(answer));
             let (places, questions): (Vec<_>, Vec<_>) = closed.map(|(place, asked)| (place, asked.clone())).unzip();
             if places.is_empty() {
