@@ -14,7 +14,7 @@ pub fn run(data: &[u8]) {
     let unmarked = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let whole = read(body, usize::MAX);
     match (&whole, &serde_json::from_slice::<Value>(unmarked)) {
-        (Ok(read), Ok(value)) => assert!(is_same(read, value), "{read:?}, not {value:?}"),
+        (Ok(read), Ok(value)) => assert!(is_same(read, value, false), "{read:?}, not {value:?}"),
         (Ok(read), Err(_)) => assert!(is_meant(read, unmarked), "{read:?} is not meant"),
         (Err(error), Ok(value)) => panic!("{error}: {value:?}"),
         (Err(JsonError::Malformed(_)), Err(_)) => assert!(meant(unmarked).is_err(), "it can be read"),
@@ -44,28 +44,31 @@ fn meant(body: &[u8]) -> serde_json::Result<Value> {
 
 fn is_meant(read: &Json<'_>, body: &[u8]) -> bool {
     let odd = body.iter().any(|byte| *byte < b' ') || mend::json(body).is_some();
-    odd && meant(body).is_ok_and(|value| is_same(read, &value))
+    odd && meant(body).is_ok_and(|value| is_same(read, &value, true))
 }
 
-/// Whether these are the same, of fields with the same name the last; any control character is as good as a blank.
-fn is_same(read: &Json<'_>, value: &Value) -> bool {
+/// Whether these are the same, of fields with the same name the last. With `blanked`, any control character is as good as a
+/// blank; of names that differ in those alone nobody knows which is meant: that one of them holds the value is enough.
+fn is_same(read: &Json<'_>, value: &Value, blanked: bool) -> bool {
+    let same = |read: &Json<'_>, value: &Value| is_same(read, value, blanked);
+    let named = |read: &str, name: &str| if blanked { blank(read) == blank(name) } else { read == name };
     match (read, value) {
         (Json::Null, Value::Null) => true,
         (Json::Bool(read), Value::Bool(value)) => read == value,
         (Json::Number(read), Value::Number(value)) => read == value,
-        (Json::String(read), Value::String(value)) => blanked(read) == blanked(value),
+        (Json::String(read), Value::String(value)) => named(read, value),
         (Json::List(read), Value::Array(value)) => {
-            read.len() == value.len() && read.iter().zip(value).all(|(read, value)| is_same(read, value))
+            read.len() == value.len() && read.iter().zip(value).all(|(read, value)| same(read, value))
         }
         (Json::Object(read), Value::Object(value)) => value.iter().all(|(name, value)| {
-            let last = read.iter().rev().find(|(found, _)| blanked(found) == blanked(name));
-            last.is_some_and(|(_, read)| is_same(read, value))
+            let mut last = read.iter().rev().filter(|(found, _)| named(found, name)).map(|(_, read)| same(read, value));
+            if blanked { last.any(|same| same) } else { last.next() == Some(true) }
         }),
         _ => false,
     }
 }
 
-fn blanked(text: &str) -> String {
+fn blank(text: &str) -> String {
     text.chars().map(|character| character.max(' ')).collect()
 }
 

@@ -104,6 +104,7 @@ pub fn run(data: &[u8]) {
     let document = std::str::from_utf8(&body).map(|body| format!("{HEADER}{body}{END}"));
     if let Ok(document) = document
         && document.matches("xmlns").count() < 200
+        && !document.split('<').any(declares_twice)
         && !document.split("&#").skip(1).any(is_odd)
         && let Some(tree) = only_child(&document)
     {
@@ -120,6 +121,16 @@ fn is_odd(reference: &str) -> bool {
         None => number.parse(),
     };
     number.len() > 12 || code.ok().and_then(char::from_u32).is_none()
+}
+
+/// Whether a tag declares a namespace twice, which is not well-formed: roxmltree takes that, and the first of the two.
+fn declares_twice(tag: &str) -> bool {
+    let mut names: Vec<&str> =
+        tag.split("xmlns").skip(1).filter_map(|rest| Some(rest.split_once('=')?.0.trim())).collect();
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    names.len() < all
 }
 
 /// What is meant by the bytes, and whether some of it is long.

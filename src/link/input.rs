@@ -50,19 +50,28 @@ impl<R: AsyncBufRead + Unpin> Input<R> {
     /// nothing.
     pub(super) async fn more(&mut self) -> io::Result<bool> {
         if self.held.is_empty() {
-            self.hold().await?;
+            self.hold(false).await?;
         }
-        self.hold().await
+        self.hold(true).await
     }
 
-    async fn hold(&mut self) -> io::Result<bool> {
+    /// Holds one piece more, or all that is at hand.
+    async fn hold(&mut self, all: bool) -> io::Result<bool> {
         self.held.drain(..std::mem::take(&mut self.consumed_of_held));
+        let before = self.held.len();
         poll_fn(|cx| {
-            let bytes = ready!(self.inner.poll_fill_buf(cx))?;
-            let taken = bytes.len();
-            self.held.extend_from_slice(bytes);
-            self.inner.consume(taken);
-            Poll::Ready(Ok(taken > 0))
+            loop {
+                let Poll::Ready(bytes) = self.inner.poll_fill_buf(cx) else { break };
+                let bytes = bytes?;
+                let taken = bytes.len();
+                self.held.extend_from_slice(bytes);
+                self.inner.consume(taken);
+                // An element is looked at anew with each piece: a CR, which ends one, may not cost that every time.
+                if !all || !self.inner.is_more_at_hand() {
+                    return Poll::Ready(Ok(taken > 0 || self.held.len() > before));
+                }
+            }
+            if self.held.len() > before { Poll::Ready(Ok(true)) } else { Poll::Pending }
         })
         .await
     }
@@ -98,5 +107,23 @@ impl<R: AsyncBufRead + Unpin> AsyncBufRead for Input<R> {
             this.held.clear();
             this.held.shrink_to(KEPT);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncBufReadExt, BufReader};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_at_hand_is_shown_at_once_whatever_its_line_ends() {
+        let (bytes, size) = ("a\r\nb\r".repeat(1000), 1500);
+        let mut input = Input::new(BufReader::with_capacity(size, bytes.as_bytes()));
+        assert!(input.more().await.unwrap());
+        let shown = input.fill_buf().await.unwrap();
+        assert_eq!(shown, "a\nb\n".repeat(size / 5).as_bytes());
+        while input.more().await.unwrap() {}
+        assert_eq!(input.fill_buf().await.unwrap(), "a\nb\n".repeat(1000).as_bytes());
     }
 }

@@ -16,6 +16,8 @@ pub(super) struct LineEnds<R> {
     /// Bytes that are known to hold no CR. A text full of references is read in as many steps, and each must not look
     /// through the whole buffer again.
     plain: usize,
+    /// Bytes that `inner` has shown and that are not consumed.
+    at_hand: usize,
     /// What is shown now is an LF that stands for a CR.
     shows: bool,
     /// The last byte was a CR: an LF that follows belongs to it.
@@ -24,11 +26,16 @@ pub(super) struct LineEnds<R> {
 
 impl<R> LineEnds<R> {
     pub(super) fn new(inner: R) -> Self {
-        Self { inner, plain: 0, shows: false, after: false }
+        Self { inner, plain: 0, at_hand: 0, shows: false, after: false }
     }
 
     pub(super) fn into_inner(self) -> R {
         self.inner
+    }
+
+    /// True when there is more than what was shown last: it ended at a CR.
+    pub(super) fn is_more_at_hand(&self) -> bool {
+        self.at_hand > 0
     }
 }
 
@@ -39,6 +46,7 @@ impl<R: AsyncBufRead + Unpin> LineEnds<R> {
         }
         self.after = false;
         let bytes = ready!(Pin::new(&mut self.inner).poll_fill_buf(cx))?;
+        self.at_hand = bytes.len();
         if self.plain == 0 {
             self.plain = memchr(b'\r', bytes).unwrap_or(bytes.len());
             self.shows = self.plain == 0 && !bytes.is_empty();
@@ -50,6 +58,7 @@ impl<R: AsyncBufRead + Unpin> LineEnds<R> {
         self.after = self.shows && amount > 0;
         self.shows &= amount == 0;
         self.plain = self.plain.saturating_sub(amount);
+        self.at_hand = self.at_hand.saturating_sub(amount);
         Pin::new(&mut self.inner).consume(amount);
     }
 }
