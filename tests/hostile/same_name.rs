@@ -54,7 +54,8 @@ async fn two_gateways_of_one_name_are_told(server: Server) {
         assert!(counted.is_some_and(|count| count != "0"), "{metrics}");
         second.line("another gateway is connected under this name").await;
 
-        // Who of the three gets an answer is chance: in one run `check` may get none that was meant for the others.
+        // Who of the three gets an answer is chance: the others ask much, and yet in one run `check` may get none of theirs.
+        let calls = tokio::spawn(calls(format!("{}/qtalk/get_user_nick", first.url())));
         let mut said = String::new();
         for _ in 0..3 {
             let anyway = check().args(["--anyway"]).output().expect("the program runs");
@@ -64,9 +65,20 @@ async fn two_gateways_of_one_name_are_told(server: Server) {
                 break;
             }
         }
+        calls.abort();
         assert!(said.contains("Another gateway is connected as gw.example.org"), "{said}");
         assert!(!said.contains("mod_privilege"), "{said}");
     }
     drop(second);
     first.shutdown().await;
+}
+
+/// Calls that ask the server, one after the other is begun, whatever becomes of them.
+async fn calls(url: String) {
+    let client = reqwest::Client::new();
+    for n in 0.. {
+        let asked = serde_json::json!({"ID": format!("nobody{n}"), "Domain": "example.org"});
+        tokio::spawn(client.post(&url).json(&asked).send());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
