@@ -123,7 +123,7 @@ impl Chat {
             let (server, records, accounts, rooms) = below();
             Groups::new(server, records, accounts, rooms, Arc::clone(&histories))
         };
-        let messages = Messages::new(Arc::clone(&server), Arc::clone(&accounts), Arc::clone(&rooms));
+        let messages = Messages::new(Arc::clone(&server), Arc::clone(&accounts), Arc::clone(&rooms), metrics.messages);
         let files = Files::new(Arc::clone(&server));
         Ok(Chat(Arc::new(Handles { server, records, files, accounts, rooms, histories, messages, groups })))
     }

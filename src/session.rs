@@ -90,7 +90,7 @@ impl Sessions {
         metrics: SessionMetrics,
         misdelivered: OnMisdelivered,
     ) -> Result<Sessions, SessionError> {
-        let opener = Arc::new(Opener::new(&config, misdelivered)?);
+        let opener = Arc::new(Opener::new(&config, metrics.streams.clone(), misdelivered)?);
         let idle = Duration::from_secs(config.sessions.idle_seconds);
         let pool = Pool::new(Arc::clone(&opener), config.sessions.max, idle, metrics.clone());
         Ok(Sessions { opener, pool, metrics })

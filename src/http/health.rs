@@ -15,7 +15,10 @@ use super::client_addr::{Peer, client_addr, is_in};
 use super::{Web, plain_shape};
 use crate::chat::{LinkState, Rivals};
 
-const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// Prometheus' own text format, for whoever does not ask for that of OpenMetrics.
+const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
+const OPENMETRICS: &str = "application/openmetrics-text";
+const OPENMETRICS_1: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Whether the gateway can serve. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -107,8 +110,14 @@ async fn metrics(State(web): State<Web>, request: Request) -> Response {
     if let Err(foreign) = web.shared.site.check(&head) {
         return plain_shape(StatusCode::FORBIDDEN, foreign.text());
     }
-    match web.metrics().encode() {
-        Ok(text) => ([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response(),
+    let accepted = head.headers.get_all(header::ACCEPT).iter();
+    let open = accepted.filter_map(|accept| accept.to_str().ok()).any(|accept| accept.contains(OPENMETRICS));
+    let (kind, text) = match open {
+        true => (OPENMETRICS_1, web.metrics().encode_open()),
+        false => (PROMETHEUS, web.metrics().encode()),
+    };
+    match text {
+        Ok(text) => ([(header::CONTENT_TYPE, kind)], text).into_response(),
         Err(_) => plain_shape(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written"),
     }
 }

@@ -33,6 +33,7 @@ pub enum Thing {
 
 impl Thing {
     const COUNT: usize = 4;
+    const ALL: [Thing; Thing::COUNT] = [Thing::Connections, Thing::Requests, Thing::BodyBytes, Thing::Uploads];
 
     /// What it is called in metrics and logs.
     fn name(self) -> &'static str {
@@ -92,6 +93,7 @@ impl Shares {
             share(percent, http.bodies_bytes).max(http.body_bytes),
             usize::MAX,
         ];
+        Thing::ALL.iter().for_each(|thing| metrics.expect_over_share(thing.name()));
         let inner = Inner { percent, most, parts: Mutex::default(), metrics, said: LogLimit::new(SAID) };
         Self(Arc::new(inner))
     }

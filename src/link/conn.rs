@@ -62,17 +62,8 @@ impl Drop for Open {
 }
 
 impl Conn {
-    /// Starts the reading and the writing task of a stream on which stanzas may flow from now on.
-    pub fn start<R, W>(reader: FrameReader<R>, writer: W, config: ConnConfig, on_stanza: OnStanza) -> Conn
-    where
-        R: AsyncBufRead + Unpin + Send + 'static,
-        W: AsyncWrite + Unpin + Send + 'static,
-    {
-        Self::start_counted(reader, writer, config, on_stanza, LinkMetrics::default())
-    }
-
-    /// As [`Conn::start`], counting in `metrics`.
-    pub fn start_counted<R, W>(
+    /// Starts the reading and the writing task of a stream on which stanzas may flow from now on, counting in `metrics`.
+    pub fn start<R, W>(
         reader: FrameReader<R>,
         writer: W,
         config: ConnConfig,

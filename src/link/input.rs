@@ -60,8 +60,7 @@ impl<R: AsyncBufRead + Unpin> Input<R> {
         self.held.drain(..std::mem::take(&mut self.consumed_of_held));
         let before = self.held.len();
         poll_fn(|cx| {
-            loop {
-                let Poll::Ready(bytes) = self.inner.poll_fill_buf(cx) else { break };
+            while let Poll::Ready(bytes) = self.inner.poll_fill_buf(cx) {
                 let bytes = bytes?;
                 let taken = bytes.len();
                 self.held.extend_from_slice(bytes);

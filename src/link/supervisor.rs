@@ -49,7 +49,7 @@ impl Supervisor {
             let end = match connect(&self.config).await {
                 Ok((frames, writer)) => {
                     let (conn_config, on_stanza) = (self.conn_config(), self.on_stanza.clone());
-                    let conn = Conn::start_counted(frames, writer, conn_config, on_stanza, self.metrics.clone());
+                    let conn = Conn::start(frames, writer, conn_config, on_stanza, self.metrics.clone());
                     if std::mem::replace(&mut connected, true) {
                         self.metrics.reconnects.inc();
                     }

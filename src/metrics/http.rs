@@ -11,6 +11,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+/// How a request ends that succeeds.
+const OK: &str = "ok";
+
 /// One endpoint of one API. All values are words fixed in the code, so that their number is bounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct EndpointLabels {
@@ -57,22 +60,24 @@ struct ShareLabels {
 pub struct EndpointMetrics {
     labels: EndpointLabels,
     requests: Family<RequestLabels, Counter>,
-    /// The counter of what nearly all requests end with, which is there from the first of them.
-    ok: OnceLock<Counter>,
-    seconds: Histogram,
+    /// The counter of what nearly all requests end with: it begins at zero, and nothing is looked up for those.
+    ok: Counter,
+    all_seconds: Family<EndpointLabels, Histogram>,
+    /// There from the first request on: those of endpoints that nobody calls would be most of what is scraped.
+    seconds: OnceLock<Histogram>,
 }
 
 impl EndpointMetrics {
     /// Counts a request that ended in `outcome` and took so long.
     pub fn answered(&self, outcome: &'static str, took: Duration) {
         let EndpointLabels { dialect, endpoint } = self.labels;
-        let counter = || self.requests.get_or_create(&RequestLabels { dialect, endpoint, outcome });
-        if outcome == "ok" {
-            self.ok.get_or_init(|| counter().clone()).inc();
+        if outcome == OK {
+            self.ok.inc();
         } else {
-            counter().inc();
+            self.requests.get_or_create(&RequestLabels { dialect, endpoint, outcome }).inc();
         }
-        self.seconds.observe(took.as_secs_f64());
+        let seconds = self.seconds.get_or_init(|| self.all_seconds.get_or_create(&self.labels).clone());
+        seconds.observe(took.as_secs_f64());
     }
 }
 
@@ -119,8 +124,9 @@ impl HttpMetrics {
     /// What is counted of an endpoint of an API.
     pub fn endpoint(&self, dialect: &'static str, endpoint: &'static str) -> EndpointMetrics {
         let labels = EndpointLabels { dialect, endpoint };
-        let seconds = self.seconds.get_or_create(&labels).clone();
-        EndpointMetrics { labels, requests: self.requests.clone(), ok: OnceLock::new(), seconds }
+        let (requests, all_seconds) = (self.requests.clone(), self.seconds.clone());
+        let ok = requests.get_or_create(&RequestLabels { dialect, endpoint, outcome: OK }).clone();
+        EndpointMetrics { labels, requests, ok, all_seconds, seconds: OnceLock::new() }
     }
 
     /// Counts a request as in flight until the guard is dropped.
@@ -131,6 +137,11 @@ impl HttpMetrics {
     /// Counts that an address was refused more of something, named by a word fixed in the code.
     pub fn over_share(&self, what: &'static str) {
         self.over_share.get_or_create(&ShareLabels { what }).inc();
+    }
+
+    /// Has the counter of what an address is refused begin at zero.
+    pub fn expect_over_share(&self, what: &'static str) {
+        drop(self.over_share.get_or_create(&ShareLabels { what }));
     }
 
     /// Counts a connection as open until the guard is dropped.

@@ -1,6 +1,8 @@
 //! What the link counts.
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use std::fmt;
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -8,7 +10,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 /// Why a stanza was dropped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Dropped {
     /// An answer of ours for which the queue had no room, or which cannot be written.
     Answer,
@@ -18,6 +20,22 @@ pub enum Dropped {
     Unknown,
     /// A top-level element that cannot be expressed.
     Unreadable,
+}
+
+impl Dropped {
+    const ALL: [Dropped; 4] = [Dropped::Answer, Dropped::Unmatched, Dropped::Unknown, Dropped::Unreadable];
+}
+
+impl EncodeLabelValue for Dropped {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        let word = match self {
+            Dropped::Answer => "answer",
+            Dropped::Unmatched => "unmatched",
+            Dropped::Unknown => "unknown",
+            Dropped::Unreadable => "unreadable",
+        };
+        word.encode(encoder)
+    }
 }
 
 /// The label of a dropped stanza.
@@ -100,6 +118,9 @@ impl LinkMetrics {
             "Stanzas received of which something could not be expressed and was left out",
             self.mended.clone(),
         );
+        for reason in Dropped::ALL {
+            drop(self.dropped.get_or_create(&DroppedLabels { reason }));
+        }
         registry.register("dropped", "Stanzas dropped", self.dropped.clone());
         registry.register("reconnects", "Connections established after the first", self.reconnects.clone());
         registry.register("up", "1 while the link under this name is up", self.up.clone());
@@ -132,7 +153,10 @@ impl LinkMetrics {
 
     /// Says whether the link under the name `component` is up.
     pub fn set_up(&self, component: &str, up: bool) {
-        self.up.get_or_create(&UpLabels { component: component.to_owned() }).set(i64::from(up));
+        let labels = UpLabels { component: component.to_owned() };
+        self.up.get_or_create(&labels).set(i64::from(up));
+        // It begins at zero.
+        drop(self.stalled.get_or_create(&labels));
     }
 
     /// Says whether the server answers on the link under the name `component`.

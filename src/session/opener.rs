@@ -13,6 +13,7 @@ use super::negotiate::bind;
 use super::{RESOURCE_PREFIX, SessionError};
 use crate::config::Config;
 use crate::link::conn::{Conn, ConnConfig};
+use crate::metrics::LinkMetrics;
 use crate::xml::StreamKind;
 
 /// What every session of this process has in common.
@@ -23,6 +24,7 @@ pub(super) struct Opener {
     pub grant: Option<Grant>,
     iq_timeout: Duration,
     misdelivered: OnMisdelivered,
+    metrics: LinkMetrics,
     /// Tells the sessions of this process from those of its replicas.
     instance: u32,
 }
@@ -32,12 +34,13 @@ impl Opener {
     ///
     /// # Errors
     /// When the configuration lacks or misstates something.
-    pub fn new(config: &Config, misdelivered: OnMisdelivered) -> Result<Opener, SessionError> {
+    pub fn new(config: &Config, metrics: LinkMetrics, misdelivered: OnMisdelivered) -> Result<Opener, SessionError> {
         Ok(Opener {
             gate: Gate::new(&config.c2s)?,
             grant: Grant::new(&config.sessions)?,
             iq_timeout: Duration::from_secs(config.component.iq_timeout_seconds),
             misdelivered,
+            metrics,
             instance: rand::random(),
         })
     }
@@ -79,7 +82,8 @@ impl Opener {
         };
         let resource = format!("{RESOURCE_PREFIX}{:08x}-{:08x}", self.instance, rand::random::<u32>());
         let (_, reader, writer) = bind(stream, user, &resource).await?;
-        Ok(Conn::start(reader, writer, self.conn_config(user), misdelivered::handler(user, &self.misdelivered)))
+        let on_stanza = misdelivered::handler(user, &self.misdelivered);
+        Ok(Conn::start(reader, writer, self.conn_config(user), on_stanza, self.metrics.clone()))
     }
 
     fn conn_config(&self, user: &BareJid) -> ConnConfig {

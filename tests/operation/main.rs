@@ -6,6 +6,7 @@ mod support;
 mod check;
 mod check_rights;
 mod cli;
+mod metrics;
 mod outage;
 mod records_sql;
 mod replicas;

@@ -8,6 +8,7 @@ use crate::chat::types::message::{Content, Message, Receipt, Target};
 use crate::chat::types::product::Product;
 use crate::config::server::Wait;
 use crate::link::{Call, LinkError};
+use crate::metrics::messages::Counted;
 use crate::xml::Element;
 
 /// How messages go from one user to another.
@@ -53,24 +54,30 @@ impl Messages {
     /// Unknown recipient, sender or room, a sender who is not a member, a refusal by the room, a link that is busy,
     /// down, or fell before the answer.
     pub async fn send(&self, call: &Call, message: &Message) -> Result<Receipt, ChatError> {
-        match &message.to {
-            Target::Room(room) => {
-                if !self.server.config.server.unknown_senders {
-                    self.accounts.require_users(call, &[&message.from]).await?;
-                }
-                let receipt = Box::pin(self.send_to_room(call, room, message)).await?;
-                tracing::debug!(request = %call.request, stanza = %receipt.id, %room, "reflected");
-                Ok(receipt)
-            }
-            Target::User(user) => self.send_to_user(call, user, message).await,
+        let (outcome, metrics) = match &message.to {
+            Target::Room(room) => (self.send_to_room_as(call, room, message).await, &self.metrics.rooms),
+            Target::User(user) => (self.send_to_user(call, user, message).await, &self.metrics.users),
+        };
+        count(metrics, &outcome);
+        outcome
+    }
+
+    async fn send_to_room_as(&self, call: &Call, room: &BareJid, message: &Message) -> Result<Receipt, ChatError> {
+        if !self.server.config.server.unknown_senders {
+            self.accounts.require_users(call, &[&message.from]).await?;
         }
+        let receipt = Box::pin(self.send_to_room(call, room, message)).await?;
+        tracing::debug!(request = %call.request, stanza = %receipt.id, %room, "reflected");
+        Ok(receipt)
     }
 
     /// As [`Messages::send`] for messages of one sender to one target, which go in their order; one result each, in order.
     /// One that fails stops none behind it. Those to a user do not wait for each other's processing.
     pub async fn send_all(&self, call: &Call, messages: Vec<Message>) -> Vec<Result<Receipt, ChatError>> {
         if let Some(Message { to: Target::User(user), .. }) = messages.first() {
-            return self.send_all_to_user(call, user, &messages).await;
+            let outcomes = self.send_all_to_user(call, user, &messages).await;
+            outcomes.iter().for_each(|outcome| count(&self.metrics.users, outcome));
+            return outcomes;
         }
         let mut outcomes = Vec::with_capacity(messages.len());
         for message in &messages {
@@ -191,6 +198,14 @@ impl Messages {
             Err(ChatError::UnknownUser(_)) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// Counts what became of a message.
+fn count(metrics: &Counted, outcome: &Result<Receipt, ChatError>) {
+    match outcome {
+        Ok(_) => metrics.ok(),
+        Err(error) => metrics.failed(error.kind().word()),
     }
 }
 

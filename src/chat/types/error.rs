@@ -133,6 +133,52 @@ pub enum Kind {
     MissingRight,
 }
 
+impl Kind {
+    /// All of them.
+    pub const ALL: [Kind; 17] = [
+        Kind::Unavailable,
+        Kind::TryLater,
+        Kind::Address,
+        Kind::Xml,
+        Kind::TooLarge,
+        Kind::UnknownUser,
+        Kind::UnknownRoom,
+        Kind::RoomExists,
+        Kind::NotMember,
+        Kind::Refused,
+        Kind::NotQueued,
+        Kind::NotKept,
+        Kind::Storage,
+        Kind::Partial,
+        Kind::OutcomeUnknown,
+        Kind::ClientPort,
+        Kind::MissingRight,
+    ];
+
+    /// Its word in metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Unavailable => "unavailable",
+            Kind::TryLater => "try_later",
+            Kind::Address => "address",
+            Kind::Xml => "xml",
+            Kind::TooLarge => "too_large",
+            Kind::UnknownUser => "unknown_user",
+            Kind::UnknownRoom => "unknown_room",
+            Kind::RoomExists => "room_exists",
+            Kind::NotMember => "not_member",
+            Kind::Refused => "refused",
+            Kind::NotQueued => "not_queued",
+            Kind::NotKept => "not_kept",
+            Kind::Storage => "storage",
+            Kind::Partial => "partial",
+            Kind::OutcomeUnknown => "outcome_unknown",
+            Kind::ClientPort => "client_port",
+            Kind::MissingRight => "missing_right",
+        }
+    }
+}
+
 impl ChatError {
     /// A refusal by whoever sent the stanza error.
     pub(in crate::chat) fn refused(error: StanzaError) -> ChatError {
