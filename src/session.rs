@@ -23,6 +23,7 @@ mod negotiate;
 mod nonza;
 mod oauth;
 mod opener;
+mod pinned;
 mod pool;
 mod sasl;
 mod slots;

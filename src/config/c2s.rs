@@ -29,11 +29,13 @@ pub struct C2s {
     pub tls: Tls,
     /// PEM file of the authority that signed the server's certificate, beside those the system trusts.
     pub ca_file: Option<std::path::PathBuf>,
+    /// `sha256:` and the digest of the one certificate that is believed, in hex; no authority is asked then.
+    pub pin: Option<String>,
 }
 
 impl Default for C2s {
     fn default() -> Self {
-        Self { address: "127.0.0.1:5222".into(), tls: Tls::Starttls, ca_file: None }
+        Self { address: "127.0.0.1:5222".into(), tls: Tls::Starttls, ca_file: None, pin: None }
     }
 }
 
@@ -47,6 +49,19 @@ impl C2s {
         if self.ca_file.as_ref().is_some_and(|path| !path.is_file()) {
             problems.add("c2s.ca_file", "there is no such file");
         }
+        if self.pin.is_some() && self.pinned().is_none() {
+            problems.add("c2s.pin", "is no digest of a certificate: write sha256: and 64 hex digits");
+        }
+    }
+
+    /// The digest of the certificate that is believed.
+    pub fn pinned(&self) -> Option<[u8; 32]> {
+        let hex = self.pin.as_deref()?.strip_prefix("sha256:")?.replace(':', "");
+        let digits: Option<Vec<u8>> =
+            hex.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
+        let bytes: Vec<u8> =
+            digits?.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect();
+        if hex.len() == 64 { bytes.try_into().ok() } else { None }
     }
 
     /// True when the address is on this machine whatever a name server says.

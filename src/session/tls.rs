@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use rustls::ClientConfig;
+use rustls::client::danger::ServerCertVerifier;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
 use rustls_platform_verifier::Verifier;
@@ -14,6 +15,7 @@ use tokio_rustls::TlsConnector;
 
 use super::SessionError;
 use super::error::OpenError;
+use super::pinned::Pinned;
 use crate::clock;
 use crate::config::c2s::{C2s, Tls};
 
@@ -59,7 +61,7 @@ impl Endpoint {
         }
         let connector = match config.tls {
             Tls::None => Err("TLS is switched off (c2s.tls = \"none\")".to_owned()),
-            Tls::Starttls | Tls::Direct => connector(extra),
+            Tls::Starttls | Tls::Direct => connector(extra, config.pinned()),
         };
         let (address, arrivals) = (config.address.clone(), Semaphore::new(ARRIVALS));
         Ok(Endpoint { address, tls: config.tls, arrivals, fixed: None, connector })
@@ -112,7 +114,7 @@ impl Endpoint {
         match connector.connect(name, io).await {
             Ok(tls) => Ok(Box::new(tls)),
             Err(e) if e.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => Err(refused(format!(
-                "{e}; the certificate must be for {domain} and from an authority of the system or of c2s.ca_file"
+                "{e}; the certificate must be for {domain} and from an authority of the system or of c2s.ca_file, or the one of c2s.pin"
             ))),
             Err(e) => Err(OpenError::Unreachable(format!("c2s {}: TLS: {e}", self.address))),
         }
@@ -124,15 +126,20 @@ fn permitted(tls: Tls, peer: IpAddr) -> bool {
     tls != Tls::None || peer.to_canonical().is_loopback()
 }
 
-fn connector(extra: Vec<CertificateDer<'static>>) -> Result<TlsConnector, String> {
+fn connector(extra: Vec<CertificateDer<'static>>, pin: Option<[u8; 32]>) -> Result<TlsConnector, String> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let verifier = Verifier::new_with_extra_roots(extra, Arc::clone(&provider))
-        .map_err(|e| format!("{e}: install the system's CA certificates or set c2s.ca_file"))?;
+    let verifier: Arc<dyn ServerCertVerifier> = match pin {
+        Some(digest) => Arc::new(Pinned { digest, provider: Arc::clone(&provider) }),
+        None => Arc::new(
+            Verifier::new_with_extra_roots(extra, Arc::clone(&provider))
+                .map_err(|e| format!("{e}: install the system's CA certificates or set c2s.ca_file"))?,
+        ),
+    };
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|e| e.to_string())?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
     Ok(TlsConnector::from(Arc::new(config)))
 }
