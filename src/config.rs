@@ -21,6 +21,9 @@ use serde::Deserialize;
 
 use error::{ConfigError, Problems};
 
+/// The configuration that `setup` writes, and `serve` and `check` read where nothing else is said.
+pub const DEFAULT_FILE: &str = "/etc/stanzagate/stanzagate.toml";
+
 /// Everything that `config/stanzagate.toml` can say.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]

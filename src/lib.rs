@@ -17,7 +17,8 @@
 //! - [`xml`]: bounded parsing and safe encoding of elements.
 //!
 //! [`app`] puts these together; [`config`], [`metrics`], [`clock`] and [`log_limit`] serve all of them; [`check`] is
-//! `stanzagate check`; [`dev`] is the rig behind `stanzagate dev` and the tests.
+//! `stanzagate check`; [`dev`] is the rig behind `stanzagate dev` and the tests; [`setup`] puts the gateway's part into a server
+//! that is there.
 #![forbid(unsafe_code)]
 // One panic would cost all who call through this process. Cargo.toml has the lints that hold for tests and benches too.
 #![deny(
@@ -41,5 +42,6 @@ pub mod link;
 pub mod log_limit;
 pub mod metrics;
 pub mod session;
+pub mod setup;
 pub mod xml;
 pub mod xmpp;

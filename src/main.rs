@@ -1,4 +1,4 @@
-//! The command line: `serve`, `check`, `dev`, `healthcheck`.
+//! The command line: `serve`, `check`, `dev`, `setup`, `healthcheck`.
 #![forbid(unsafe_code)]
 #![deny(
     clippy::expect_used,
@@ -9,13 +9,13 @@
     clippy::unwrap_used
 )]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use stanzagate::config::Config;
 use stanzagate::config::error::ConfigError;
 use stanzagate::config::load::{self, Override};
+use stanzagate::config::{self, Config};
 
 mod cli;
 
@@ -49,6 +49,11 @@ enum Command {
     /// Start a private XMPP server from this machine's packages with a gateway on it, and print how to use both, with calls
     /// of each API. Everything is on loopback and stops with this command.
     Dev(stanzagate::dev::Args),
+    /// Put the gateway's part into an ejabberd or Prosody that is there, and write the gateway's own configuration.
+    ///
+    /// Without --write it shows what it would do. Comments, layout and administrators' rules stay; a backup is kept; running it
+    /// again changes nothing.
+    Setup(stanzagate::setup::Args),
     /// Ask a running gateway whether it is ready: exit code 0 or 1. For containers, which have no shell.
     Healthcheck {
         /// Where to ask.
@@ -67,7 +72,8 @@ Exit codes: 0 ended in order, 1 failed while running, 2 a configuration that can
 /// The configuration, and flags that win over it.
 #[derive(clap::Args)]
 struct ConfigArgs {
-    /// The configuration; config/stanzagate.toml shows every key with its default.
+    /// The configuration [default: /etc/stanzagate/stanzagate.toml, if it is there and no variable of a setting is set].
+    /// config/stanzagate.toml shows every key with its default.
     #[arg(long, value_name = "FILE", env = "STANZAGATE_CONFIG")]
     config: Option<PathBuf>,
     /// Address and port to listen on (http.listen).
@@ -89,10 +95,11 @@ impl ConfigArgs {
             ("--log-format", "log", "format", &self.log_format),
         ];
         let mut overrides = load::environment(cli::environment())?;
+        let usual = Some(Path::new(config::DEFAULT_FILE)).filter(|file| overrides.is_empty() && file.exists());
         for (flag, section, key, value) in flags {
             overrides.extend(value.as_ref().map(|value| Override::flag(flag, section, key, value)));
         }
-        load::load(self.config.as_deref(), &overrides)
+        load::load(self.config.as_deref().or(usual), &overrides)
     }
 }
 
@@ -113,6 +120,7 @@ fn main() -> ExitCode {
                 Err(error) => cli::fail(cli::USAGE, &error),
             },
             Command::Dev(args) => cli::dev(args).await,
+            Command::Setup(args) => stanzagate::setup::run(&args),
             Command::Healthcheck { url } => cli::healthcheck(&url).await,
         }
     })

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Which modules a module may name, beside itself and those that every layer may use.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("xml", &[]),
     ("link", &["xml"]),
     ("session", &["link", "xml"]),
@@ -14,6 +14,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("app", &["dialects", "http", "chat"]),
     ("check", &["app", "dialects", "http", "chat", "xmpp", "session", "link", "xml"]),
     ("dev", &["app", "dialects", "http", "chat"]),
+    ("setup", &[]),
     ("clock", &[]),
     ("config", &[]),
     ("metrics", &[]),

@@ -1,0 +1,310 @@
+//! `stanzagate setup`: the gateway's part of a server that runs already, put in, shown, or taken back in one command.
+//!
+//! The files that are there are read, and edited as text: comments, layout and administrators' own rules stay. `ejabberd` and
+//! `prosody` are pure: files in, changes out. `disk` and `checker` touch the machine.
+#![expect(clippy::print_stderr, clippy::print_stdout, reason = "somebody at a terminal reads what is done")]
+
+mod access;
+mod apply;
+mod certificate;
+mod checker;
+mod disk;
+mod edit;
+mod ejabberd;
+mod error;
+mod gateway;
+mod lua;
+mod lua_tokens;
+mod plan;
+mod prosody;
+mod undo;
+mod yaml;
+
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use serde_json::json;
+
+pub use error::SetupError;
+pub use plan::Api;
+
+use apply::Outcome;
+use gateway::Settings;
+use plan::{Apis, File, Gateway, Part, Ports};
+use undo::Done;
+
+/// Which server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Server {
+    /// ejabberd.
+    Ejabberd,
+    /// Prosody.
+    Prosody,
+}
+
+impl Server {
+    fn name(self) -> &'static str {
+        match self {
+            Server::Ejabberd => "ejabberd",
+            Server::Prosody => "prosody",
+        }
+    }
+
+    /// Where Debian's package has its configuration.
+    fn file(self) -> &'static str {
+        match self {
+            Server::Ejabberd => "/etc/ejabberd/ejabberd.yml",
+            Server::Prosody => "/etc/prosody/prosody.cfg.lua",
+        }
+    }
+}
+
+/// Arguments of `stanzagate setup`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// The server that is there.
+    #[arg(value_enum)]
+    pub server: Server,
+    /// The domain of the accounts [default: the server's only host].
+    #[arg(long, value_name = "DOMAIN")]
+    pub domain: Option<String>,
+    /// The gateway's name on the server [default: gw. and the domain].
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// The APIs to serve; the server grants what these need, and no more.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "qtalk,maxleap,xuanxuan,rongcloud")]
+    pub apis: Vec<Api>,
+    /// The server's configuration [default: that of Debian's package].
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The gateway's configuration, which `serve` and `check` read where no other is named.
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_FILE)]
+    pub gateway_config: PathBuf,
+    /// ejabberd's data folder, for the archive where it has none.
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/ejabberd")]
+    pub data: PathBuf,
+    /// Do it; without this the changes are only shown.
+    #[arg(long, conflicts_with = "undo")]
+    pub write: bool,
+    /// Take back what was done.
+    #[arg(long)]
+    pub undo: bool,
+    /// Print one line of JSON, for programs.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Sets the server up, or shows how, or takes it back.
+pub fn run(args: &Args) -> ExitCode {
+    let done = if args.undo { take_back(args) } else { set_up(args) };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("stanzagate: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Where it is remembered what was done, beside the gateway's configuration.
+fn memory(args: &Args) -> PathBuf {
+    args.gateway_config.with_file_name(format!("setup-{}.json", args.server.name()))
+}
+
+fn remembered(args: &Args) -> Result<Done, SetupError> {
+    let path = memory(args);
+    match disk::read(&path)? {
+        None => Ok(Done::default()),
+        Some(text) => {
+            serde_json::from_str(&text).map_err(|error| SetupError::file(&path, format!("is damaged: {error}")))
+        }
+    }
+}
+
+fn set_up(args: &Args) -> Result<(), SetupError> {
+    let done = remembered(args)?;
+    let path = args.config.clone().unwrap_or_else(|| args.server.file().into());
+    let main = original(disk::must_read(&path, "name the server's configuration with --config")?, &done);
+    let gateway_file = disk::real(&args.gateway_config);
+    let mut settings = Settings::read(&gateway_file, disk::read(&gateway_file)?.as_deref())?;
+
+    let mut part = match args.server {
+        Server::Ejabberd => on_ejabberd(args, &main, &done, &mut settings, &gateway_file)?,
+        Server::Prosody => on_prosody(args, &main, &done, &mut settings, &gateway_file)?,
+    };
+    let apis = apis(args);
+    settings.follow(std::mem::take(&mut part.settings), &mut part.notes);
+    settings.serve(&apis);
+    let text = settings.to_string();
+    crate::config::load::parse(&gateway_file.display().to_string(), &text, &[])
+        .map_err(|error| SetupError::Checker(format!("the gateway's configuration would not work:\n{error}")))?;
+    part.changes.push(plan::Change { path: gateway_file.clone(), text, mode: 0o640, like: None });
+    checker::packages(args.server, &part.packages, args.write)?;
+
+    let outcome = Outcome::of(&part, &done, &gateway_file)?;
+    if args.write {
+        let complaint = outcome.write(&memory(args), &gateway_file, || checker::judge(args.server, &main.path))?;
+        part.notes.extend(
+            complaint.map(|text| format!("the server's own checker complained before, and still does:\n{text}")),
+        );
+    }
+    report(args, &part, &outcome, &settings, &apis)?;
+    Ok(())
+}
+
+/// A file without what an earlier set-up did to it.
+fn original(file: File, done: &Done) -> File {
+    match done.of(&file.path).and_then(|entry| entry.without(&file.text).ok()) {
+        Some(text) => File { text, ..file },
+        None => file,
+    }
+}
+
+fn apis(args: &Args) -> Apis {
+    Apis(args.apis.iter().copied().collect::<BTreeSet<Api>>())
+}
+
+/// What the server is told, of which the gateway's configuration knows some already.
+fn gateway(args: &Args, domain: String, settings: &mut Settings, file: &Path) -> Result<Gateway, SetupError> {
+    let known = settings.text("component", "name").map(str::to_owned);
+    let name = match (&args.name, known) {
+        (Some(wanted), Some(known)) if *wanted != known => {
+            let why = format!("component.name is {known}: leave --name out, or change it there first");
+            return Err(SetupError::file(file, why));
+        }
+        (Some(name), _) => name.clone(),
+        (None, Some(known)) => known,
+        (None, None) => format!("gw.{domain}"),
+    };
+    if let Some(known) = settings.text("server", "domain").filter(|known| *known != domain) {
+        let why = format!(
+            "server.domain is {known}, and not {domain}: name it with --domain, or another file with --gateway-config"
+        );
+        return Err(SetupError::file(file, why));
+    }
+    settings.suggest("server", "kind", args.server.name());
+    settings.suggest("server", "domain", &domain);
+    settings.suggest("component", "name", &name);
+    let ports = [("component", "address"), ("c2s", "address"), ("sessions", "oauth_url")]
+        .map(|(table, key)| settings.port(table, key));
+    Ok(Gateway { domain, name, secret: String::new(), apis: apis(args), ports })
+}
+
+fn on_ejabberd(
+    args: &Args,
+    main: &File,
+    done: &Done,
+    settings: &mut Settings,
+    file: &Path,
+) -> Result<Part, SetupError> {
+    let domain = ejabberd::domain(main, args.domain.as_deref())?;
+    let mut gateway = gateway(args, domain, settings, file)?;
+    if let Some(secret) = ejabberd::component_secret(main, &gateway.name)? {
+        settings.suggest("component", "secret", &secret);
+    }
+    gateway.secret = settings.secret(file)?;
+    let mut others = Vec::new();
+    for path in ejabberd::included(main)? {
+        others.push(disk::must_read(&path, "the server's configuration includes it")?);
+    }
+    let control = ejabberd::control_file(&main.path);
+    let control = disk::read(&control)?.map(|text| original(File { path: disk::real(&control), text }, done));
+    let input =
+        ejabberd::Input { main, others: &others, control: control.as_ref(), gateway: &gateway, data: &args.data };
+    let is_free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+    ejabberd::plan(&input, &mut Ports { taken: BTreeSet::new(), is_free: &is_free })
+}
+
+fn on_prosody(args: &Args, main: &File, done: &Done, settings: &mut Settings, file: &Path) -> Result<Part, SetupError> {
+    let mut others = Vec::new();
+    for path in apply::included(main)? {
+        if !done.of(&path).is_some_and(|entry| entry.created)
+            && path.file_name().is_none_or(|name| name != prosody::DROP_IN)
+        {
+            others.push(disk::must_read(&path, "the server's configuration includes it")?);
+        }
+    }
+    let config = prosody::read(main, &others)?;
+    let domain = prosody::domain(main, &config, args.domain.as_deref())?;
+    let mut gateway = gateway(args, domain, settings, file)?;
+    if let Some(secret) = prosody::component_secret(&config, &gateway.name) {
+        settings.suggest("component", "secret", &secret);
+    }
+    gateway.secret = settings.secret(file)?;
+    let certificate = certificate::find(&config, &main.path, &gateway.domain);
+    prosody::plan(&prosody::Input { main, others: &others, gateway: &gateway, certificate })
+}
+
+fn report(args: &Args, part: &Part, outcome: &Outcome, settings: &Settings, apis: &Apis) -> Result<(), SetupError> {
+    if args.json {
+        let keys = if args.write { settings.keys(apis) } else { json!({}) };
+        let files: Vec<_> = outcome.changed().map(|file| file.path.display().to_string()).collect();
+        let line = json!({
+            "config": args.gateway_config,
+            "files": files,
+            "edits": outcome.edits(),
+            "restart": part.restart,
+            "keys": keys,
+        });
+        println!("{line}");
+        return Ok(());
+    }
+    if outcome.changed().next().is_none() {
+        println!(
+            "Nothing to change: the server has the gateway's part, and {} is complete.",
+            args.gateway_config.display()
+        );
+        return Ok(());
+    }
+    let secret = settings.clone().secret(&args.gateway_config)?;
+    for file in outcome.changed() {
+        if args.write {
+            println!("{} {}", if file.before.is_some() { "edited" } else { "wrote " }, file.path.display());
+        } else if disk::real(&args.gateway_config) == file.path {
+            // It holds secrets that are made when it is written.
+            println!("would write {}\n", file.path.display());
+        } else {
+            let shown = undo::diff(&file.path.display().to_string(), file.now.as_deref(), &file.after);
+            println!("{}", shown.replace(&secret, "(the component's secret)"));
+        }
+    }
+    for note in &part.notes {
+        println!("note: {note}");
+    }
+    if args.write {
+        println!(
+            "\nNow restart the server and start the gateway:\n\n    {}\n    stanzagate check\n    stanzagate serve",
+            part.restart
+        );
+    } else {
+        println!("\nNothing was changed. `--write` does it, and `--undo` takes it back.");
+    }
+    Ok(())
+}
+
+fn take_back(args: &Args) -> Result<(), SetupError> {
+    let memory = memory(args);
+    let done = remembered(args)?;
+    if done.files.is_empty() {
+        return Err(SetupError::file(
+            &memory,
+            "there is nothing to take back: no `setup --write` was done with this gateway configuration",
+        ));
+    }
+    let taken = apply::take_back(&done, &memory, &disk::real(&args.gateway_config))?;
+    let restart = match args.server {
+        Server::Ejabberd => "systemctl restart ejabberd",
+        Server::Prosody => "systemctl restart prosody",
+    };
+    if args.json {
+        println!("{}", json!({ "config": args.gateway_config, "files": taken.files, "restart": restart }));
+        return Ok(());
+    }
+    taken.files.iter().for_each(|file| println!("took back {file}"));
+    taken.notes.iter().for_each(|note| println!("note: {note}"));
+    println!("\nNow restart the server:\n\n    {restart}");
+    Ok(())
+}

@@ -1,0 +1,381 @@
+//! A Prosody configuration as what it sets. It is a Lua program: what is more than settings is refused or left unread.
+
+use super::error::SetupError;
+use super::lua_tokens::{Token, What, tokens};
+use super::plan::File;
+
+/// What an option is set to.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Value {
+    Text(String),
+    Bool(bool),
+    Number(String),
+    Table(Table),
+    /// An expression, which only Lua can tell.
+    Other,
+}
+
+/// A table as it is written.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Table {
+    /// What stands between its braces.
+    pub inner: String,
+    /// Its texts without a key.
+    pub texts: Vec<String>,
+    /// Its keys.
+    pub keys: Vec<String>,
+    /// Whether it says the same in any file: no names of variables.
+    pub literal: bool,
+}
+
+/// The part of the configuration in which an option stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Section {
+    Global,
+    Host(String),
+    Component(String),
+}
+
+/// A `VirtualHost` or `Component` line.
+#[derive(Debug, Clone)]
+pub(super) struct Opened {
+    pub section: Section,
+    /// The module of a component; an external one has none.
+    pub module: Option<String>,
+    pub file: String,
+    pub line: usize,
+}
+
+/// One option.
+#[derive(Debug, Clone)]
+pub(super) struct Setting {
+    pub section: Section,
+    pub key: String,
+    pub value: Value,
+    pub file: String,
+    pub line: usize,
+}
+
+/// An `Include` line.
+#[derive(Debug, Clone)]
+pub(super) struct Included {
+    pub pattern: String,
+    /// How many settings stand before it.
+    pub after: usize,
+}
+
+/// What one or more files say, in order.
+#[derive(Debug, Default)]
+pub(super) struct Config {
+    pub opened: Vec<Opened>,
+    pub settings: Vec<Setting>,
+    pub includes: Vec<Included>,
+}
+
+impl Config {
+    /// Adds what a file says.
+    pub fn read(&mut self, file: &File) -> Result<(), SetupError> {
+        let name = file.name();
+        let tokens = tokens(&name, &file.text)?;
+        Reader { name: &name, text: &file.text, tokens: &tokens, at: 0, section: Section::Global, config: self }.file()
+    }
+
+    /// The last setting of an option in exactly this section.
+    pub fn setting(&self, section: &Section, key: &str) -> Option<&Setting> {
+        self.settings.iter().rev().find(|setting| setting.section == *section && setting.key == key)
+    }
+
+    /// As [`Config::setting`], or that of the whole server.
+    pub fn effective(&self, section: &Section, key: &str) -> Option<&Setting> {
+        self.setting(section, key).or_else(|| self.setting(&Section::Global, key))
+    }
+
+    /// Where a host or component was opened first, with its module.
+    pub fn opened(&self, name: &str) -> Option<&Opened> {
+        let named = |opened: &&Opened| matches!(&opened.section, Section::Host(n) | Section::Component(n) if n == name);
+        self.opened
+            .iter()
+            .filter(named)
+            .find(|opened| opened.module.is_some())
+            .or_else(|| self.opened.iter().find(named))
+    }
+}
+
+struct Reader<'a> {
+    name: &'a str,
+    text: &'a str,
+    tokens: &'a [Token],
+    at: usize,
+    section: Section,
+    config: &'a mut Config,
+}
+
+impl Reader<'_> {
+    fn what(&self, ahead: usize) -> Option<&What> {
+        self.tokens.get(self.at + ahead).map(|token| &token.what)
+    }
+
+    fn is(&self, ahead: usize, sign: &str) -> bool {
+        matches!(self.what(ahead), Some(What::Sign(found)) if found == sign)
+    }
+
+    fn line(&self) -> usize {
+        self.tokens.get(self.at).or(self.tokens.last()).map_or(0, |token| token.line)
+    }
+
+    fn file(mut self) -> Result<(), SetupError> {
+        while self.at < self.tokens.len() {
+            let line = self.line();
+            let refuse = |what: &str| Err(SetupError::refused(self.name, line, what));
+            match self.what(0) {
+                Some(What::Sign(sign)) if sign == ";" => self.at += 1,
+                Some(What::Name(name)) => match name.as_str() {
+                    "VirtualHost" | "Host" | "Component" | "component" | "host" => {
+                        let host = !name.eq_ignore_ascii_case("component");
+                        self.open(host, line)?;
+                    }
+                    "Include" | "include" => {
+                        self.at += 1;
+                        let Some(pattern) = self.text_argument() else {
+                            return refuse("includes what setup cannot tell");
+                        };
+                        let after = self.config.settings.len();
+                        self.config.includes.push(Included { pattern, after });
+                        self.section = Section::Global;
+                    }
+                    "local" => {
+                        self.at += 1;
+                        while matches!(self.what(0), Some(What::Name(_))) || self.is(0, ",") {
+                            self.at += 1;
+                        }
+                        if self.is(0, "=") {
+                            self.at += 1;
+                            self.value();
+                        }
+                    }
+                    "if" | "for" | "while" | "function" | "do" | "repeat" | "return" => {
+                        return refuse(
+                            "is Lua code, of which setup cannot tell what it sets: put the gateway's part in by hand",
+                        );
+                    }
+                    key => {
+                        let key = key.to_owned();
+                        self.at += 1;
+                        let value = if self.is(0, "=") {
+                            self.at += 1;
+                            self.value()
+                        } else {
+                            self.value();
+                            Value::Other
+                        };
+                        let section = self.section.clone();
+                        self.config.settings.push(Setting { section, key, value, file: self.name.to_owned(), line });
+                    }
+                },
+                _ => return refuse("is no setting that setup understands"),
+            }
+        }
+        Ok(())
+    }
+
+    /// A text, in round brackets or without.
+    fn text_argument(&mut self) -> Option<String> {
+        let bracket = usize::from(self.is(0, "("));
+        let Some(What::Text(text)) = self.what(bracket) else { return None };
+        let text = text.clone();
+        self.at += 1 + 2 * bracket;
+        Some(text)
+    }
+
+    fn open(&mut self, host: bool, line: usize) -> Result<(), SetupError> {
+        self.at += 1;
+        let Some(name) = self.text_argument() else {
+            return Err(SetupError::refused(self.name, line, "opens a host whose name setup cannot tell"));
+        };
+        let module = if host { None } else { self.text_argument() };
+        if self.is(0, "{") {
+            let what = "sets a host's options in braces: write them below the line, as Prosody's own examples do";
+            return Err(SetupError::refused(self.name, line, what));
+        }
+        self.section = if host { Section::Host(name) } else { Section::Component(name) };
+        let section = self.section.clone();
+        self.config.opened.push(Opened { section, module, file: self.name.to_owned(), line });
+        Ok(())
+    }
+
+    /// Takes an expression.
+    fn value(&mut self) -> Value {
+        let begin = self.at;
+        let value = self.simple();
+        let mut depth = 0_usize;
+        let mut whole = true;
+        // Whether an expression could end here.
+        let mut ended = self.at > begin;
+        while let Some(what) = self.what(0) {
+            let goes_on = match what {
+                What::Sign(sign) => match sign.as_str() {
+                    "{" | "(" | "[" => {
+                        depth += 1;
+                        ended = false;
+                        true
+                    }
+                    "}" | ")" | "]" if depth > 0 => {
+                        depth -= 1;
+                        ended = true;
+                        true
+                    }
+                    ";" | "," | "}" | "]" | ")" if depth == 0 => false,
+                    _ => {
+                        ended = false;
+                        true
+                    }
+                },
+                What::Name(name) if matches!(name.as_str(), "or" | "and" | "not") => {
+                    ended = false;
+                    true
+                }
+                What::Name(_) if ended && depth == 0 => false,
+                _ => {
+                    ended = true;
+                    true
+                }
+            };
+            if !goes_on {
+                break;
+            }
+            whole = false;
+            self.at += 1;
+        }
+        if whole { value } else { Value::Other }
+    }
+
+    /// A text, number, truth value or table.
+    fn simple(&mut self) -> Value {
+        let value = match self.what(0) {
+            Some(What::Text(text)) => Value::Text(text.clone()),
+            Some(What::Number(number)) => Value::Number(number.clone()),
+            Some(What::Name(name)) if name == "true" || name == "false" => Value::Bool(name == "true"),
+            Some(What::Sign(sign)) if sign == "{" => return self.table(),
+            _ => return Value::Other,
+        };
+        self.at += 1;
+        value
+    }
+
+    fn table(&mut self) -> Value {
+        let begin = self.tokens.get(self.at).map_or(0, |token| token.end);
+        self.at += 1;
+        let mut table = Table { inner: String::new(), texts: Vec::new(), keys: Vec::new(), literal: true };
+        while let Some(token) = self.tokens.get(self.at) {
+            match &token.what {
+                What::Sign(sign) if sign == "}" => {
+                    table.inner = self.text.get(begin..token.begin).unwrap_or_default().to_owned();
+                    self.at += 1;
+                    break;
+                }
+                What::Sign(sign) if sign == ";" || sign == "," => self.at += 1,
+                What::Sign(sign) if sign == "[" => {
+                    self.at += 1;
+                    match self.what(0) {
+                        Some(What::Text(key)) => table.keys.push(key.clone()),
+                        Some(What::Number(_)) => {}
+                        _ => table.literal = false,
+                    }
+                    self.at += 3;
+                    table.literal &= self.is_literal();
+                }
+                What::Name(key) if self.is(1, "=") => {
+                    table.keys.push(key.clone());
+                    self.at += 2;
+                    table.literal &= self.is_literal();
+                }
+                _ => {
+                    let before = self.at;
+                    match self.value() {
+                        Value::Text(text) => table.texts.push(text),
+                        Value::Table(inner) => table.literal &= inner.literal,
+                        Value::Other => table.literal = false,
+                        _ => {}
+                    }
+                    if self.at == before {
+                        self.at += 1;
+                    }
+                }
+            }
+        }
+        Value::Table(table)
+    }
+
+    fn is_literal(&mut self) -> bool {
+        match self.value() {
+            Value::Other => false,
+            Value::Table(table) => table.literal,
+            _ => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Config {
+        let mut config = Config::default();
+        config.read(&File { path: "p.lua".into(), text: text.to_owned() }).unwrap_or_else(|error| panic!("{error}"));
+        config
+    }
+
+    #[test]
+    fn tells_sections_and_settings() {
+        let config = read(
+            "local x = { 1 }\nadmins = { } -- none\nlimit = 256*1024\nmodules_enabled = {\n\t-- Needed\n\t\"a\"; -- one\n\t'b', --\"c\";\n}\n\
+             http_ports = { 5280 };pidfile = \"/run/p.pid\";\nVirtualHost \"a.org\"\n\tenabled = false\n\tadmins = { x }\n\
+             Component(\"c.a.org\") \"muc\"\n\tname = [[Rooms]]\n\
+             p = { [\"gw\"] = { iq = { [\"u\"] = \"both\" } }; n = 1 }\nlog = {\n info = \"f\"; { levels = { \"error\" }; to = \"syslog\"; };\n}\nInclude \"conf.d/*.cfg.lua\"\n",
+        );
+        let host = Section::Host("a.org".into());
+        let component = Section::Component("c.a.org".into());
+        let table = |section: &Section, key: &str| match config.setting(section, key).map(|setting| &setting.value) {
+            Some(Value::Table(table)) => table.clone(),
+            other => panic!("{key}: {other:?}"),
+        };
+        assert_eq!(table(&Section::Global, "modules_enabled").texts, ["a", "b"]);
+        assert!(table(&Section::Global, "admins").literal && !table(&host, "admins").literal);
+        assert_eq!(config.setting(&Section::Global, "limit").map(|s| (&s.value, s.line)), Some((&Value::Other, 2)));
+        assert_eq!(config.setting(&host, "enabled").map(|s| &s.value), Some(&Value::Bool(false)));
+        assert_eq!(config.setting(&component, "name").map(|s| &s.value), Some(&Value::Text("Rooms".into())));
+        assert_eq!(table(&component, "p").keys, ["gw", "n"]);
+        assert!(table(&component, "p").literal && table(&component, "log").literal);
+        assert_eq!(table(&Section::Global, "http_ports").inner.trim(), "5280");
+        assert_eq!(config.opened("c.a.org").and_then(|opened| opened.module.as_deref()), Some("muc"));
+        assert_eq!(config.includes.len(), 1);
+    }
+
+    #[test]
+    fn reads_what_prosody_comes_with() {
+        let text = std::fs::read_to_string("/etc/prosody/prosody.cfg.lua").expect("Debian's package of Prosody");
+        let config = read(&text);
+        let names: Vec<_> = config.opened.iter().map(|opened| opened.section.clone()).collect();
+        assert_eq!(names, [Section::Host("localhost".into())]);
+        assert_eq!(config.includes[0].pattern, "conf.d/*.cfg.lua");
+        let Some(Value::Table(modules)) = config.setting(&Section::Global, "modules_enabled").map(|s| &s.value) else {
+            panic!("no modules")
+        };
+        assert!(modules.texts.contains(&"roster".to_owned()) && !modules.texts.contains(&"mam".to_owned()));
+        assert!(
+            config.setting(&Section::Global, "limits").is_some()
+                && config.setting(&Section::Global, "certificates").is_some()
+        );
+        let shipped = read(include_str!("../../config/prosody.cfg.lua"));
+        assert_eq!(shipped.opened("gw.example.org").map(|opened| opened.module.as_deref()), Some(None));
+    }
+
+    #[test]
+    fn refuses_code() {
+        let mut config = Config::default();
+        for (text, expected) in [("a = 1\nif b then c = 2 end\n", "p.lua:2: is Lua code"), ("a = \"x\n", "p.lua:1: ")] {
+            let error = config.read(&File { path: "p.lua".into(), text: text.to_owned() }).unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{error}");
+        }
+    }
+}
