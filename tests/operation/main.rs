@@ -11,3 +11,4 @@ mod outage;
 mod records_sql;
 mod replicas;
 mod rig;
+mod setup;

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Display;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -83,8 +84,19 @@ impl Client {
         password: &str,
         resource: Option<&str>,
     ) -> Result<Client, LoginError> {
-        let header = || StreamHeader { to: Some(Cow::Borrowed(rig.domain())), from: None, id: None };
-        let socket = TcpStream::connect(rig.c2s_addr()).await.map_err(other)?;
+        Client::open(rig.c2s_addr(), rig.domain(), user, password, resource).await
+    }
+
+    /// Logs in, without TLS, to a server that is no rig.
+    pub async fn open(
+        address: SocketAddr,
+        domain: &str,
+        user: &str,
+        password: &str,
+        resource: Option<&str>,
+    ) -> Result<Client, LoginError> {
+        let header = || StreamHeader { to: Some(Cow::Borrowed(domain)), from: None, id: None };
+        let socket = TcpStream::connect(address).await.map_err(other)?;
         socket.set_nodelay(true).map_err(other)?;
         let opened = initiate_stream(BufStream::new(socket), CLIENT, header(), Timeouts::default()).await;
         let (features, stream): (_, XmppStream<_>) = opened.map_err(other)?.recv_features().await.map_err(other)?;

@@ -107,6 +107,22 @@ impl Gateway {
         }
     }
 
+    /// A gateway that runs as a program of its own, with the keys that `stanzagate setup --json` told.
+    pub fn outside(url: String, keys: &Value) -> Gateway {
+        let text = |section: &str, key: &str| match keys[section][key].as_str() {
+            Some(text) => text.to_owned(),
+            None => panic!("no {key} of {section} in {keys}"),
+        };
+        Gateway {
+            running: None,
+            url,
+            http: reqwest::Client::new(),
+            maxleap: (text("maxleap", "appId"), text("maxleap", "key")),
+            xuanxuan: (text("xuanxuan", "code"), text("xuanxuan", "key")),
+            rongcloud: (text("rongcloud", "kid"), text("rongcloud", "key")),
+        }
+    }
+
     /// The base URL, without a slash at its end.
     pub fn url(&self) -> &str {
         &self.url

@@ -1,0 +1,134 @@
+//! `stanzagate setup` on the file that each server's package comes with: one command, and every API works.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::on_all_servers;
+use crate::support::element::says;
+use crate::support::stock::{DOMAIN, PASSWORD};
+use crate::support::upload::{BOUNDARY, form};
+use crate::support::xuanxuan::titled;
+use crate::support::{Client, Gateway, Server, Stock, stanza};
+
+on_all_servers!(a_stock_server_serves_every_api_after_one_command);
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Runs `setup` and returns what it printed.
+fn set_up(stock: &Stock, more: &[&str]) -> String {
+    let output = stock.setup(more);
+    assert!(output.status.success(), "{more:?}: {}{}", text(&output.stdout), text(&output.stderr));
+    text(&output.stdout)
+}
+
+async fn login(stock: &Stock, user: &str) -> Client {
+    let client = Client::open(stock.c2s, DOMAIN, user, PASSWORD, None).await;
+    let client = client.unwrap_or_else(|error| panic!("{user}: {error:?}\n{}", stock.output("server")));
+    client.send(stanza("<presence/>"));
+    client.ping().await;
+    client
+}
+
+async fn a_stock_server_serves_every_api_after_one_command(server: Server) {
+    let mut stock = Stock::new(server);
+    let before = stock.files();
+
+    let shown = set_up(&stock, &[]);
+    assert!(shown.contains("+++ ") && shown.contains("Nothing was changed"), "{shown}");
+    assert_eq!(stock.files(), before);
+
+    let line: Value = serde_json::from_str(&set_up(&stock, &["--write", "--json"])).expect("one line of JSON");
+    let after = stock.files();
+    for file in line["files"].as_array().expect("files") {
+        let name = file.as_str().and_then(|path| path.strip_prefix(&stock.inside(""))).expect("a path in the folder");
+        assert_ne!(after.get(&stock.outside(name)), before.get(&stock.outside(name)), "{name}");
+    }
+    let main = stock.outside(stock.config());
+    assert!(text(&after[&main]).lines().count() >= text(&before[&main]).lines().count() - 1, "lines were lost");
+
+    stock.start();
+    let config = stock.inside("gateway/stanzagate.toml");
+    let checked = stock.stanzagate(&["check", "--user", "alice", "--config", &config]).output().expect("the program");
+    let table = text(&checked.stdout);
+    let whole = checked.status.success()
+        && !table.contains(" MISSING ")
+        && !table.contains("CANNOT WORK")
+        && !table.contains("without: ");
+    assert!(whole, "{table}{}{}", text(&checked.stderr), stock.output("server"));
+
+    stock.serve().await;
+    calls(&stock, &line["keys"]).await;
+    stock.stop();
+
+    assert!(set_up(&stock, &["--write"]).starts_with("Nothing to change"));
+    let again: Value = serde_json::from_str(&set_up(&stock, &["--write", "--json"])).expect("one line of JSON");
+    assert_eq!((&again["files"], &again["keys"]), (&json!([]), &line["keys"]));
+    assert_eq!(stock.files(), after);
+
+    set_up(&stock, &["--undo"]);
+    assert_eq!(stock.files().keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
+    assert_eq!(stock.files(), before);
+}
+
+/// One call of each API, whose effect a client of the server's sees.
+async fn calls(stock: &Stock, keys: &Value) {
+    let gateway = Gateway::outside(format!("http://{}", stock.http), keys);
+    let (alice, bob) = (login(stock, "alice").await, login(stock, "bob").await);
+
+    let key = keys["qtalk"].as_str().expect("a key");
+    let message = "<message type='chat'><body id='m1' msgType='1' maType='20'>by qtalk</body></message>";
+    let body = json!({"from": alice.bare(), "to": bob.bare(), "message": message});
+    let sent = gateway
+        .request(|http, url| http.post(format!("{url}/qtalk/send_thirdmessage")).bearer_auth(key).json(&body))
+        .await;
+    sent.expect_success();
+    bob.wait_for("the message", says("by qtalk")).await;
+
+    let body = json!({"content": {"media": 0, "body": "by MaxLeap"}});
+    gateway.maxleap(Method::POST, "/system/bob", &body).await.expect_status(202);
+    bob.wait_for("the message", says("by MaxLeap")).await;
+    attachment(&gateway).await;
+
+    let sender = json!({"avatar": "", "name": "Catouse", "id": "catouse"});
+    let notice = json!({
+        "receiver": "users", "userList": ["bob"], "title": "by Xuanxuan", "subTitle": "", "content": "text", "contentType": "text",
+        "url": "", "actions": [], "sender": sender,
+    });
+    gateway.notify(&notice).await.expect_data();
+    bob.wait_for("the notification", |el| titled(el, "by Xuanxuan").is_some()).await;
+
+    let group = gateway.rongcloud_group(alice.bare(), "by RongCloud", "").await;
+    gateway.rongcloud_join(alice.bare(), group, bob.bare()).await;
+    let room = format!("{group}@conference.{DOMAIN}");
+    assert!(bob.bookmarks().await.iter().any(|bookmark| bookmark.room == room));
+    bob.join(&room, "bob").await.unwrap_or_else(|error| panic!("{}", String::from(&error)));
+    bob.send(stanza(&format!("<message to='{room}' type='groupchat'><body>in the group</body></message>")));
+    bob.wait_for("the group's message", says("in the group")).await;
+    for client in [alice, bob] {
+        client.close().await;
+    }
+}
+
+/// A file is put by the gateway, and got from where clients are told to.
+async fn attachment(gateway: &Gateway) {
+    let head = "Content-Disposition: form-data; name=\"attachment\"; filename=\"a.txt\"\r\nContent-Type: text/plain";
+    let (app, key) = gateway.maxleap_app();
+    let reply = gateway
+        .request(|http, url| {
+            let request = http.post(format!("{url}/attachment")).header("x-ml-appid", app).header("x-ml-apikey", key);
+            let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+            request.header("content-type", kind).body(form(&[(head, b"what is in it")]))
+        })
+        .await
+        .expect_status(200);
+    let urls: Vec<&str> = reply.json.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let url = reqwest::Url::parse(urls.first().copied().unwrap_or_else(|| panic!("{}", reply.text))).expect("a URL");
+    // The names are in no name server, and the stock certificate is nobody's.
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], url.port_or_known_default().expect("a port")));
+    let client = reqwest::Client::builder().no_proxy().danger_accept_invalid_certs(true);
+    let client = client.resolve(url.host_str().expect("a host"), address).build().expect("a client");
+    let got = client.get(url.clone()).send().await.unwrap_or_else(|error| panic!("{url}: {error:?}"));
+    assert_eq!((got.status().as_u16(), got.text().await.expect("a body").as_str()), (200, "what is in it"));
+}

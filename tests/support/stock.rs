@@ -1,0 +1,378 @@
+//! A server from the files that its package comes with, in a folder of its own and on ports of its own, for `stanzagate setup`.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use rand::Rng;
+
+use super::servers::Server;
+
+/// The domain of the accounts, set by the means that an operator has.
+pub const DOMAIN: &str = "example.org";
+/// The password of the accounts alice and bob.
+pub const PASSWORD: &str = "password-of-everybody";
+/// Longest wait for a program to be ready.
+const READY: Duration = Duration::from_secs(120);
+/// Runs a command until the other end of its standard input is closed, by its owner's death too.
+const KEEPER: &str = r#"
+"$@" </dev/null &
+pid=$!
+read -r end
+kill -s TERM "$pid"
+tries=0
+while kill -s 0 "$pid" 2>/dev/null && [ "$tries" -lt 100 ]; do sleep 0.1; tries=$((tries + 1)); done
+kill -s KILL "$pid" 2>/dev/null
+"#;
+/// Makes the accounts, and says that ejabberd has started.
+const START: &str = r#"
+[ejabberd_auth:try_register(User, <<"example.org">>, <<"@PASSWORD@">>) || User <- [<<"alice">>, <<"bob">>]].
+ok = file:write_file("@READY@", <<>>).
+"#;
+
+/// A server's files, and the programs that run on them.
+pub struct Stock {
+    server: Server,
+    root: Option<PathBuf>,
+    dir: tempfile::TempDir,
+    inside: PathBuf,
+    owner: (u32, u32),
+    /// The port of clients, without TLS; that of the gateway.
+    pub c2s: SocketAddr,
+    pub http: SocketAddr,
+    component: SocketAddr,
+    running: Vec<(Child, &'static str)>,
+}
+
+impl Stock {
+    /// Copies the package's files; its ports and paths are private ones, and the domain is set. Nothing else is changed.
+    pub fn new(server: Server) -> Stock {
+        let root = server.root();
+        let (user, parent) =
+            (server.product().name(), root.as_ref().map_or_else(std::env::temp_dir, |root| root.join("tmp")));
+        let dir = tempfile::Builder::new().prefix("stanzagate-setup-").tempdir_in(parent).expect("a folder");
+        let inside = match &root {
+            None => dir.path().to_owned(),
+            Some(root) => Path::new("/").join(dir.path().strip_prefix(root).expect("a path in the root")),
+        };
+        let base = root.clone().unwrap_or_else(|| "/".into());
+        let passwd = std::fs::read_to_string(base.join("etc/passwd")).expect("the users");
+        let entry = passwd.lines().find(|line| line.starts_with(&format!("{user}:"))).expect("the package's user");
+        let ids: Vec<u32> = entry.split(':').skip(2).take(2).map(|id| id.parse().expect("a number")).collect();
+        let mut ports = free_ports().into_iter();
+        let mut port = || ports.next().expect("a free port");
+        let stock = Stock {
+            server,
+            root,
+            dir,
+            inside,
+            owner: (ids[0], ids[1]),
+            c2s: port(),
+            http: port(),
+            component: port(),
+            running: Vec::new(),
+        };
+        for folder in ["data", "log", "conf.d", "certs", "modules", "gateway"] {
+            stock.make(folder);
+        }
+        let gateway =
+            if server.is_ejabberd() { stock.ejabberd(&base, &mut port) } else { stock.prosody(&base, &mut port) };
+        let http = format!("[http]\nlisten = \"{}\"\n\n[log]\nlevel = \"warn\"\n{gateway}", stock.http);
+        stock.write("gateway/stanzagate.toml", &http);
+        stock
+    }
+
+    /// The stock file of ejabberd. Returns what the gateway's file says before: ports that nobody else takes meanwhile.
+    fn ejabberd(&self, base: &Path, port: &mut dyn FnMut() -> SocketAddr) -> String {
+        let text = std::fs::read_to_string(base.join("etc/ejabberd/ejabberd.yml")).expect("ejabberd's stock file");
+        let mut config = String::new();
+        for line in text.lines() {
+            let line = match line.trim() {
+                "- localhost" => line.replace("localhost", DOMAIN),
+                r#"ip: "::""# => line.replace("::", "127.0.0.1"),
+                l if l.starts_with("port: ") => line.replace(l, &format!("port: {}", port().port())),
+                _ => line.replace("/etc/ejabberd/ejabberd.pem", &self.inside("ejabberd.pem")),
+            };
+            config.push_str(&line);
+            config.push('\n');
+        }
+        assert!(config.contains(&format!("  - {DOMAIN}\n")), "the stock file is another one");
+        self.write("ejabberd.yml", &config);
+        let copy = |from: &str, to: &str| {
+            self.write(to, &std::fs::read_to_string(base.join(from)).unwrap_or_else(|error| panic!("{from}: {error}")));
+        };
+        copy("etc/ejabberd/ejabberd.pem", "ejabberd.pem");
+        copy("etc/default/ejabberd", "ejabberdctl.cfg");
+        let start = START.replace("@PASSWORD@", PASSWORD).replace("@READY@", &self.inside("ready"));
+        self.write("start.erl", &start);
+        format!(
+            "\n[component]\naddress = \"{}\"\n\n[c2s]\naddress = \"{}\"\n\n[sessions]\noauth_url = \"http://{}/api\"\n",
+            self.component,
+            self.c2s,
+            port()
+        )
+    }
+
+    /// The stock file of Prosody. Clients may come without TLS, which the tests' own has not; the gateway uses it.
+    fn prosody(&self, base: &Path, port: &mut dyn FnMut() -> SocketAddr) -> String {
+        let text = std::fs::read_to_string(base.join("etc/prosody/prosody.cfg.lua")).expect("Prosody's stock file");
+        let ours = format!(
+            "admin_socket = {:?}\ndata_path = {:?}\nc2s_ports = {{ {} }}\ns2s_ports = {{ }}\nc2s_direct_tls_ports = {{ }}\n\
+             http_ports = {{ {} }}\nhttps_ports = {{ }}\ncomponent_ports = {{ {} }}\nc2s_require_encryption = false\n\n",
+            self.inside("prosody.sock"),
+            self.inside("data"),
+            self.c2s.port(),
+            port().port(),
+            self.component.port()
+        );
+        let host = "VirtualHost \"localhost\"";
+        assert!(text.contains(host), "the stock file is another one");
+        let text = text
+            .replace(host, &format!("{ours}VirtualHost \"{DOMAIN}\""))
+            .replace("/usr/local/lib/prosody/modules", &self.inside("modules"))
+            .replace("/run/prosody/prosody.pid", &self.inside("prosody.pid"))
+            .replace("/var/log/prosody/", &self.inside("log/"));
+        self.write("prosody.cfg.lua", &text);
+        // What `prosodyctl cert generate` makes: a certificate of its own authority.
+        let made = Command::new("openssl")
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-days",
+                "30",
+                "-subj",
+                &format!("/CN={DOMAIN}"),
+                "-keyout",
+            ])
+            .arg(self.outside(&format!("certs/{DOMAIN}.key")))
+            .arg("-out")
+            .arg(self.outside(&format!("certs/{DOMAIN}.crt")))
+            .output()
+            .expect("openssl");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        for end in ["key", "crt"] {
+            self.own(&self.outside(&format!("certs/{DOMAIN}.{end}")), 0o600);
+        }
+        String::new()
+    }
+
+    /// A path in the folder, as the programs in the root see it.
+    pub fn inside(&self, name: &str) -> String {
+        self.inside.join(name).display().to_string()
+    }
+
+    /// The same as this process sees it.
+    pub fn outside(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// The name of the server's configuration.
+    pub fn config(&self) -> &'static str {
+        if self.server.is_ejabberd() { "ejabberd.yml" } else { "prosody.cfg.lua" }
+    }
+
+    fn own(&self, path: &Path, mode: u32) {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("a mode");
+        chown(path, Some(self.owner.0), Some(self.owner.1)).expect("an owner");
+    }
+
+    fn make(&self, name: &str) {
+        let path = self.outside(name);
+        std::fs::create_dir(&path).expect("a folder");
+        self.own(&path, 0o755);
+        self.own(self.dir.path(), 0o755);
+    }
+
+    /// Writes a file of the server's user.
+    pub fn write(&self, name: &str, text: &str) {
+        let path = self.outside(name);
+        std::fs::write(&path, text).expect("a file");
+        self.own(&path, 0o640);
+    }
+
+    /// The program, in the root where there is one.
+    pub fn stanzagate(&self, arguments: &[&str]) -> Command {
+        let program = env!("CARGO_BIN_EXE_stanzagate");
+        let mut command = match &self.root {
+            None => Command::new(program),
+            Some(root) => {
+                let copy = self.outside("stanzagate");
+                if !copy.exists() {
+                    std::fs::copy(program, &copy).expect("a copy of the program");
+                }
+                let mut command = Command::new("chroot");
+                command.arg(root).arg(self.inside("stanzagate"));
+                command
+            }
+        };
+        command
+            .args(arguments)
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("LANG", "C.UTF-8")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs `stanzagate setup` on the server's file.
+    pub fn setup(&self, more: &[&str]) -> Output {
+        let (config, gateway, data) =
+            (self.inside(self.config()), self.inside("gateway/stanzagate.toml"), self.inside("data"));
+        let arguments =
+            ["setup", self.server.product().name(), "--config", &config, "--gateway-config", &gateway, "--data", &data];
+        self.stanzagate(&[&arguments, more].concat()).output().expect("the program")
+    }
+
+    /// Runs a program of the server's as its user.
+    fn tool(&self, program: &str) -> Command {
+        let (uid, gid) = self.owner;
+        let mut command = match &self.root {
+            Some(root) => {
+                let mut command = Command::new("chroot");
+                command.arg(format!("--userspec={uid}:{gid}")).arg(root).arg(program);
+                command
+            }
+            None => {
+                let mut command = Command::new("setpriv");
+                command.args([&format!("--reuid={uid}"), &format!("--regid={gid}"), "--clear-groups", program]);
+                command
+            }
+        };
+        command
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("LANG", "C.UTF-8")
+            .env("HOME", &self.inside)
+            .current_dir("/");
+        command
+    }
+
+    /// Starts the server, with the accounts alice and bob.
+    pub fn start(&mut self) {
+        if self.server.is_ejabberd() {
+            let base = self.root.clone().unwrap_or_else(|| "/".into());
+            let lib =
+                std::fs::read_dir(base.join("usr/lib")).expect("libraries").flatten().map(|entry| entry.file_name());
+            let has = |name: &std::ffi::OsStr| {
+                let inner = std::fs::read_dir(base.join("usr/lib").join(name)).into_iter().flatten().flatten();
+                inner.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with("ejabberd-"))
+            };
+            let code = lib.into_iter().find(|name| has(name)).expect("ejabberd's code");
+            let mut command = self.tool("/usr/bin/erl");
+            command
+                .args(["+sss", "8192", "-noshell", "-mnesia", "dir", &format!("{:?}", self.inside("data"))])
+                .args(["-s", "ejabberd", "-run", "file", "eval", &self.inside("start.erl")])
+                .env("EJABBERD_CONFIG_PATH", self.inside("ejabberd.yml"))
+                .env("EJABBERD_LOG_PATH", self.inside("log/server.log"))
+                .env("ERL_LIBS", Path::new("/usr/lib").join(code))
+                .env("ERL_CRASH_DUMP_BYTES", "0");
+            self.run("server", command);
+            let (ready, ports) = (self.outside("ready"), [self.c2s, self.component]);
+            self.wait("ejabberd", || ready.exists() && ports.iter().all(|port| TcpStream::connect(port).is_ok()));
+        } else {
+            let config = self.inside("prosody.cfg.lua");
+            for user in ["alice", "bob"] {
+                let output =
+                    self.tool("prosodyctl").args(["--config", &config, "register", user, DOMAIN, PASSWORD]).output();
+                let output = output.expect("prosodyctl");
+                assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+            }
+            let mut command = self.tool("prosody");
+            command.args(["--config", &config, "-F"]);
+            self.run("server", command);
+            let ports = [self.c2s, self.component];
+            self.wait("Prosody", || ports.iter().all(|port| TcpStream::connect(port).is_ok()));
+        }
+    }
+
+    /// Starts the gateway with the configuration that `setup` wrote.
+    pub async fn serve(&mut self) {
+        let config = self.inside("gateway/stanzagate.toml");
+        let command = self.stanzagate(&["serve", "--config", &config]);
+        self.run("gateway", command);
+        let url = format!("http://{}/health/ready", self.http);
+        let deadline = Instant::now() + READY;
+        while !reqwest::get(&url).await.is_ok_and(|answer| answer.status().is_success()) {
+            assert!(Instant::now() < deadline, "the gateway is not ready:\n{}", self.output("gateway"));
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    fn run(&mut self, name: &'static str, command: Command) {
+        let log = std::fs::File::create(self.outside(&format!("log/{name}.out"))).expect("a log");
+        let mut keeper = Command::new("sh");
+        keeper.args(["-c", KEEPER, "keeper"]).arg(command.get_program()).args(command.get_args());
+        keeper.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let keeper = keeper
+            .current_dir("/")
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(log.try_clone().expect("a log"))
+            .stderr(log)
+            .spawn()
+            .expect("a shell");
+        self.running.push((keeper, name));
+    }
+
+    fn wait(&self, what: &str, ready: impl Fn() -> bool) {
+        let deadline = Instant::now() + READY;
+        while !ready() {
+            assert!(Instant::now() < deadline, "{what} is not ready:\n{}", self.output("server"));
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// What a program said.
+    pub fn output(&self, name: &str) -> String {
+        let text = |path: PathBuf| {
+            std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+        };
+        text(self.outside(&format!("log/{name}.out"))) + &text(self.outside("log/server.log"))
+    }
+
+    /// Ends all programs, the last one first.
+    pub fn stop(&mut self) {
+        while let Some((mut keeper, _)) = self.running.pop() {
+            if let Some(mut input) = keeper.stdin.take() {
+                let _ = input.write_all(b"end\n");
+            }
+            let _ = keeper.wait();
+        }
+    }
+
+    /// All files that `setup` may touch, with their bytes.
+    pub fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut files = BTreeMap::new();
+        for folder in [".", "conf.d", "modules", "gateway"] {
+            for entry in std::fs::read_dir(self.outside(folder)).expect("a folder").flatten() {
+                let name = entry.file_name();
+                let kept = ["ready", "stanzagate", "prosody.pid", "prosody.sock"].iter().all(|other| name != *other);
+                if kept && entry.file_type().expect("a type").is_file() {
+                    files.insert(entry.path(), std::fs::read(entry.path()).expect("a file"));
+                }
+            }
+        }
+        files
+    }
+}
+
+impl Drop for Stock {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Ports of loopback that nobody has now, all different. They lie below those from which outgoing connections are made.
+fn free_ports() -> Vec<SocketAddr> {
+    let try_one = || TcpListener::bind(("127.0.0.1", rand::rng().random_range(10_240..32_000))).ok();
+    let listeners: Vec<_> = std::iter::repeat_with(try_one).flatten().take(24).collect();
+    listeners.iter().map(|listener| listener.local_addr().expect("an address")).collect()
+}
