@@ -74,8 +74,8 @@ pub struct Args {
     /// The gateway's name on the server [default: gw. and the domain].
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
-    /// The APIs to serve; the server grants what these need, and no more.
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "qtalk,maxleap,xuanxuan,rongcloud")]
+    /// The APIs to serve; the server grants what these need, and no more [default: those served already, else all].
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "API,...")]
     pub apis: Vec<Api>,
     /// The server's configuration [default: that of Debian's package].
     #[arg(long, value_name = "FILE")]
@@ -131,11 +131,14 @@ fn set_up(args: &Args) -> Result<(), SetupError> {
     let gateway_file = disk::real(&args.gateway_config);
     let mut settings = Settings::read(&gateway_file, disk::read(&gateway_file)?.as_deref())?;
 
-    let mut part = match args.server {
-        Server::Ejabberd => on_ejabberd(args, &main, &done, &mut settings, &gateway_file)?,
-        Server::Prosody => on_prosody(args, &main, &done, &mut settings, &gateway_file)?,
+    let apis = match args.apis.as_slice() {
+        [] => settings.apis(),
+        some => Apis(some.iter().copied().collect()),
     };
-    let apis = apis(args);
+    let mut part = match args.server {
+        Server::Ejabberd => on_ejabberd(args, &apis, &main, &done, &mut settings, &gateway_file)?,
+        Server::Prosody => on_prosody(args, &apis, &main, &done, &mut settings, &gateway_file)?,
+    };
     settings.follow(std::mem::take(&mut part.settings), &mut part.notes);
     settings.serve(&apis);
     let text = settings.to_string();
@@ -163,12 +166,14 @@ fn original(file: File, done: &Done) -> File {
     }
 }
 
-fn apis(args: &Args) -> Apis {
-    Apis(args.apis.iter().copied().collect::<BTreeSet<Api>>())
-}
-
 /// What the server is told, of which the gateway's configuration knows some already.
-fn gateway(args: &Args, domain: String, settings: &mut Settings, file: &Path) -> Result<Gateway, SetupError> {
+fn gateway(
+    args: &Args,
+    apis: &Apis,
+    domain: String,
+    settings: &mut Settings,
+    file: &Path,
+) -> Result<Gateway, SetupError> {
     let known = settings.text("component", "name").map(str::to_owned);
     let name = match (&args.name, known) {
         (Some(wanted), Some(known)) if *wanted != known => {
@@ -190,18 +195,19 @@ fn gateway(args: &Args, domain: String, settings: &mut Settings, file: &Path) ->
     settings.suggest("component", "name", &name);
     let ports = [("component", "address"), ("c2s", "address"), ("sessions", "oauth_url")]
         .map(|(table, key)| settings.port(table, key));
-    Ok(Gateway { domain, name, secret: String::new(), apis: apis(args), ports })
+    Ok(Gateway { domain, name, secret: String::new(), apis: apis.clone(), ports })
 }
 
 fn on_ejabberd(
     args: &Args,
+    apis: &Apis,
     main: &File,
     done: &Done,
     settings: &mut Settings,
     file: &Path,
 ) -> Result<Part, SetupError> {
     let domain = ejabberd::domain(main, args.domain.as_deref())?;
-    let mut gateway = gateway(args, domain, settings, file)?;
+    let mut gateway = gateway(args, apis, domain, settings, file)?;
     if let Some(secret) = ejabberd::component_secret(main, &gateway.name)? {
         settings.suggest("component", "secret", &secret);
     }
@@ -218,7 +224,14 @@ fn on_ejabberd(
     ejabberd::plan(&input, &mut Ports { taken: BTreeSet::new(), is_free: &is_free })
 }
 
-fn on_prosody(args: &Args, main: &File, done: &Done, settings: &mut Settings, file: &Path) -> Result<Part, SetupError> {
+fn on_prosody(
+    args: &Args,
+    apis: &Apis,
+    main: &File,
+    done: &Done,
+    settings: &mut Settings,
+    file: &Path,
+) -> Result<Part, SetupError> {
     let mut others = Vec::new();
     for path in apply::included(main)? {
         if !done.of(&path).is_some_and(|entry| entry.created)
@@ -229,7 +242,7 @@ fn on_prosody(args: &Args, main: &File, done: &Done, settings: &mut Settings, fi
     }
     let config = prosody::read(main, &others)?;
     let domain = prosody::domain(main, &config, args.domain.as_deref())?;
-    let mut gateway = gateway(args, domain, settings, file)?;
+    let mut gateway = gateway(args, apis, domain, settings, file)?;
     if let Some(secret) = prosody::component_secret(&config, &gateway.name) {
         settings.suggest("component", "secret", &secret);
     }

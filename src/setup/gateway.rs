@@ -1,5 +1,6 @@
 //! The gateway's own configuration: what is there stays, what is missing is added, secrets are made once.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use rand::Rng;
@@ -16,6 +17,8 @@ pub(super) struct Settings {
     document: DocumentMut,
     new: bool,
 }
+
+const ALL: [Api; 4] = [Api::Qtalk, Api::Maxleap, Api::Xuanxuan, Api::Rongcloud];
 
 /// What is written at the top of a new file.
 const HEAD: &str =
@@ -84,13 +87,27 @@ impl Settings {
         }
     }
 
-    /// Switches the APIs on and gives each a key, where it has none.
+    /// The APIs that are served already; all, where nothing is said of any.
+    pub fn apis(&self) -> Apis {
+        let on = |api: &Api| {
+            let section = self.document.get(api.section());
+            section.and_then(|section| section.get("enabled")).and_then(Item::as_bool).unwrap_or(*api == Api::Qtalk)
+        };
+        let said = |api: &Api| self.document.contains_key(api.section());
+        let served = if ALL.iter().any(said) { ALL.iter().copied().filter(on).collect() } else { BTreeSet::new() };
+        Apis(if served.is_empty() { ALL.into() } else { served })
+    }
+
+    /// Switches the APIs on and gives each a key, where it has none; switches the others off.
     pub fn serve(&mut self, apis: &Apis) {
-        for api in [Api::Qtalk, Api::Maxleap, Api::Xuanxuan, Api::Rongcloud] {
+        for api in ALL {
             let Some(section) = self.section(api.section()) else { continue };
             if !apis.0.contains(&api) {
-                if api == Api::Qtalk && section.get("enabled").is_none() {
+                if section.get("enabled").and_then(Item::as_bool).unwrap_or(api == Api::Qtalk) {
                     section.insert("enabled", value(false));
+                }
+                if section.is_empty() {
+                    self.document.remove(api.section());
                 }
                 continue;
             }
@@ -246,5 +263,12 @@ mod tests {
             !config.qtalk.enabled && config.xuanxuan.enabled && !config.maxleap.enabled && !config.rongcloud.enabled
         );
         assert_eq!(settings.keys(&apis).as_object().map(|keys| keys.len()), Some(1));
+        // Run again without a word about APIs it keeps to these.
+        let mut again = Settings::read(path, Some(&settings.to_string())).unwrap();
+        assert_eq!(again.apis().0, apis.0);
+        again.serve(&Apis([Api::Qtalk].into()));
+        assert_eq!(again.apis().0, [Api::Qtalk].into());
+        assert!(again.to_string().contains("code = \"stanzagate\""), "keys are kept: {again}");
+        assert_eq!(Settings::read(path, Some("[http]\n")).unwrap().apis().0.len(), 4);
     }
 }

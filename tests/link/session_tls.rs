@@ -30,6 +30,17 @@ fn certify(dir: &Path, name: &str) {
     openssl(dir, "x509 -req -in request.pem -CA ca.pem -CAkey ca-key.pem -extfile san -days 2 -out cert.pem");
 }
 
+/// The digest of the folder's certificate, as `c2s.pin` takes it.
+fn fingerprint(dir: &Path) -> String {
+    let done = Command::new("openssl")
+        .args(["x509", "-in", "cert.pem", "-noout", "-fingerprint", "-sha256"])
+        .current_dir(dir)
+        .output()
+        .expect("openssl");
+    let text = String::from_utf8(done.stdout).expect("text");
+    format!("sha256:{}", text.trim().split('=').nth(1).expect("a digest"))
+}
+
 fn with_tls(rig: &Rig, certificate: &Path) {
     let pem = ["cert.pem", "key.pem"].map(|file| std::fs::read_to_string(certificate.join(file)).expect("made"));
     let file = rig.dir().join("ejabberd.yml");
@@ -78,6 +89,16 @@ async fn starttls_on_ejabberd_needs_the_right_authority_and_name() {
             let why = refusal(with(Tls::Starttls, ca).check_password(&call(), &jid("alice"), &password).await);
             assert!(why.contains("certificate") && why.contains("c2s.ca_file"), "{why}");
         }
+        // Without any authority: the certificate itself is named, this one or another one.
+        let pinned = |folder: &Path| {
+            let mut config = rig.gateway_config();
+            (config.c2s.tls, config.c2s.pin) = (Tls::Starttls, Some(fingerprint(folder)));
+            sessions(config)
+        };
+        let trusting = pinned(right.path());
+        assert!(trusting.check_password(&call(), &jid("alice"), &password).await.expect("an answer"));
+        let why = refusal(pinned(wrong.path()).check_password(&call(), &jid("alice"), &password).await);
+        assert!(why.contains("certificate") && why.contains("c2s.pin"), "{why}");
         // The server demands encryption, and a gateway told to go without says what it was offered.
         let why = refusal(with(Tls::None, None).check_password(&call(), &jid("alice"), &password).await);
         assert!(why.contains("offered"), "{why}");

@@ -1,5 +1,7 @@
 //! `stanzagate setup` on the file that each server's package comes with: one command, and every API works.
 
+use std::path::Path;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -33,6 +35,73 @@ async fn login(stock: &Stock, user: &str) -> Client {
 
 async fn a_stock_server_serves_every_api_after_one_command(server: Server) {
     let mut stock = Stock::new(server);
+    stock.live_before();
+    walk(stock).await;
+}
+
+/// What ejabberd's official container images start from.
+#[test]
+fn the_example_of_the_containers_does_so_too() {
+    crate::support::servers::run(Box::pin(async {
+        let example = "usr/share/ejabberd/ejabberd.yml.example";
+        let read = |base: &Path| std::fs::read_to_string(base.join(example)).expect("the example");
+        let mut stock = Stock::with(Server::Ejabberd26, read);
+        stock.live_before();
+        walk(stock).await;
+    }));
+}
+
+/// Other lines of a file may be edited meanwhile; where setup's own were, it takes nothing back.
+#[test]
+fn what_others_edit_meanwhile_stays() {
+    for server in [Server::Ejabberd23, Server::Prosody012] {
+        let stock = Stock::new(server);
+        let own = stock.outside("conf.d/own.cfg.lua");
+        if !server.is_ejabberd() {
+            // It sets what the drop-in sets, so that the main file is edited too.
+            std::fs::write(&own, format!("VirtualHost \"{DOMAIN}\"\n\tadmins = {{ \"me@{DOMAIN}\" }}\n"))
+                .expect("a file");
+        }
+        let main = stock.outside(stock.config());
+        let before = std::fs::read_to_string(&main).expect("the file");
+        set_up(&stock, &["--write", "--apis", "qtalk,maxleap"]);
+        let after = std::fs::read_to_string(&main).expect("the file");
+        assert_ne!(before, after);
+        let backup = stock.outside(&format!("{}.before-stanzagate", stock.config()));
+        assert_eq!(std::fs::read_to_string(&backup).expect("a backup"), before);
+
+        // Somebody edits the top of the file, and setup runs again with one API less.
+        let comment = if server.is_ejabberd() { "## mine\n" } else { "-- mine\n" };
+        stock.write(stock.config(), &format!("{comment}{after}"));
+        set_up(&stock, &["--write", "--apis", "qtalk"]);
+        let gateway = std::fs::read_to_string(stock.outside("gateway/stanzagate.toml")).expect("the gateway's file");
+        assert!(gateway.contains("[maxleap]\nenabled = false"), "{gateway}");
+        assert!(set_up(&stock, &["--write"]).starts_with("Nothing to change"), "it remembers the APIs");
+        let edited = std::fs::read_to_string(&main).expect("the file");
+        assert!(edited.starts_with(comment));
+
+        // What setup put there is edited: nothing is taken back, and the lines are told.
+        let broken =
+            edited.replace("# The gateway's part.", "# My part.").replace("-- The gateway's part.", "-- My part.");
+        stock.write(stock.config(), &broken);
+        let files = stock.files();
+        let refused = stock.setup(&["--undo"]);
+        assert!(
+            !refused.status.success() && text(&refused.stderr).contains("was edited since"),
+            "{}",
+            text(&refused.stderr)
+        );
+        assert_eq!(stock.files(), files);
+        stock.write(stock.config(), &edited);
+        set_up(&stock, &["--undo"]);
+        assert_eq!(std::fs::read_to_string(&main).expect("the file"), format!("{comment}{before}"));
+        let refused = stock.setup(&["--undo"]);
+        assert!(!refused.status.success() && text(&refused.stderr).contains("nothing to take back"));
+    }
+}
+
+/// From the command to calls of each API, and back.
+async fn walk(mut stock: Stock) {
     let before = stock.files();
 
     let shown = set_up(&stock, &[]);

@@ -29,6 +29,8 @@ tries=0
 while kill -s 0 "$pid" 2>/dev/null && [ "$tries" -lt 100 ]; do sleep 0.1; tries=$((tries + 1)); done
 kill -s KILL "$pid" 2>/dev/null
 "#;
+/// Says that ejabberd has started.
+const READY_LINE: &str = "ok = file:write_file(\"@READY@\", <<>>).\n";
 /// Makes the accounts, and says that ejabberd has started.
 const START: &str = r#"
 [ejabberd_auth:try_register(User, <<"example.org">>, <<"@PASSWORD@">>) || User <- [<<"alice">>, <<"bob">>]].
@@ -50,8 +52,14 @@ pub struct Stock {
 }
 
 impl Stock {
-    /// Copies the package's files; its ports and paths are private ones, and the domain is set. Nothing else is changed.
+    /// From the package's files, as [`Stock::with`].
     pub fn new(server: Server) -> Stock {
+        let file = if server.is_ejabberd() { "etc/ejabberd/ejabberd.yml" } else { "etc/prosody/prosody.cfg.lua" };
+        Stock::with(server, |base| std::fs::read_to_string(base.join(file)).expect("the package's stock file"))
+    }
+
+    /// Copies the files, the main one from `text` of the root; its ports and paths are private ones, and the domain is set. Nothing else is changed.
+    pub fn with(server: Server, text: impl FnOnce(&Path) -> String) -> Stock {
         let root = server.root();
         let (user, parent) =
             (server.product().name(), root.as_ref().map_or_else(std::env::temp_dir, |root| root.join("tmp")));
@@ -80,16 +88,18 @@ impl Stock {
         for folder in ["data", "log", "conf.d", "certs", "modules", "gateway"] {
             stock.make(folder);
         }
-        let gateway =
-            if server.is_ejabberd() { stock.ejabberd(&base, &mut port) } else { stock.prosody(&base, &mut port) };
+        let gateway = if server.is_ejabberd() {
+            stock.ejabberd(&base, &text(&base), &mut port)
+        } else {
+            stock.prosody(&text(&base), &mut port)
+        };
         let http = format!("[http]\nlisten = \"{}\"\n\n[log]\nlevel = \"warn\"\n{gateway}", stock.http);
         stock.write("gateway/stanzagate.toml", &http);
         stock
     }
 
     /// The stock file of ejabberd. Returns what the gateway's file says before: ports that nobody else takes meanwhile.
-    fn ejabberd(&self, base: &Path, port: &mut dyn FnMut() -> SocketAddr) -> String {
-        let text = std::fs::read_to_string(base.join("etc/ejabberd/ejabberd.yml")).expect("ejabberd's stock file");
+    fn ejabberd(&self, base: &Path, text: &str, port: &mut dyn FnMut() -> SocketAddr) -> String {
         let mut config = String::new();
         for line in text.lines() {
             let line = match line.trim() {
@@ -119,8 +129,7 @@ impl Stock {
     }
 
     /// The stock file of Prosody. Clients may come without TLS, which the tests' own has not; the gateway uses it.
-    fn prosody(&self, base: &Path, port: &mut dyn FnMut() -> SocketAddr) -> String {
-        let text = std::fs::read_to_string(base.join("etc/prosody/prosody.cfg.lua")).expect("Prosody's stock file");
+    fn prosody(&self, text: &str, port: &mut dyn FnMut() -> SocketAddr) -> String {
         let ours = format!(
             "admin_socket = {:?}\ndata_path = {:?}\nc2s_ports = {{ {} }}\ns2s_ports = {{ }}\nc2s_direct_tls_ports = {{ }}\n\
              http_ports = {{ {} }}\nhttps_ports = {{ }}\ncomponent_ports = {{ {} }}\nc2s_require_encryption = false\n\n",
@@ -255,8 +264,24 @@ impl Stock {
         command
     }
 
-    /// Starts the server, with the accounts alice and bob.
+    /// Starts the server as it came, makes the accounts alice and bob, and stops it.
+    pub fn live_before(&mut self) {
+        self.start_with(&[self.c2s].map(|port| (port, !self.server.is_ejabberd())), true);
+        self.stop();
+        let _ = std::fs::remove_file(self.outside("ready"));
+        if self.server.is_ejabberd() {
+            // No account is made from now on.
+            self.write("start.erl", &READY_LINE.replace("@READY@", &self.inside("ready")));
+        }
+    }
+
+    /// Starts the server.
     pub fn start(&mut self) {
+        self.start_with(&[self.c2s, self.component].map(|port| (port, true)), false);
+    }
+
+    fn start_with(&mut self, ports: &[(SocketAddr, bool)], accounts: bool) {
+        let open = || ports.iter().all(|(port, wanted)| !wanted || TcpStream::connect(port).is_ok());
         if self.server.is_ejabberd() {
             let base = self.root.clone().unwrap_or_else(|| "/".into());
             let lib =
@@ -275,11 +300,11 @@ impl Stock {
                 .env("ERL_LIBS", Path::new("/usr/lib").join(code))
                 .env("ERL_CRASH_DUMP_BYTES", "0");
             self.run("server", command);
-            let (ready, ports) = (self.outside("ready"), [self.c2s, self.component]);
-            self.wait("ejabberd", || ready.exists() && ports.iter().all(|port| TcpStream::connect(port).is_ok()));
+            let ready = self.outside("ready");
+            self.wait("ejabberd", || ready.exists() && open());
         } else {
             let config = self.inside("prosody.cfg.lua");
-            for user in ["alice", "bob"] {
+            for user in ["alice", "bob"].into_iter().filter(|_| accounts) {
                 let output =
                     self.tool("prosodyctl").args(["--config", &config, "register", user, DOMAIN, PASSWORD]).output();
                 let output = output.expect("prosodyctl");
@@ -288,8 +313,7 @@ impl Stock {
             let mut command = self.tool("prosody");
             command.args(["--config", &config, "-F"]);
             self.run("server", command);
-            let ports = [self.c2s, self.component];
-            self.wait("Prosody", || ports.iter().all(|port| TcpStream::connect(port).is_ok()));
+            self.wait("Prosody", open);
         }
     }
 

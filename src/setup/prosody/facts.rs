@@ -85,7 +85,7 @@ impl<'a> Facts<'a> {
             own: component(input.gateway.name.clone()),
             component_port: port(global("component_ports"), 5347)?,
             client_port: port(global("c2s_ports"), 5222)?,
-            http_port: port(global("http_ports"), 5280)?,
+            http_port: port(global("http_ports").filter(|_| input.gateway.apis.records()), 5280)?,
             says_modules: global("plugin_paths").is_none(),
             modules: modules.unwrap_or_else(|| PathBuf::from(MODULES)),
         })
