@@ -1,8 +1,8 @@
 //! What the commands do: logging, signals, exit codes.
 #![expect(clippy::print_stderr, reason = "there is no log yet, or the command has none")]
 
-use std::fmt::Display;
-use std::io::IsTerminal;
+use std::fmt::{Display, Write as _};
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -71,15 +71,27 @@ pub async fn serve(config: Config) -> ExitCode {
     }
 }
 
+/// Prints the settings that count, without secrets.
+pub fn show(config: &Config) -> ExitCode {
+    match toml::to_string_pretty(config) {
+        Ok(text) => {
+            // Whoever reads it may have seen enough.
+            let _ = io::Write::write_all(&mut io::stdout(), text.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(RUNTIME, &error),
+    }
+}
+
 /// Says what works.
 pub async fn check(config: Config, user: Option<&str>, anyway: bool) -> ExitCode {
-    log_to(std::io::stderr, &config.log);
+    log_to(io::stderr, &config.log);
     stanzagate::check::run(config, user, anyway).await
 }
 
 /// Runs a private server and a gateway on it.
 pub async fn dev(args: stanzagate::dev::Args) -> ExitCode {
-    log_to(std::io::stderr, &Log { level: "warn".into(), ..Log::default() });
+    log_to(io::stderr, &Log { level: "warn".into(), ..Log::default() });
     match stanzagate::dev::run(args).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(RUNTIME, &error),
@@ -97,8 +109,19 @@ pub async fn healthcheck(url: &str) -> ExitCode {
     match asked.await {
         Ok((status, _)) if status.is_success() => ExitCode::SUCCESS,
         Ok((status, text)) => fail(RUNTIME, &format!("{status}: {text}")),
-        Err(error) => fail(RUNTIME, &error),
+        Err(error) => fail(RUNTIME, &with_causes(&error)),
     }
+}
+
+/// An error with what is behind it: of the outermost alone nobody sees what to do.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    text
 }
 
 fn log_to(writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static, config: &Log) {
@@ -107,7 +130,7 @@ fn log_to(writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static, config: &
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_timer(Clock).fmt_fields(Texts);
     let done = match config.format {
         Format::Text => {
-            let builder = builder.with_ansi(std::io::stderr().is_terminal());
+            let builder = builder.with_ansi(io::stderr().is_terminal());
             builder.map_event_format(AccessLines::beside).try_init()
         }
         Format::Json => builder.event_format(JsonLines).try_init(),
@@ -124,7 +147,7 @@ struct Signals {
 }
 
 impl Signals {
-    fn new() -> std::io::Result<Self> {
+    fn new() -> io::Result<Self> {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 

@@ -17,7 +17,7 @@ pub mod server;
 pub mod sessions;
 pub mod xuanxuan;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use error::{ConfigError, Problems};
 
@@ -25,7 +25,7 @@ use error::{ConfigError, Problems};
 pub const DEFAULT_FILE: &str = "/etc/stanzagate/stanzagate.toml";
 
 /// Everything that `config/stanzagate.toml` can say.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// The XMPP server behind the gateway.

@@ -1,4 +1,4 @@
-//! The command line: `serve`, `check`, `dev`, `setup`, `healthcheck`.
+//! The command line: `serve`, `check`, `config`, `dev`, `setup`, `healthcheck`.
 #![forbid(unsafe_code)]
 #![deny(
     clippy::expect_used,
@@ -46,6 +46,10 @@ enum Command {
         #[arg(long)]
         anyway: bool,
     },
+    /// Check the configuration without connecting, name all that is wrong in it, and print every setting as it counts, defaults
+    /// included. Secrets are not printed.
+    #[command(after_help = SETTINGS)]
+    Config(ConfigArgs),
     /// Start a private XMPP server from this machine's packages with a gateway on it, and print how to use both, with calls
     /// of each API. Everything is on loopback and stops with this command.
     Dev(stanzagate::dev::Args),
@@ -113,6 +117,10 @@ fn main() -> ExitCode {
         match command {
             Command::Serve(args) => match args.load() {
                 Ok(config) => cli::serve(config).await,
+                Err(error) => cli::fail(cli::USAGE, &error),
+            },
+            Command::Config(args) => match args.load() {
+                Ok(config) => cli::show(&config),
                 Err(error) => cli::fail(cli::USAGE, &error),
             },
             Command::Check { config, user, anyway } => match config.load() {

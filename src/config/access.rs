@@ -1,5 +1,5 @@
 //! Who may call a dialect: keys and networks, shared by the dialects' sections.
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use ipnet::IpNet;
 
@@ -8,7 +8,7 @@ use super::http::Http;
 use super::server::Server;
 
 /// How callers of a dialect prove who they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Auth {
     /// Not at all: only the allowed networks protect it.
@@ -19,7 +19,7 @@ pub enum Auth {
 }
 
 /// One caller's key.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Key {
     /// The caller's name, for logs.

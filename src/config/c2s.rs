@@ -1,5 +1,5 @@
 //! `[c2s]`: how users' own streams reach the server.
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use std::net::IpAddr;
 
@@ -7,7 +7,7 @@ use super::component::address;
 use super::error::Problems;
 
 /// How a c2s stream is protected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Tls {
     /// STARTTLS, required.
@@ -20,7 +20,7 @@ pub enum Tls {
 }
 
 /// `[c2s]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct C2s {
     /// `host:port` of the server's client listener.

@@ -1,11 +1,11 @@
 //! `[component]`: the component connection (XEP-0114) and its bounds.
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::Problems;
 use super::server::{Server, host_name};
 
 /// `[component]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Component {
     /// `host:port` of the server's component listener.

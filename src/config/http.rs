@@ -1,14 +1,19 @@
 //! `[http]`: the listener and what surrounds every request.
-use serde::Deserialize;
+
+use std::net::{SocketAddr, ToSocketAddrs};
+
+use serde::de::{self, Deserializer};
+use serde::{Deserialize, Serialize};
 
 use super::error::Problems;
 
 /// `[http]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Http {
-    /// Address and port to listen on.
-    pub listen: std::net::SocketAddr,
+    /// Address and port to listen on; of a name, the first address that it has.
+    #[serde(deserialize_with = "listen")]
+    pub listen: SocketAddr,
     /// The URL under which callers and clients reach the gateway, for links in answers. Default: from the Host header.
     pub public_url: Option<String>,
     /// Proxies whose X-Forwarded-For and X-Real-IP are believed.
@@ -42,10 +47,24 @@ pub struct Http {
     pub metrics_allow: Vec<ipnet::IpNet>,
 }
 
+/// An address with a port, or a name with one.
+fn listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if let Ok(addr) = text.parse() {
+        return Ok(addr);
+    }
+    let named = text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
+    named.ok_or_else(|| {
+        let what =
+            "is not an address and port of this machine, such as 127.0.0.1:10050, [::1]:10050 or localhost:10050";
+        de::Error::custom(what)
+    })
+}
+
 impl Default for Http {
     fn default() -> Self {
         Self {
-            listen: std::net::SocketAddr::from(([127, 0, 0, 1], 10050)),
+            listen: SocketAddr::from(([127, 0, 0, 1], 10050)),
             public_url: None,
             trusted_proxies: Vec::new(),
             body_bytes: 8_000_000,

@@ -2,14 +2,14 @@
 use std::collections::HashSet;
 
 use ipnet::IpNet;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::Problems;
 use super::secret::Secret;
 use super::server::Hosts;
 
 /// `[maxleap]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Maxleap {
     /// Whether the API is served.
@@ -55,7 +55,7 @@ const RESERVED: &str = "# abuse admin* announce* daemon everyone ftp help helpde
     support sysadmin system* usenet uucp webmaster www 管理员* 客服* 系统* 通知* 公告* 官方*";
 
 /// One app.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct App {
     /// Its id, as callers send it.

@@ -1,5 +1,5 @@
 //! `[qtalk]`: the qtalk API.
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::access::Rules;
 use super::error::Problems;
@@ -7,7 +7,7 @@ use super::http::Http;
 use super::server::Server;
 
 /// What the replies look like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Replies {
     /// The documented bodies, with truthful `ret`, `errcode` and `errmsg`.
@@ -18,7 +18,7 @@ pub enum Replies {
 }
 
 /// `[qtalk]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Qtalk {
     /// Whether the API is served.

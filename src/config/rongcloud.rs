@@ -2,7 +2,7 @@
 use std::collections::HashSet;
 
 use ipnet::IpNet;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::Problems;
 use super::secret::Secret;
@@ -10,7 +10,7 @@ use super::server::{Hosts, Kind};
 use super::sessions::{Grant, Sessions};
 
 /// `[rongcloud]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rongcloud {
     /// Whether the API is served.
@@ -60,7 +60,7 @@ pub struct Rongcloud {
 }
 
 /// One key, HS256.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Key {
     /// Its id, as tokens name it in `kid`.

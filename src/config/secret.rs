@@ -3,10 +3,13 @@
 use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::error::ConfigError;
+
+/// What is printed for a secret.
+const MASK: &str = "(secret)";
 
 /// A secret in the configuration: `"text"`, or `{ file = "path" }` for a file whose content, without the trailing line
 /// break, is the secret. The file is read when the configuration is loaded. Never printed.
@@ -48,6 +51,13 @@ impl Secret {
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(SecretVisitor)
+    }
+}
+
+/// Whoever prints a configuration is shown that there is one.
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(MASK)
     }
 }
 

@@ -1,11 +1,11 @@
 //! `[sessions]`: the grant with which the gateway opens users' sessions (ejabberd).
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::Problems;
 use super::http::web_url;
 
 /// How a user's session is opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Grant {
     /// Not at all.
@@ -18,7 +18,7 @@ pub enum Grant {
 }
 
 /// `[sessions]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sessions {
     /// The grant.

@@ -2,14 +2,14 @@
 use std::collections::HashSet;
 
 use ipnet::IpNet;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::Problems;
 use super::secret::Secret;
 use super::server::Hosts;
 
 /// `[xuanxuan]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Xuanxuan {
     /// Whether the API is served.
@@ -33,7 +33,7 @@ pub struct Xuanxuan {
 }
 
 /// One application.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
     /// Its code, as callers send it.

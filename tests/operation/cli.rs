@@ -67,7 +67,7 @@ impl Drop for Running {
 #[test]
 fn a_configuration_that_cannot_work_is_exit_code_2_with_the_reason() {
     for (arguments, variable, reason) in [
-        (&["serve", "--listen", "nowhere"][..], ("X", ""), "--listen: http.listen: invalid socket address"),
+        (&["serve", "--listen", "nowhere"][..], ("X", ""), "--listen: http.listen: is not an address and port"),
         (&["serve", "--config", "/nowhere/at/all"], ("X", ""), "/nowhere/at/all: cannot read this file"),
         (&["check"], ("STANZAGATE_SERVER__DOMAIN", ""), "STANZAGATE_SERVER__DOMAIN: server.domain: missing"),
         (&["serve", "--listen", "0.0.0.0:0"], ("X", ""), "qtalk.auth: would be open to the world"),
@@ -78,6 +78,46 @@ fn a_configuration_that_cannot_work_is_exit_code_2_with_the_reason() {
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(said.contains(reason), "{reason:?} is not in {said}");
     }
+}
+
+#[test]
+fn the_settings_that_count_are_shown_without_secrets() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("stanzagate.toml");
+    let text = "[maxleap]\nenabled = true\n[[maxleap.apps]]\nid = \"shop\"\nkeys = [\"open-sesame-0123456789\"]\n";
+    std::fs::write(&file, text).unwrap();
+    let shown = |more: &[&str]| {
+        let mut command = stanzagate(&["config", "--config", file.to_str().unwrap()]);
+        let output = command.args(more).stdout(Stdio::piped()).output().unwrap();
+        let [out, errors] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+        (output.status.code(), out, errors)
+    };
+    // A name is as good as an address.
+    let (code, out, errors) = shown(&["--listen", "localhost:10077"]);
+    assert_eq!((code, errors.as_str()), (Some(0), ""));
+    let table: toml::Table = out.parse().expect(&out);
+    assert_eq!(table["component"]["name"].as_str(), Some("gw.example.org"));
+    assert_eq!(table["http"]["request_seconds"].as_integer(), Some(30), "a default is not shown");
+    let listen: std::net::SocketAddr = table["http"]["listen"].as_str().unwrap().parse().unwrap();
+    assert!(listen.ip().is_loopback() && listen.port() == 10077, "{listen}");
+    assert_eq!(table["maxleap"]["apps"][0]["keys"][0].as_str(), Some("(secret)"));
+    assert_eq!(table["component"]["secret"].as_str(), Some("(secret)"));
+    assert!(!out.contains("open-sesame") && !out.contains("\"secret\""), "{out}");
+    // All that is wrong is said at once.
+    std::fs::write(&file, text.to_owned() + "[http]\nrequests = 0\nconnections = 0\n").unwrap();
+    let (code, out, errors) = shown(&[]);
+    assert_eq!((code, out.as_str()), (Some(2), ""));
+    assert!(errors.contains("http.requests") && errors.contains("http.connections"), "{errors}");
+    let (code, _, errors) = shown(&["--listen", "nowhere.invalid:1"]);
+    assert!(code == Some(2) && errors.contains("localhost:10050"), "{errors}");
+}
+
+#[test]
+fn a_health_check_says_why_it_failed() {
+    let output = stanzagate(&["healthcheck", "--url", "http://127.0.0.1:1/health/ready"]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.contains("refused"), "{said}");
 }
 
 #[test]
