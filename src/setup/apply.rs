@@ -99,7 +99,13 @@ impl Outcome {
         if judged.is_err() {
             for target in &self.targets {
                 match &target.now {
-                    Some(text) => disk::write(&target.path, text, target.mode, None)?,
+                    Some(text) => {
+                        disk::write(&target.path, text, target.mode, None)?;
+                        let backup = disk::backup_of(&target.path);
+                        if old.is_none() && disk::read(&backup)?.as_ref() == Some(text) {
+                            disk::remove(&backup)?;
+                        }
+                    }
                     None => disk::remove(&target.path)?,
                 }
             }

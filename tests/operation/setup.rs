@@ -100,6 +100,21 @@ fn what_others_edit_meanwhile_stays() {
     }
 }
 
+/// The server's own reader has the last word: what it refuses is taken back, whole.
+#[test]
+fn what_the_server_would_refuse_is_taken_back() {
+    let stock = Stock::new(Server::Ejabberd26);
+    // It is in a file that setup does not look into for that, and ejabberd takes no option twice.
+    stock.write("more.yml", "oauth_access: all\n");
+    let main = std::fs::read_to_string(stock.outside("ejabberd.yml")).expect("the file");
+    stock.write("ejabberd.yml", &format!("{main}\ninclude_config_file: {}\n", stock.inside("more.yml")));
+    let before = stock.files();
+    let refused = stock.setup(&["--write"]);
+    let why = text(&refused.stderr);
+    assert!(!refused.status.success() && why.contains("taken back") && why.contains("oauth_access"), "{why}");
+    assert_eq!(stock.files(), before);
+}
+
 /// From the command to calls of each API, and back.
 async fn walk(mut stock: Stock) {
     let before = stock.files();
