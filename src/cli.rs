@@ -22,6 +22,7 @@ mod access;
 mod clock;
 mod json;
 mod log;
+mod systemd;
 mod values;
 
 /// Exit code of a failure at run time.
@@ -63,7 +64,10 @@ pub async fn serve(config: Config) -> ExitCode {
         Err(StartError::Config(error)) => return fail(USAGE, &error),
         Err(error) => return fail(RUNTIME, &error),
     };
+    systemd::ready(gateway.addr());
+    tokio::spawn(systemd::show_life());
     signals.next().await;
+    systemd::stopping();
     tracing::info!("shutting down; a second signal ends at once");
     tokio::select! {
         () = gateway.shutdown() => ExitCode::SUCCESS,

@@ -113,6 +113,30 @@ fn the_settings_that_count_are_shown_without_secrets() {
 }
 
 #[test]
+fn systemd_is_told_when_it_serves_that_it_lives_and_when_it_stops() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let told = || {
+        let mut bytes = [0; 4096];
+        let size = socket.recv(&mut bytes).expect("a word to systemd");
+        String::from_utf8(bytes[..size].to_vec()).unwrap()
+    };
+    let mut command = stanzagate(&["serve"]);
+    let mut running = Running::start(command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "500000"));
+    let first = told();
+    assert!(first.starts_with("READY=1\n") && first.contains(&running.addr), "{first}");
+    for _ in 0..3 {
+        assert_eq!(told(), "WATCHDOG=1\n");
+    }
+    running.signal("TERM");
+    let last = std::iter::repeat_with(told).find(|text| !text.starts_with("WATCHDOG")).unwrap();
+    assert!(last.starts_with("STOPPING=1\n"), "{last}");
+    assert_eq!(running.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
 fn a_health_check_says_why_it_failed() {
     let output = stanzagate(&["healthcheck", "--url", "http://127.0.0.1:1/health/ready"]).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
