@@ -1,7 +1,8 @@
 -- Prosody behind Stanzagate. One file for Prosody 0.12 (Debian 12), 13.0.1 (Debian 13) and 13.0.6 (its backports).
 --
--- It is a whole configuration, ready for a new server. For a server that already runs, copy the lines marked [gateway]
--- into its prosody.cfg.lua; everything else here is what any chat server has. Replace example.org throughout.
+-- It is a whole configuration, ready for a new server. For a server that already runs, `stanzagate setup prosody`
+-- puts the gateway's part beside its files; by hand, copy the lines marked [gateway] into its prosody.cfg.lua. Everything
+-- else here is what any chat server has. Replace example.org throughout.
 --
 -- Several gateways at once: each has a name of its own. The lines marked [gw2], here and in stanzagate.pfw, let in a second
 -- one, gw2.example.org: take the marks away. A third needs the same lines with its name. Each gateway names the others in
