@@ -243,7 +243,8 @@ fn on_prosody(
     let config = prosody::read(main, &others)?;
     let domain = prosody::domain(main, &config, args.domain.as_deref())?;
     let mut gateway = gateway(args, apis, domain, settings, file)?;
-    if let Some(secret) = prosody::component_secret(&config, &gateway.name) {
+    let known = settings.has("component", "secret");
+    if let Some(secret) = prosody::component_secret(&config, &gateway.name, known)? {
         settings.suggest("component", "secret", &secret);
     }
     gateway.secret = settings.secret(file)?;

@@ -39,6 +39,11 @@ impl Settings {
         self.document.get(section)?.get(key)?.as_str()
     }
 
+    /// Whether a setting is there.
+    pub fn has(&self, section: &str, key: &str) -> bool {
+        self.document.get(section).is_some_and(|section| section.get(key).is_some())
+    }
+
     /// The port of an address or URL of this machine.
     pub fn port(&self, section: &str, key: &str) -> Option<u16> {
         let text = self.text(section, key)?;

@@ -42,6 +42,9 @@ pub(super) struct Input<'a> {
 /// What is to be done.
 pub(super) fn plan(input: &Input<'_>) -> Result<Part, SetupError> {
     let config = read(input.main, input.others)?;
+    if is_set_up(&config, input.gateway) {
+        return Ok(renewed(&config, input));
+    }
     let facts = Facts::read(&config, input)?;
     let mut part = Part { restart: RESTART.to_owned(), packages: vec!["prosody-modules"], ..Part::default() };
     let folder = input.main.path.parent().unwrap_or(Path::new("/"));
@@ -71,6 +74,36 @@ pub(super) fn plan(input: &Input<'_>) -> Result<Part, SetupError> {
     }
     part.settings = settings(&facts, input, &mut part.notes);
     Ok(part)
+}
+
+/// Whether the files have the gateway's part already, put in by hand: the component, and the helper module on the host.
+fn is_set_up(config: &Config, gateway: &Gateway) -> bool {
+    let host = Section::Host(gateway.domain.clone());
+    config.opened(&gateway.name).is_some() && config.setting(&host, "stanzagate_component").is_some()
+}
+
+/// Brings such a server up to date: what it says stays, and the helper files are those of this version.
+fn renewed(config: &Config, input: &Input<'_>) -> Part {
+    let folder = input.main.path.parent().unwrap_or(Path::new("/"));
+    let modules = facts::modules(config).unwrap_or_else(|| folder.to_owned());
+    let helpers = [("mod_stanzagate.lua", HELPER), ("mod_stanzagate_tokens.lua", TOKENS)];
+    let helpers =
+        helpers.into_iter().filter(|(name, _)| *name != "mod_stanzagate_tokens.lua" || input.gateway.apis.tokens());
+    let change = |(name, text): (&str, &str)| Change {
+        path: modules.join(name),
+        text: text.to_owned(),
+        mode: 0o644,
+        like: None,
+    };
+    let note = "the server's files have the gateway's part already, put in by hand: they stay, and only the helper modules are renewed. \
+                `stanzagate check` says what they lack";
+    Part {
+        changes: helpers.map(change).collect(),
+        settings: vec![("server", "kind", "prosody".into())],
+        notes: vec![note.to_owned()],
+        packages: vec!["prosody-modules"],
+        restart: RESTART.to_owned(),
+    }
 }
 
 /// Where the drop-in goes, and the line that includes it where none does.
@@ -103,11 +136,19 @@ fn place(config: &Config, facts: &Facts<'_>, folder: &Path, input: &Input<'_>) -
     if sets { beside } else { Place { file: dir.join(DROP_IN), include: None } }
 }
 
-/// The secret of a component that is the gateway's already.
-pub(super) fn component_secret(config: &Config, name: &str) -> Option<String> {
-    match &config.setting(&Section::Component(name.to_owned()), "component_secret")?.value {
-        Value::Text(secret) => Some(secret.clone()),
-        _ => None,
+/// The secret of a component that is the gateway's already. `known`: the gateway's own configuration says it.
+pub(super) fn component_secret(config: &Config, name: &str, known: bool) -> Result<Option<String>, SetupError> {
+    match config.setting(&Section::Component(name.to_owned()), "component_secret") {
+        None => Ok(None),
+        Some(setting) => match &setting.value {
+            Value::Text(secret) => Ok(Some(secret.clone())),
+            _ if known => Ok(None),
+            _ => {
+                let why = "gives the component's secret by a name, which setup cannot read: write component.name and component.secret \
+                           into the gateway's configuration first, or name that with --gateway-config";
+                Err(SetupError::refused(&setting.file, setting.line, why))
+            }
+        },
     }
 }
 

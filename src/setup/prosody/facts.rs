@@ -59,19 +59,12 @@ impl<'a> Facts<'a> {
                 ));
             }
         }
-        let modules = match global("plugin_paths") {
-            None => None,
-            Some(setting) => match &setting.value {
-                Value::Table(table) if table.literal => {
-                    table.texts.iter().find(|path| path.starts_with('/')).map(PathBuf::from)
-                }
-                Value::Text(path) => Some(PathBuf::from(path)),
-                _ => {
-                    let why = "plugin_paths is more than a list of texts: add a folder to it that setup can read";
-                    return Err(SetupError::refused(&setting.file, setting.line, why));
-                }
-            },
-        };
+        if let Some(setting) = global("plugin_paths")
+            && modules(config).is_none()
+        {
+            let why = "plugin_paths is more than a list of texts: add a folder to it that setup can read";
+            return Err(SetupError::refused(&setting.file, setting.line, why));
+        }
         let is = |key: &str, wanted: bool| config.effective(&host, key).is_some_and(|s| s.value == Value::Bool(wanted));
         Ok(Facts {
             config,
@@ -87,7 +80,7 @@ impl<'a> Facts<'a> {
             client_port: port(global("c2s_ports"), 5222)?,
             http_port: port(global("http_ports").filter(|_| input.gateway.apis.records()), 5280)?,
             says_modules: global("plugin_paths").is_none(),
-            modules: modules.unwrap_or_else(|| PathBuf::from(MODULES)),
+            modules: modules(config).unwrap_or_else(|| PathBuf::from(MODULES)),
         })
     }
 }
@@ -156,6 +149,15 @@ fn port(setting: Option<&Setting>, usual: u16) -> Result<u16, SetupError> {
         let why = format!("{} names no port that setup can tell: write one, such as {{ {usual} }}", setting.key);
         SetupError::refused(&setting.file, setting.line, why)
     })
+}
+
+/// The folder for modules of one's own that the configuration names.
+pub(super) fn modules(config: &Config) -> Option<PathBuf> {
+    match &config.setting(&Section::Global, "plugin_paths")?.value {
+        Value::Table(table) => table.texts.iter().find(|path| path.starts_with('/')).map(PathBuf::from),
+        Value::Text(path) => Some(PathBuf::from(path)),
+        _ => None,
+    }
 }
 
 /// What all the files say.

@@ -136,6 +136,20 @@ fn refuses_with_the_line_what_it_could_only_guess() {
     }
 }
 
+/// The file that 0.1.0 shipped, put in by hand.
+#[test]
+fn an_older_set_up_gets_this_versions_helpers() {
+    let shipped = include_str!("../../../config/prosody.cfg.lua");
+    let part = planned_with(shipped, &[], "example.org", &ALL).unwrap();
+    let paths: Vec<_> = part.changes.iter().map(|change| change.path.display().to_string()).collect();
+    assert_eq!(paths, ["/p/mod_stanzagate.lua", "/p/mod_stanzagate_tokens.lua"]);
+    let main = File { path: "f".into(), text: shipped.to_owned() };
+    let config = read(&main, &[]).unwrap();
+    assert_eq!(component_secret(&config, "gw.example.org", true).unwrap(), None);
+    let why = component_secret(&config, "gw.example.org", false).unwrap_err().to_string();
+    assert!(why.starts_with("f:") && why.contains("component.secret"), "{why}");
+}
+
 #[test]
 fn knows_the_domain() {
     let found = |text: &str, wanted: Option<&str>| {
