@@ -29,7 +29,8 @@
 //!   where, and [`access::Caller::may_send_as`]) and `axum::body::Bytes` (the body, already bounded).
 //! - It says how the request ended by [`Outcome`] in the response's extensions (`(Outcome("unknown_user"), body)`
 //!   works as a response too): a fixed word, for metrics and the log. Without one the status decides.
-//! - Beside it [`Cause`] says which stanza error is behind a failure; it stands in the log line.
+//! - Beside it [`Told`] says what the caller was told of a failure, and [`Cause`] which stanza error is behind it; both stand
+//!   in the log line.
 //! - When the gateway cannot serve now, it answers [`retry_after`] with a 503; too many failed log-ins
 //!   ([`logins::Logins`], [`limiter::Attempts`]) are [`retry_after`] with a 429.
 
@@ -86,6 +87,21 @@ pub struct Outcome(pub &'static str);
 /// Whose stanza error is behind a failure, and what it said: in the response's extensions, for the log line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cause(pub Arc<str>);
+
+/// What a caller whose request failed was told, in English: in the response's extensions, for the log line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told(pub Arc<str>);
+
+impl Told {
+    /// Longest text that is kept, in characters.
+    const CHARS: usize = 256;
+
+    /// The beginning of a text.
+    pub fn new(text: &str) -> Told {
+        let end = text.char_indices().nth(Told::CHARS).map_or(text.len(), |(at, _)| at);
+        Told(text.get(..end).unwrap_or_default().into())
+    }
+}
 
 impl IntoResponseParts for Outcome {
     type Error = std::convert::Infallible;

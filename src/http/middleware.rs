@@ -19,7 +19,7 @@ use super::client_addr::{Peer, client_addr};
 use super::dialect::Route;
 use super::refusal::{overloaded, refuse, shaped};
 use super::serve::{Serve, WholeRequest};
-use super::{Cause, Outcome};
+use super::{Cause, Outcome, Told};
 use crate::chat::Call;
 
 /// Handles one request of `route`.
@@ -83,8 +83,7 @@ pub(super) fn handle<T: Serve>(
         }
         let took = started.elapsed();
         route.endpoint.metrics.answered(outcome, took);
-        let cause = if outcome == "ok" { None } else { response.extensions().get::<Cause>() };
-        log.write(&route.path, response.status(), outcome, took, cause);
+        log.write(&route.path, outcome, took, &response);
         Ok(response)
     }
 }
@@ -108,17 +107,23 @@ struct LogLine {
 }
 
 impl LogLine {
-    fn write(&self, path: &str, status: StatusCode, outcome: &'static str, took: Duration, cause: Option<&Cause>) {
+    fn write(&self, path: &str, outcome: &'static str, took: Duration, response: &Response) {
+        let (told, cause) = if outcome == "ok" {
+            (None, None)
+        } else {
+            (response.extensions().get::<Told>(), response.extensions().get::<Cause>())
+        };
         tracing::info!(
             target: "stanzagate::access",
             request = &*self.request,
             method = %self.method,
             path,
-            status = status.as_u16(),
+            status = response.status().as_u16(),
             outcome,
             ms = (took.as_secs_f64() * 100_000.0).round() / 100.0,
             from = %Shown(self.from),
             key = self.key.as_deref().unwrap_or(""),
+            told = told.map(|told| &*told.0),
             cause = cause.map(|cause| &*cause.0),
             "request"
         );

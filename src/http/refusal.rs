@@ -7,7 +7,7 @@ use axum::response::Response;
 
 use super::access::Refusal;
 use super::dialect::Endpoint;
-use super::{Outcome, retry_after};
+use super::{Outcome, Told, retry_after};
 
 /// A full gateway asks its callers to come back after this.
 const OVERLOAD_WAIT: Duration = Duration::from_secs(1);
@@ -53,5 +53,6 @@ pub(super) fn overloaded(endpoint: &Endpoint) -> Response {
 pub(super) fn shaped(endpoint: &Endpoint, status: StatusCode, outcome: &'static str, text: &str) -> Response {
     let mut response = (endpoint.common.shape)(status, text);
     response.extensions_mut().insert(Outcome(outcome));
+    response.extensions_mut().insert(Told::new(text));
     response
 }

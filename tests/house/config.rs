@@ -68,7 +68,10 @@ fn the_environment_can_say_everything() {
 #[test]
 fn errors_name_file_line_and_key() {
     let cases = [
-        ("[http]\nlisten = \"nowhere\"", "gw.toml:10: http.listen: invalid socket address syntax"),
+        (
+            "[http]\nlisten = \"nowhere\"",
+            "gw.toml:10: http.listen: is not an address and port of this machine, such as 127.0.0.1:10050, [::1]:10050 or localhost:10050",
+        ),
         ("[http]\nrequests = \"many\"", "gw.toml:10: http.requests: invalid type: string, expected usize"),
         ("[http]\nlissten = \"x\"", "gw.toml:10: http.lissten: unknown field `lissten`"),
         ("[htpp]", "gw.toml:9: htpp: unknown field `htpp`"),
@@ -95,7 +98,10 @@ fn errors_name_the_variable_or_flag() {
     let unknown = env(&[("STANZAGATE_HTTP__PORT", "1")]);
     assert!(refusal(&with(""), &unknown).starts_with("STANZAGATE_HTTP__PORT: http.port: unknown field `port`"));
     let invalid = [Override::flag("--listen", "http", "listen", "0.0.0.0:99999")];
-    assert_eq!(refusal(&with(""), &invalid), "--listen: http.listen: invalid socket address syntax");
+    assert_eq!(
+        refusal(&with(""), &invalid),
+        "--listen: http.listen: is not an address and port of this machine, such as 127.0.0.1:10050, [::1]:10050 or localhost:10050"
+    );
     let impossible = env(&[("STANZAGATE_COMPONENT__NAME", "example.org")]);
     assert!(refusal(&with(""), &impossible).starts_with("STANZAGATE_COMPONENT__NAME: component.name: is a domain"));
     let typing_error = [("STANZAGATE_COMPONENT_SECRET".to_owned(), "x".to_owned())];

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use crate::chat::types::error::{ChatError, Kind};
-use crate::http::{Cause, Outcome, retry_after};
+use crate::http::{Cause, Outcome, Told, retry_after};
 
 /// After this the caller may try again what found the gateway busy or the XMPP server away.
 const UNAVAILABLE: Duration = Duration::from_secs(1);
@@ -51,15 +51,16 @@ impl Ending {
         Ending { status, wait, ..self }
     }
 
-    /// The response that ends so, with its body.
-    pub fn respond(self, body: impl IntoResponse) -> Response {
+    /// The response that ends so, with its body, in which the caller is `told` this in English.
+    pub fn respond(self, told: &str, body: impl IntoResponse) -> Response {
         let response = (self.status, Outcome(self.outcome), body).into_response();
-        finish(response, self.wait, self.cause)
+        finish(response, told, self.wait, self.cause)
     }
 }
 
-/// Adds to a response how long to wait, and for the log why.
-pub fn finish(mut response: Response, wait: Option<Duration>, cause: Option<Cause>) -> Response {
+/// Adds to the response of a failure how long to wait, and for the log what the caller is told and why.
+pub fn finish(mut response: Response, told: &str, wait: Option<Duration>, cause: Option<Cause>) -> Response {
+    response.extensions_mut().insert(Told::new(told));
     if let Some(cause) = cause {
         response.extensions_mut().insert(cause);
     }
@@ -114,6 +115,8 @@ pub(in crate::dialects) mod tests {
             let wait = response.headers().get(header::RETRY_AFTER).map(|wait| wait.to_str().unwrap().to_owned());
             assert_eq!(wait.as_deref(), later.then_some("10"), "{error}");
             assert_eq!(response.status(), if later { StatusCode::SERVICE_UNAVAILABLE } else { refused }, "{error}");
+            let Told(told) = response.extensions().get().expect("what the caller is told");
+            assert!(!told.is_empty());
             let Cause(cause) = response.extensions().get().expect("a cause");
             assert!(cause.starts_with(&format!("{name} ")), "{cause}");
             assert!(cause.ends_with(" (said) by room@conference.example.org"), "{cause}");

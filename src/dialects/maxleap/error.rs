@@ -187,7 +187,7 @@ impl From<AddressError> for Failure {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let body = body(self.code, self.ending.status, &self.text);
-        self.ending.respond(body)
+        self.ending.respond(&self.text, body)
     }
 }
 

@@ -131,14 +131,17 @@ fn read(body: &[u8], list: usize) -> Result<json::Json<'_>, Failure> {
 /// A result as it goes out.
 pub fn reply(style: Replies, endpoint: Endpoint, result: Result<Done, Failure>) -> Response {
     let code = result.as_ref().err().map(|failure| failure.code);
-    let (wait, cause) = result.as_ref().err().map_or((None, None), |failure| (failure.wait, failure.cause.clone()));
+    let failed = result.as_ref().err().map(|failure| (failure.errmsg.clone(), failure.wait, failure.cause.clone()));
     let (status, outcome) = code.map_or((StatusCode::OK, "ok"), |code| (code.status(), code.outcome()));
     let archive_id = result.as_ref().ok().and_then(|done| HeaderValue::try_from(done.as_ref()?.archive_id()?).ok());
     let mut response = json_response(status, outcome, replies::body(style, endpoint, result));
     if let Some(id) = archive_id {
         response.headers_mut().insert(ARCHIVE_ID, id);
     }
-    finish(response, wait, cause)
+    match failed {
+        Some((told, wait, cause)) => finish(response, &told, wait, cause),
+        None => response,
+    }
 }
 
 /// What the layers around the handlers refuse, in the API's shape; the same in both styles.

@@ -123,7 +123,7 @@ impl From<ChatError> for Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let mut response = self.ending.respond(());
+        let mut response = self.ending.respond(&self.text.1, ());
         response.extensions_mut().insert(Words(self.text));
         response
     }

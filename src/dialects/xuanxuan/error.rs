@@ -46,9 +46,10 @@ impl Failure {
 
     /// The answer to a caller who speaks this language.
     pub fn answer(self, language: Language) -> Response {
+        let english = self.text.1.clone();
         let body = json!({ "result": "fail", "message": language.choose(self.text) });
         let body = shaped(self.ending.status, body);
-        self.ending.respond(body)
+        self.ending.respond(&english, body)
     }
 }
 

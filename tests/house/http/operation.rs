@@ -87,11 +87,18 @@ async fn the_log_names_request_and_caller_but_neither_query_nor_body_nor_key() {
         "POST /t/echo?p=pass-word HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Api-Key: {KEY}\r\nX-Request-Id: r-1\r\nContent-Length: 9\r\n\r\nbody-text"
     );
     assert_eq!(status(&served.raw(request.as_bytes()).await), 200);
+    assert_eq!(status(&served.get("/t/echo", "").await), 401);
     let log = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-    let line = log.lines().find(|line| line.contains("stanzagate::access")).unwrap_or_else(|| panic!("no line: {log}"));
+    let line = log
+        .lines()
+        .find(|line| line.contains("stanzagate::access") && line.contains("r-1"))
+        .unwrap_or_else(|| panic!("no line: {log}"));
     for part in ["r-1", "POST", "/t/echo", "200", "echoed", "crm", "127.0.0.1"] {
         assert!(line.contains(part), "{part} is not in {line}");
     }
+    assert!(!line.contains("told"), "{line}");
+    let refused = log.lines().find(|line| line.contains("unauthorized")).unwrap_or_else(|| panic!("no line: {log}"));
+    assert!(refused.contains("\"a valid key is needed"), "{refused}");
     for secret in ["pass-word", "body-text", KEY] {
         assert!(!log.contains(secret), "{secret} is in {log}");
     }
