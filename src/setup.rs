@@ -166,6 +166,11 @@ fn original(file: File, done: &Done) -> File {
     }
 }
 
+/// The domain that is asked for, or that the gateway serves already.
+fn wanted(args: &Args, settings: &Settings) -> Option<String> {
+    args.domain.as_deref().or_else(|| settings.text("server", "domain")).map(str::to_owned)
+}
+
 /// What the server is told, of which the gateway's configuration knows some already.
 fn gateway(
     args: &Args,
@@ -206,7 +211,7 @@ fn on_ejabberd(
     settings: &mut Settings,
     file: &Path,
 ) -> Result<Part, SetupError> {
-    let domain = ejabberd::domain(main, args.domain.as_deref())?;
+    let domain = ejabberd::domain(main, wanted(args, settings).as_deref())?;
     let mut gateway = gateway(args, apis, domain, settings, file)?;
     if let Some(secret) = ejabberd::component_secret(main, &gateway.name)? {
         settings.suggest("component", "secret", &secret);
@@ -241,7 +246,7 @@ fn on_prosody(
         }
     }
     let config = prosody::read(main, &others)?;
-    let domain = prosody::domain(main, &config, args.domain.as_deref())?;
+    let domain = prosody::domain(main, &config, wanted(args, settings).as_deref())?;
     let mut gateway = gateway(args, apis, domain, settings, file)?;
     let known = settings.has("component", "secret");
     if let Some(secret) = prosody::component_secret(&config, &gateway.name, known)? {

@@ -55,6 +55,8 @@ pub(super) struct Setting {
     pub section: Section,
     pub key: String,
     pub value: Value,
+    /// The texts in it, those of an expression too.
+    pub texts: Vec<String>,
     pub file: String,
     pub line: usize,
 }
@@ -73,6 +75,8 @@ pub(super) struct Config {
     pub opened: Vec<Opened>,
     pub settings: Vec<Setting>,
     pub includes: Vec<Included>,
+    /// Where Lua code stands that was not read: file and line.
+    pub unread: Vec<(String, usize)>,
 }
 
 impl Config {
@@ -139,13 +143,19 @@ impl Reader<'_> {
                     }
                     "Include" | "include" => {
                         self.at += 1;
-                        let Some(pattern) = self.text_argument() else {
+                        let begin = self.at;
+                        let pattern = self.text_argument().or_else(|| {
+                            self.value();
+                            self.texts(begin).pop()
+                        });
+                        let Some(pattern) = pattern else {
                             return refuse("includes what setup cannot tell");
                         };
                         let after = self.config.settings.len();
                         self.config.includes.push(Included { pattern, after });
                         self.section = Section::Global;
                     }
+                    "local" if matches!(self.what(1), Some(What::Name(name)) if name == "function") => self.skip(line),
                     "local" => {
                         self.at += 1;
                         while matches!(self.what(0), Some(What::Name(_))) || self.is(0, ",") {
@@ -156,14 +166,14 @@ impl Reader<'_> {
                             self.value();
                         }
                     }
-                    "if" | "for" | "while" | "function" | "do" | "repeat" | "return" => {
-                        return refuse(
-                            "is Lua code, of which setup cannot tell what it sets: put the gateway's part in by hand",
-                        );
+                    "if" | "for" | "while" | "function" | "do" => self.skip(line),
+                    "repeat" | "return" => {
+                        return refuse("is Lua code that setup cannot read: put the gateway's part in by hand");
                     }
                     key => {
                         let key = key.to_owned();
                         self.at += 1;
+                        let begin = self.at;
                         let value = if self.is(0, "=") {
                             self.at += 1;
                             self.value()
@@ -172,13 +182,43 @@ impl Reader<'_> {
                             Value::Other
                         };
                         let section = self.section.clone();
-                        self.config.settings.push(Setting { section, key, value, file: self.name.to_owned(), line });
+                        let (file, texts) = (self.name.to_owned(), self.texts(begin));
+                        self.config.settings.push(Setting { section, key, value, texts, file, line });
                     }
                 },
                 _ => return refuse("is no setting that setup understands"),
             }
         }
         Ok(())
+    }
+
+    /// The texts among the tokens from `begin` up to here.
+    fn texts(&self, begin: usize) -> Vec<String> {
+        let tokens = self.tokens.get(begin..self.at).unwrap_or_default();
+        let text = |token: &Token| match &token.what {
+            What::Text(text) => Some(text.clone()),
+            _ => None,
+        };
+        tokens.iter().filter_map(text).collect()
+    }
+
+    /// Goes behind the `end` of a block of code. What it sets is not known.
+    fn skip(&mut self, line: usize) {
+        self.config.unread.push((self.name.to_owned(), line));
+        // Of `for … do` and `while … do` the `do` is what `end` belongs to.
+        let mut depth = 0_usize;
+        while let Some(what) = self.what(0) {
+            let word = if let What::Name(name) = what { name.as_str() } else { "" };
+            let (opens, ends) = (matches!(word, "if" | "do" | "function"), word == "end");
+            self.at += 1;
+            depth += usize::from(opens);
+            if ends {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return;
+                }
+            }
+        }
     }
 
     /// A text, in round brackets or without.

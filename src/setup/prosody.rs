@@ -48,6 +48,13 @@ pub(super) fn plan(input: &Input<'_>) -> Result<Part, SetupError> {
     let facts = Facts::read(&config, input)?;
     let mut part = Part { restart: RESTART.to_owned(), packages: vec!["prosody-modules"], ..Part::default() };
     let folder = input.main.path.parent().unwrap_or(Path::new("/"));
+    part.notes.extend(config.unread.iter().map(|(file, line)| {
+        let domain = &input.gateway.domain;
+        format!(
+            "{file}:{}: Lua code, which was not read: where it sets the same for {domain} as the drop-in, that wins",
+            line + 1
+        )
+    }));
     let place = place(&config, &facts, folder, input);
     let firewall = folder.join("stanzagate.pfw");
     let text = dropin::text(&facts, input.gateway, &firewall, &mut part.notes)?;

@@ -36,7 +36,7 @@ async fn login(stock: &Stock, user: &str) -> Client {
 async fn a_stock_server_serves_every_api_after_one_command(server: Server) {
     let mut stock = Stock::new(server);
     stock.live_before();
-    walk(stock).await;
+    walk(stock, &[]).await;
 }
 
 /// What ejabberd's official container images start from.
@@ -47,7 +47,32 @@ fn the_example_of_the_containers_does_so_too() {
         let read = |base: &Path| std::fs::read_to_string(base.join(example)).expect("the example");
         let mut stock = Stock::with(Server::Ejabberd26, read);
         stock.live_before();
-        walk(stock).await;
+        walk(stock, &[]).await;
+    }));
+}
+
+/// Prosody's container images have a program for a configuration: setup tells no host from it, and the administrator does.
+#[test]
+fn a_configuration_that_is_a_program_does_so_too() {
+    crate::support::servers::run(Box::pin(async {
+        let read = |base: &Path| {
+            let stock =
+                std::fs::read_to_string(base.join("etc/prosody/prosody.cfg.lua")).expect("the package's stock file");
+            let host = "VirtualHost \"localhost\"";
+            let program = "local function split(s)\n\tif not s then return nil; end\n\treturn { s }\nend\n\
+                           if ENV_MORE then\n\tmodules_enabled:append(split(ENV_MORE))\nend\n\
+                           for _ = 1, 1 do\n\tVirtualHost \"localhost\"\nend\n";
+            stock.replace(host, program)
+        };
+        let mut stock = Stock::with(Server::Prosody13, read);
+        let refused = stock.setup(&[]);
+        assert!(
+            !refused.status.success() && text(&refused.stderr).contains("with --domain"),
+            "{}",
+            text(&refused.stderr)
+        );
+        stock.live_before();
+        walk(stock, &["--domain", DOMAIN]).await;
     }));
 }
 
@@ -116,14 +141,15 @@ fn what_the_server_would_refuse_is_taken_back() {
 }
 
 /// From the command to calls of each API, and back.
-async fn walk(mut stock: Stock) {
+async fn walk(mut stock: Stock, more: &[&str]) {
     let before = stock.files();
 
-    let shown = set_up(&stock, &[]);
+    let shown = set_up(&stock, more);
     assert!(shown.contains("+++ ") && shown.contains("Nothing was changed"), "{shown}");
     assert_eq!(stock.files(), before);
 
-    let line: Value = serde_json::from_str(&set_up(&stock, &["--write", "--json"])).expect("one line of JSON");
+    let line: Value =
+        serde_json::from_str(&set_up(&stock, &[more, &["--write", "--json"]].concat())).expect("one line of JSON");
     let after = stock.files();
     for file in line["files"].as_array().expect("files") {
         let name = file.as_str().and_then(|path| path.strip_prefix(&stock.inside(""))).expect("a path in the folder");

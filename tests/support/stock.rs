@@ -128,11 +128,11 @@ impl Stock {
         let host = "VirtualHost \"localhost\"";
         assert!(text.contains(host), "the stock file is another one");
         let text = text
-            .replace(host, &format!("{ours}VirtualHost \"{DOMAIN}\""))
+            .replace(host, &format!("VirtualHost \"{DOMAIN}\""))
             .replace("/usr/local/lib/prosody/modules", &self.inside("modules"))
             .replace("/run/prosody/prosody.pid", &self.inside("prosody.pid"))
             .replace("/var/log/prosody/", &self.inside("log/"));
-        self.write("prosody.cfg.lua", &text);
+        self.write("prosody.cfg.lua", &(ours + &text));
         // What `prosodyctl cert generate` makes: a certificate of its own authority.
         let made = Command::new("openssl")
             .args([

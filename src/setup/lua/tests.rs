@@ -56,8 +56,23 @@ fn reads_what_prosody_comes_with() {
 #[test]
 fn refuses_code() {
     let mut config = Config::default();
-    for (text, expected) in [("a = 1\nif b then c = 2 end\n", "p.lua:2: is Lua code"), ("a = \"x\n", "p.lua:1: ")] {
+    for (text, expected) in [("a = 1\nreturn b\n", "p.lua:2: is Lua code"), ("a = \"x\n", "p.lua:1: ")] {
         let error = config.read(&File { path: "p.lua".into(), text: text.to_owned() }).unwrap_err().to_string();
         assert!(error.starts_with(expected), "{error}");
     }
+}
+
+#[test]
+fn goes_past_code_and_says_where_it_was() {
+    let config = read(
+        "local function split(s)\n\tfor part in s:gmatch(\"x\") do\n\t\tif part then f() end\n\tend\n\treturn function() end\nend\n\
+         paths = split(ENV_PATHS or \"/m\")\nif a then\n\tb:append{ \"c\" };\nelseif d then e = 1 end\n\
+         for _, v in ipairs(hosts) do\n\tVirtualHost (v)\nend\nwhile x do y() end\nz = 1\n\
+         Include (ENV_MORE or \"/e/conf.d/*.cfg.lua\")\n",
+    );
+    assert_eq!(config.unread.iter().map(|(_, line)| *line).collect::<Vec<_>>(), [0, 7, 10, 13]);
+    assert_eq!(config.settings.iter().map(|setting| setting.key.as_str()).collect::<Vec<_>>(), ["paths", "z"]);
+    assert_eq!(config.settings[0].texts, ["/m"]);
+    assert_eq!(config.includes[0].pattern, "/e/conf.d/*.cfg.lua");
+    assert!(config.opened.is_empty());
 }

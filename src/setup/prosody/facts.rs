@@ -151,13 +151,10 @@ fn port(setting: Option<&Setting>, usual: u16) -> Result<u16, SetupError> {
     })
 }
 
-/// The folder for modules of one's own that the configuration names.
+/// The folder for modules of one's own that the configuration names, or would name where no variable says otherwise.
 pub(super) fn modules(config: &Config) -> Option<PathBuf> {
-    match &config.setting(&Section::Global, "plugin_paths")?.value {
-        Value::Table(table) => table.texts.iter().find(|path| path.starts_with('/')).map(PathBuf::from),
-        Value::Text(path) => Some(PathBuf::from(path)),
-        _ => None,
-    }
+    let setting = config.setting(&Section::Global, "plugin_paths")?;
+    setting.texts.iter().find(|path| path.starts_with('/')).map(PathBuf::from)
 }
 
 /// What all the files say.
@@ -187,6 +184,14 @@ pub(in crate::setup) fn domain(main: &File, config: &Config, wanted: Option<&str
         }
     }
     let own: Vec<&str> = hosts.iter().copied().filter(|host| *host != "localhost").collect();
+    if let Some((file, line)) = config.unread.first() {
+        // Code may open hosts, and set what is not known: that is the administrator's to say.
+        return wanted.map(str::to_owned).ok_or_else(|| {
+            let why = "is Lua code, of which setup cannot tell what it sets. Name the host with --domain, and setup goes on: what it \
+                       writes comes last, and wins over what the code sets for the same host";
+            SetupError::refused(file, *line, why)
+        });
+    }
     match (wanted, own.as_slice(), hosts.as_slice()) {
         (Some(wanted), _, hosts) if hosts.contains(&wanted) => Ok(wanted.to_owned()),
         (Some(wanted), ..) => Err(SetupError::file(

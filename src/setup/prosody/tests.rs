@@ -122,7 +122,7 @@ fn refuses_with_the_line_what_it_could_only_guess() {
             "local mine = { \"me@a.org\" }\nVirtualHost \"a.org\"\n\tadmins = mine\n",
             "/p/conf.d/a.cfg.lua:3: admins is more than",
         ),
-        ("if x then y = 1 end\n", "/p/conf.d/a.cfg.lua:1: is Lua code"),
+        ("return 1\n", "/p/conf.d/a.cfg.lua:1: is Lua code"),
         ("Component \"conference.a.org\" \"pubsub\"\n", "/p/conf.d/a.cfg.lua:1: is not a component of muc"),
         (
             "Component \"x.a.org\" \"muc\"\nComponent \"y.a.org\" \"muc\"\n",
@@ -142,12 +142,29 @@ fn an_older_set_up_gets_this_versions_helpers() {
     let shipped = include_str!("../../../config/prosody.cfg.lua");
     let part = planned_with(shipped, &[], "example.org", &ALL).unwrap();
     let paths: Vec<_> = part.changes.iter().map(|change| change.path.display().to_string()).collect();
-    assert_eq!(paths, ["/p/mod_stanzagate.lua", "/p/mod_stanzagate_tokens.lua"]);
+    assert_eq!(paths, ["/etc/prosody/mod_stanzagate.lua", "/etc/prosody/mod_stanzagate_tokens.lua"]);
     let main = File { path: "f".into(), text: shipped.to_owned() };
     let config = read(&main, &[]).unwrap();
     assert_eq!(component_secret(&config, "gw.example.org", true).unwrap(), None);
     let why = component_secret(&config, "gw.example.org", false).unwrap_err().to_string();
     assert!(why.starts_with("f:") && why.contains("component.secret"), "{why}");
+}
+
+/// As in the official container images, whose file is a program: hosts come from variables, the drop-in's folder is included.
+#[test]
+fn a_program_gets_the_drop_in_too_once_the_host_is_named() {
+    let image = "local function split(s)\n\tif not s then return nil; end\n\treturn {}\nend\nplugin_paths = split(ENV_PATHS or \"/etc/prosody/modules\")\n\
+                 modules_enabled = {\n\t\"disco\"; \"roster\"; \"pep\";\n}\nif ENV_MORE then\n\tmodules_enabled:append(split(ENV_MORE))\nend\n\
+                 certificates = ENV_CERTIFICATES or \"certs\"\nfor _, host in ipairs(hosts) do\n\tVirtualHost (host)\nend\n\
+                 Include (ENV_CONFIG or \"/p/conf.d/*.cfg.lua\")\n";
+    let part = planned(image, &[]).unwrap();
+    assert_eq!(drop_in(&part).path, Path::new("/p/conf.d/stanzagate.cfg.lua"));
+    assert!(part.changes.iter().any(|change| change.path == Path::new("/etc/prosody/modules/mod_stanzagate.lua")));
+    assert!(part.notes.iter().any(|note| note.starts_with("/p/prosody.cfg.lua:9: Lua code")), "{:?}", part.notes);
+    let main = File { path: "f".into(), text: image.to_owned() };
+    let config = read(&main, &[]).unwrap();
+    assert!(domain(&main, &config, None).unwrap_err().to_string().starts_with("f:1: is Lua code"));
+    assert_eq!(domain(&main, &config, Some("a.org")).unwrap(), "a.org");
 }
 
 #[test]
