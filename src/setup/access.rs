@@ -40,7 +40,7 @@ impl Rules<'_> {
     pub fn rule(&mut self, name: &str, line: usize, acl: &str, edits: &mut Edits) -> Result<(), SetupError> {
         // Rules of the include file are made for the gateway.
         let ours = name.strip_prefix(OURS).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'));
-        if ours || !self.merged.insert(format!("{name} {acl}")) {
+        if ours && self.tree.at(&["access_rules", name]).is_none() || !self.merged.insert(format!("{name} {acl}")) {
             return Ok(());
         }
         match self.tree.at(&["access_rules", name]) {

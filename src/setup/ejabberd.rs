@@ -1,5 +1,6 @@
 //! The gateway's part of an ejabberd: an include file, and the edits of the main file that cannot be included.
 
+mod conflicts;
 mod control;
 mod facts;
 mod include;

@@ -88,6 +88,7 @@ impl<'a> Facts<'a> {
             records: None,
         };
         facts.find(gateway.name.as_str(), gateway.domain.as_str());
+        super::conflicts::refuse(&facts, gateway)?;
         Ok(facts)
     }
 
@@ -149,6 +150,28 @@ impl<'a> Facts<'a> {
         'a: 'n,
     {
         resolved(self.tree, node)
+    }
+
+    /// All scalars of an option, or of what the macro of its name stands for.
+    pub fn scalars<'n>(&self, node: &'n Node) -> Vec<&'n str>
+    where
+        'a: 'n,
+    {
+        let meant = |text: &'n str| match self.tree.at(&["define_macro", text]) {
+            Some(meant) => meant.scalars(),
+            None => vec![text],
+        };
+        node.scalars().into_iter().flat_map(meant).collect()
+    }
+
+    /// The hosts of the component listeners, with their lines.
+    pub fn listened(&self) -> Vec<(String, usize)> {
+        let is_ours = |listener: &&Node| listener.get("module").and_then(Node::scalar) == Some("ejabberd_service");
+        let hosts = self.listeners().into_iter().filter(is_ours).filter_map(|listener| listener.get("hosts"));
+        hosts
+            .flat_map(|hosts| hosts.entries())
+            .filter_map(|(key, _)| Some((key.scalar()?.to_owned(), key.line)))
+            .collect()
     }
 
     /// The hosts, without an earlier set-up's for records.

@@ -214,3 +214,53 @@ fn gives_the_erlang_machine_more_stack() {
     assert_eq!(stack("ERL_OPTIONS=\"+sss 9000\"\n"), (None, 0));
     assert_eq!(stack("ERL_OPTIONS=$X\n"), (None, 1));
 }
+
+/// What the include file would say a second time: ejabberd starts with neither.
+#[test]
+fn refuses_what_would_be_there_twice() {
+    let stock = stock();
+    let line = |text: &str| stock.lines().position(|line| line == text).unwrap() + 1;
+    let (acl, rules, modules) = (line("acl:"), line("access_rules:"), line("modules:"));
+    for (after, new, place, expected) in [
+        ("acl:\n", "  stanzagate:\n    user: me\n", acl + 1, "has stanzagate in acl"),
+        ("acl:\n", "  stanzagate_users:\n    user: me\n", acl + 1, "has stanzagate_users in acl"),
+        ("access_rules:\n", "  stanzagate:\n    allow: admin\n", rules + 1, "has stanzagate in access_rules"),
+        ("access_rules:\n", "  stanzagate_upload:\n    allow: admin\n", rules + 1, "has stanzagate_upload in access"),
+        (
+            "api_permissions:\n",
+            "  \"stanzagate\":\n    who: all\n    what: \"status\"\n",
+            line("api_permissions:") + 1,
+            "has api_permissions by the name",
+        ),
+    ] {
+        let error = planned(&stock.replacen(after, &format!("{after}{new}"), 1)).map(|_| ()).unwrap_err();
+        assert!(error.starts_with(&format!("/e/ejabberd.yml:{place}: {expected}")), "{error}");
+    }
+    let front = |new: &str| planned(&format!("{new}{stock}")).map(|_| ());
+    assert!(front("oauth_access: admin\n").unwrap_err().starts_with("/e/ejabberd.yml:1: lets only some users"));
+    assert_eq!((front("oauth_access: all\n"), front("oauth_access: local\n")), (Ok(()), Ok(())));
+    // A rule of the administrator's that begins like ours is theirs.
+    let theirs = stock
+        .replace("access_create: muc_create", "access_create: stanzagate_makers")
+        .replace("access_rules:\n", "access_rules:\n  stanzagate_makers:\n    allow: local\n");
+    let part = planned(&theirs).unwrap();
+    let tree = Node::parse("main", file(&part, "ejabberd.yml")).unwrap();
+    assert!(tree.at(&["access_rules", "stanzagate_makers"]).unwrap().scalars().contains(&"stanzagate"));
+
+    for (text, module, host, more) in [
+        (stock.clone(), "mod_pubsub", "records.@HOST@", 0),
+        (stock.clone(), "mod_muc", "pubsub.records.a.org", 0),
+        (stock.clone(), "mod_muc", "upload.@HOST@", 0),
+        (stock.replace("  - a.org\n", "  - b.org\n  - a.org\n"), "mod_muc", "records.a.org", 1),
+    ] {
+        let text = text.replace(&format!("  {module}:\n"), &format!("  {module}:\n    host: \"{host}\"\n"));
+        let place = text.lines().position(|line| line.contains(host)).unwrap() + 1;
+        let error = planned(&text).map(|_| ()).unwrap_err();
+        assert!(error.starts_with(&format!("/e/ejabberd.yml:{place}: {module} has ")), "{error}");
+        assert!(place > modules + more);
+    }
+    let service =
+        "listen:\n  -\n    port: 5999\n    module: ejabberd_service\n    hosts:\n      records.a.org: {password: x}\n";
+    let error = planned(&stock.replace("listen:\n", service)).map(|_| ()).unwrap_err();
+    assert!(error.contains("ejabberd_service has records.a.org already"), "{error}");
+}
