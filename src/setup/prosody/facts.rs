@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::Input;
 use crate::setup::error::SetupError;
-use crate::setup::lua::{Config, Section, Setting, Value};
+use crate::setup::lua::{Config, Opened, Section, Setting, Value};
 use crate::setup::plan::File;
 
 /// Where Debian's own file has modules of one's own.
@@ -45,6 +45,11 @@ impl<'a> Facts<'a> {
             Some(opened) if serves(config, &opened.section, &input.gateway.name) => opened.section.clone(),
             _ => component(format!("records.{domain}")),
         };
+        let own = component(input.gateway.name.clone());
+        if input.gateway.apis.records() {
+            is_of(config, &records, Some("pubsub"), "give it another name")?;
+        }
+        is_of(config, &own, None, "give it another name, or the gateway with --name")?;
         let host = Section::Host(domain.clone());
         let global = |key: &str| config.setting(&Section::Global, key);
         if let Some(Setting { value: Value::Table(disabled), file, line, .. }) =
@@ -75,7 +80,7 @@ impl<'a> Facts<'a> {
             records,
             upload,
             has_upload,
-            own: component(input.gateway.name.clone()),
+            own,
             component_port: port(global("component_ports"), 5347)?,
             client_port: port(global("c2s_ports"), 5222)?,
             http_port: port(global("http_ports").filter(|_| input.gateway.apis.records()), 5280)?,
@@ -121,6 +126,29 @@ fn service(config: &Config, module: &str, domain: &str, usual: &str) -> Result<(
                 line,
                 format!("there are several components of {module} ({names}): name one {usual}, or leave one"),
             ))
+        }
+    }
+}
+
+/// Refuses what is opened by this section's name and is something else.
+fn is_of(config: &Config, section: &Section, module: Option<&str>, what_to_do: &str) -> Result<(), SetupError> {
+    let Section::Component(name) = section else { return Ok(()) };
+    let other = |opened: &&Opened| match &opened.section {
+        Section::Host(host) => host == name,
+        Section::Component(host) => host == name && opened.module.as_deref() != module,
+        Section::Global => false,
+    };
+    // A component may be opened again without its module.
+    let again = |opened: &Opened| {
+        opened.section == *section
+            && opened.module.is_none()
+            && config.opened(name).is_some_and(|o| o.module.as_deref() == module)
+    };
+    match config.opened.iter().filter(other).find(|opened| !again(opened)) {
+        None => Ok(()),
+        Some(opened) => {
+            let why = format!("has {name} already, which is a name of the gateway's part: {what_to_do}");
+            Err(SetupError::refused(&opened.file, opened.line, why))
         }
     }
 }

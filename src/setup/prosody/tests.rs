@@ -128,6 +128,13 @@ fn refuses_with_the_line_what_it_could_only_guess() {
             "Component \"x.a.org\" \"muc\"\nComponent \"y.a.org\" \"muc\"\n",
             "/p/conf.d/a.cfg.lua:1: there are several components of muc",
         ),
+        (
+            "Component \"records.a.org\" \"muc\"\nComponent \"conference.a.org\" \"muc\"\n",
+            "/p/conf.d/a.cfg.lua:1: has records.a.org",
+        ),
+        ("Component \"records.a.org\"\n", "/p/conf.d/a.cfg.lua:1: has records.a.org"),
+        ("VirtualHost \"records.a.org\"\n", "/p/conf.d/a.cfg.lua:1: has records.a.org"),
+        ("Component \"gw.a.org\" \"pubsub\"\n", "/p/conf.d/a.cfg.lua:1: has gw.a.org"),
         ("modules_disabled = { \"http\" }\n", "/p/conf.d/a.cfg.lua:1: switches http off"),
         ("component_ports = { }\n", "/p/conf.d/a.cfg.lua:1: component_ports names no port"),
     ] {
