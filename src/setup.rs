@@ -144,10 +144,14 @@ fn set_up(args: &Args) -> Result<(), SetupError> {
     let text = settings.to_string();
     crate::config::load::parse(&gateway_file.display().to_string(), &text, &[])
         .map_err(|error| SetupError::Checker(format!("the gateway's configuration would not work:\n{error}")))?;
-    part.changes.push(plan::Change { path: gateway_file.clone(), text, mode: 0o640, like: None });
+    part.changes.push(plan::Change { path: gateway_file.clone(), text, mode: 0o640, like: None, secret_for: None });
     checker::packages(args.server, &part.packages, args.write)?;
 
     let outcome = Outcome::of(&part, &done, &gateway_file)?;
+    part.notes.extend(outcome.shown().map(|(path, group)| {
+        let path = path.display();
+        format!("everybody on this machine can read the component's secret in {path}: the server's own file is root's, and there is no group {group}")
+    }));
     if args.write {
         let complaint = outcome.write(&memory(args), &gateway_file, || checker::judge(args.server, &main.path))?;
         part.notes.extend(
@@ -160,9 +164,9 @@ fn set_up(args: &Args) -> Result<(), SetupError> {
 
 /// A file without what an earlier set-up did to it.
 fn original(file: File, done: &Done) -> File {
-    match done.of(&file.path).and_then(|entry| entry.without(&file.text).ok()) {
-        Some(text) => File { text, ..file },
-        None => file,
+    match done.without(&file.path, &file.text) {
+        Ok(Some(text)) => File { text, ..file },
+        _ => file,
     }
 }
 
@@ -239,9 +243,7 @@ fn on_prosody(
 ) -> Result<Part, SetupError> {
     let mut others = Vec::new();
     for path in apply::included(main)? {
-        if !done.of(&path).is_some_and(|entry| entry.created)
-            && path.file_name().is_none_or(|name| name != prosody::DROP_IN)
-        {
+        if !done.made(&path) && path.file_name().is_none_or(|name| name != prosody::DROP_IN) {
             others.push(disk::must_read(&path, "the server's configuration includes it")?);
         }
     }
@@ -307,7 +309,7 @@ fn report(args: &Args, part: &Part, outcome: &Outcome, settings: &Settings, apis
 fn take_back(args: &Args) -> Result<(), SetupError> {
     let memory = memory(args);
     let done = remembered(args)?;
-    if done.files.is_empty() {
+    if done.paths().is_empty() {
         return Err(SetupError::file(
             &memory,
             "there is nothing to take back: no `setup --write` was done with this gateway configuration",

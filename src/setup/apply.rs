@@ -6,7 +6,7 @@ use super::disk;
 use super::error::SetupError;
 use super::lua::Config;
 use super::plan::{File, Part};
-use super::undo::{Done, Entry, digest};
+use super::undo::{Done, Entry};
 
 /// One file, before and after.
 #[derive(Debug)]
@@ -19,14 +19,24 @@ pub(super) struct Target {
     pub after: String,
     mode: u32,
     like: Option<PathBuf>,
+    secret_for: Option<&'static str>,
+}
+
+impl Target {
+    fn write(&self) -> Result<(), SetupError> {
+        match self.secret_for {
+            Some(group) => disk::write_secret(&self.path, &self.after, self.like.as_deref(), group),
+            None => disk::write(&self.path, &self.after, self.mode, self.like.as_deref()),
+        }
+    }
 }
 
 /// What the set-up comes to on this disk.
 #[derive(Debug)]
 pub(super) struct Outcome {
     targets: Vec<Target>,
-    /// Files of an earlier set-up that are not needed any more.
-    spare: Vec<Entry>,
+    /// What is to be remembered while it is done, with what was done before.
+    record: Done,
 }
 
 impl Outcome {
@@ -36,16 +46,16 @@ impl Outcome {
         for change in &part.changes {
             let path = disk::real(&change.path);
             let now = disk::read(&path)?;
-            let before = match (done.of(&path), &now) {
-                (Some(entry), Some(text)) if entry.created => {
-                    if digest(text) != entry.written && *text != change.text && path != gateway_file {
+            let before = match &now {
+                Some(text) if done.made(&path) => {
+                    if done.without(&path, text).is_err() && *text != change.text && path != gateway_file {
                         let why = "setup wrote this file, and it was edited since: move your lines to a file of your own, then delete it";
                         return Err(SetupError::file(&path, why));
                     }
                     None
                 }
-                (Some(entry), Some(text)) => Some(entry.without(text).unwrap_or_else(|_| text.clone())),
-                _ => now.clone(),
+                Some(text) => Some(done.without(&path, text).ok().flatten().unwrap_or_else(|| text.clone())),
+                None => None,
             };
             targets.push(Target {
                 path,
@@ -54,11 +64,27 @@ impl Outcome {
                 after: change.text.clone(),
                 mode: change.mode,
                 like: change.like.clone(),
+                secret_for: change.secret_for,
             });
         }
-        let kept = |entry: &&Entry| targets.iter().all(|target| target.path != entry.path);
-        let spare = done.files.iter().filter(kept).cloned().collect();
-        Ok(Outcome { targets, spare })
+        let entries = targets.iter().filter(|target| target.before.as_ref() != Some(&target.after));
+        let files = entries.map(|t| Entry::new(t.path.clone(), t.before.as_deref(), &t.after)).collect();
+        let earlier = [done.files.as_slice(), &done.earlier].concat();
+        Ok(Outcome { targets, record: Done { files, earlier } })
+    }
+
+    /// Files of an earlier set-up that are not needed any more.
+    fn spare(&self) -> impl Iterator<Item = &Path> {
+        let kept = |path: &&Path| self.targets.iter().all(|target| target.path != *path);
+        self.record.paths().into_iter().filter(kept)
+    }
+
+    /// Files with a secret in them that everybody on the machine will be able to read.
+    pub fn shown(&self) -> impl Iterator<Item = (&Path, &'static str)> {
+        self.targets.iter().filter_map(|target| {
+            let group = target.secret_for?;
+            disk::shows(&target.path, target.like.as_deref(), group).then_some((target.path.as_path(), group))
+        })
     }
 
     /// The files that change.
@@ -81,15 +107,16 @@ impl Outcome {
         gateway_file: &Path,
         mut judge: impl FnMut() -> Result<(), String>,
     ) -> Result<Option<String>, SetupError> {
-        if self.changed().next().is_none() && self.spare.is_empty() {
+        disk::sweep(self.targets.iter().map(|target| target.path.as_path()).chain([memory]));
+        if self.changed().next().is_none() && self.spare().next().is_none() {
             return Ok(None);
         }
         let before = judge();
-        let entries = self.targets.iter().filter(|target| target.before.as_ref() != Some(&target.after));
-        let done = Done { files: entries.map(|t| Entry::new(t.path.clone(), t.before.as_deref(), &t.after)).collect() };
-        let text = serde_json::to_string_pretty(&done).map_err(|error| SetupError::file(memory, error.to_string()))?;
         let old = disk::read(memory)?;
-        let written = self.put(gateway_file).and_then(|()| disk::write(memory, &text, 0o600, None));
+        // What is killed half way can be taken back too.
+        let written = remember(&self.record, memory)
+            .and_then(|()| self.put(gateway_file))
+            .and_then(|()| remember(&Done { files: self.record.files.clone(), earlier: Vec::new() }, memory));
         let judged = written.and_then(|()| match (&before, judge()) {
             (Ok(()), Err(complaint)) => Err(SetupError::Checker(format!(
                 "the server's own checker refuses the result, which was taken back:\n{complaint}"
@@ -122,17 +149,17 @@ impl Outcome {
             if target.before.is_some() && target.now.is_some() {
                 disk::backup(&target.path)?;
             }
-            disk::write(&target.path, &target.after, target.mode, target.like.as_deref())?;
+            target.write()?;
             if target.path == gateway_file && target.now.is_none() {
                 disk::hand_to_gateway(&target.path);
             }
         }
-        for entry in &self.spare {
-            if let Some(text) = disk::read(&entry.path)? {
-                match without(entry, &text) {
-                    Some(Some(text)) => disk::write(&entry.path, &text, 0o600, None)?,
-                    Some(None) => disk::remove(&entry.path)?,
-                    None => {}
+        for path in self.spare() {
+            if let Some(text) = disk::read(path)? {
+                match self.record.without(path, &text) {
+                    Ok(Some(text)) => disk::write(path, &text, 0o600, None)?,
+                    Ok(None) => disk::remove(path)?,
+                    Err(_) => {}
                 }
             }
         }
@@ -140,12 +167,9 @@ impl Outcome {
     }
 }
 
-/// A file without what was done to it: a text, or no file. `None` where it was edited since.
-fn without(entry: &Entry, now: &str) -> Option<Option<String>> {
-    if entry.created {
-        return (digest(now) == entry.written).then_some(None);
-    }
-    entry.without(now).ok().map(Some)
+fn remember(done: &Done, memory: &Path) -> Result<(), SetupError> {
+    let text = serde_json::to_string_pretty(done).map_err(|error| SetupError::file(memory, error.to_string()))?;
+    disk::write(memory, &text, 0o600, None)
 }
 
 /// What was taken back.
@@ -158,36 +182,40 @@ pub(super) struct Taken {
 pub(super) fn take_back(done: &Done, memory: &Path, gateway_file: &Path) -> Result<Taken, SetupError> {
     let mut taken = Taken { files: Vec::new(), notes: Vec::new() };
     let mut steps = Vec::new();
-    for entry in &done.files {
-        let Some(now) = disk::read(&entry.path)? else { continue };
-        match without(entry, &now) {
-            Some(text) => steps.push((entry, text)),
-            None if entry.path == gateway_file => {
-                taken.notes.push(format!("{} stays: it was edited since", entry.path.display()));
+    let paths = done.paths();
+    disk::sweep(paths.iter().copied().chain([memory]));
+    for path in paths {
+        let Some(now) = disk::read(path)? else { continue };
+        match done.without(path, &now) {
+            Ok(text) => steps.push((path, now, text)),
+            Err(_) if path == gateway_file => {
+                taken.notes.push(format!("{} stays: it was edited since", path.display()));
             }
-            None if entry.created => {
+            Err(_) if done.made(path) => {
                 let why = "setup wrote this file, and it was edited since: delete it or move it away, then undo again. Nothing was changed";
-                return Err(SetupError::file(&entry.path, why));
+                return Err(SetupError::file(path, why));
             }
-            None => {
-                let piece = entry.without(&now).err().map(|piece| piece.after.clone()).unwrap_or_default();
+            Err(entry) => {
+                let piece = entry.and_then(|entry| entry.without(&now).err()).map(|piece| piece.after.as_str());
                 let why = format!(
-                    "what setup put there was edited since: take it out by hand. It was:\n\n{piece}\nNothing was changed"
+                    "what setup put there was edited since: take it out by hand. It was:\n\n{}\nNothing was changed",
+                    piece.unwrap_or_default()
                 );
-                return Err(SetupError::file(&entry.path, why));
+                return Err(SetupError::file(path, why));
             }
         }
     }
-    for (entry, text) in steps {
+    for (path, now, text) in steps {
         match &text {
-            Some(text) => disk::write(&entry.path, text, 0o600, None)?,
-            None => disk::remove(&entry.path)?,
+            Some(text) if *text == now => {}
+            Some(text) => disk::write(path, text, 0o600, None)?,
+            None => disk::remove(path)?,
         }
-        let backup = disk::backup_of(&entry.path);
+        let backup = disk::backup_of(path);
         if text.is_some() && disk::read(&backup)? == text {
             disk::remove(&backup)?;
         }
-        taken.files.push(entry.path.display().to_string());
+        taken.files.push(path.display().to_string());
     }
     disk::remove(memory)?;
     Ok(taken)

@@ -65,8 +65,20 @@ pub(super) fn plan(input: &Input<'_>, ports: &mut Ports<'_>) -> Result<Part, Set
     let edited = edits.apply(text);
     proves(&name, &edited, &tree)?;
     Node::parse(INCLUDE, &include)?;
-    part.changes.push(Change { path: include_path, text: include, mode: 0o640, like: Some(input.main.path.clone()) });
-    part.changes.push(Change { path: input.main.path.clone(), text: edited, mode: 0o640, like: None });
+    part.changes.push(Change {
+        path: include_path,
+        text: include,
+        mode: 0o640,
+        like: Some(input.main.path.clone()),
+        secret_for: Some("ejabberd"),
+    });
+    part.changes.push(Change {
+        path: input.main.path.clone(),
+        text: edited,
+        mode: 0o640,
+        like: None,
+        secret_for: None,
+    });
     if let Some(control) = input.control {
         part.changes.extend(control::more_stack(control, &mut part.notes));
     } else {

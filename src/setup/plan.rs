@@ -112,6 +112,8 @@ pub(super) struct Change {
     pub mode: u32,
     /// Whose owner, group and mode it gets, if it is new.
     pub like: Option<PathBuf>,
+    /// It holds a secret, which this group may read, of a server whose configuration everybody may.
+    pub secret_for: Option<&'static str>,
 }
 
 /// A setting of the gateway that follows from the server: section, key, value.

@@ -61,7 +61,8 @@ pub(super) fn plan(input: &Input<'_>) -> Result<Part, SetupError> {
 
     let like = Some(input.main.path.clone());
     let mut add = |path: PathBuf, text: String, like: Option<PathBuf>| {
-        part.changes.push(Change { path, text, mode: 0o644, like });
+        let secret_for = path.ends_with(DROP_IN).then_some("prosody");
+        part.changes.push(Change { path, text, mode: 0o644, like, secret_for });
     };
     add(firewall, firewall_rules(&input.gateway.name), like.clone());
     let modules = facts.modules.clone();
@@ -101,6 +102,7 @@ fn renewed(config: &Config, input: &Input<'_>) -> Part {
         text: text.to_owned(),
         mode: 0o644,
         like: None,
+        secret_for: None,
     };
     let note = "the server's files have the gateway's part already, put in by hand: they stay, and only the helper modules are renewed. \
                 `stanzagate check` says what they lack";

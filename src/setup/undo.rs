@@ -1,6 +1,6 @@
 //! What was done, so that it can be taken back: of each file the pieces that changed, with the lines around them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -13,6 +13,9 @@ const AROUND: usize = 2;
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Done {
     pub files: Vec<Entry>,
+    /// What a set-up before had done, while one is under way: of one that was killed, files are as either left them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Entry>,
 }
 
 /// What was done to one file.
@@ -23,6 +26,9 @@ pub(super) struct Entry {
     pub created: bool,
     /// SHA-256 of what was written.
     pub written: String,
+    /// SHA-256 of what was there before; empty for a file that was made.
+    #[serde(default)]
+    pub original: String,
     /// What changed, from the top; empty for a file that was made.
     pub pieces: Vec<Piece>,
 }
@@ -35,16 +41,52 @@ pub(super) struct Piece {
 }
 
 impl Done {
-    /// What was done to this file.
-    pub fn of(&self, path: &std::path::Path) -> Option<&Entry> {
-        self.files.iter().find(|entry| entry.path == path)
+    /// What was done to this file, the last first.
+    fn of<'a>(&'a self, path: &'a Path) -> impl Iterator<Item = &'a Entry> {
+        self.files.iter().chain(&self.earlier).filter(move |entry| entry.path == path)
+    }
+
+    /// The files that something was done to.
+    pub fn paths(&self) -> Vec<&Path> {
+        let mut paths: Vec<&Path> = Vec::new();
+        for entry in self.files.iter().chain(&self.earlier) {
+            if !paths.contains(&entry.path.as_path()) {
+                paths.push(&entry.path);
+            }
+        }
+        paths
+    }
+
+    /// Whether setup made this file.
+    pub fn made(&self, path: &Path) -> bool {
+        self.of(path).any(|entry| entry.created)
+    }
+
+    /// A file without what was done to it: a text, or no file. `Err` says what was done where it was edited since.
+    pub fn without<'a>(&'a self, path: &'a Path, now: &str) -> Result<Option<String>, Option<&'a Entry>> {
+        let digest = digest(now);
+        if self.of(path).any(|entry| !entry.created && entry.original == digest) {
+            return Ok(Some(now.to_owned()));
+        }
+        for entry in self.of(path) {
+            if entry.created && entry.written == digest {
+                return Ok(None);
+            }
+            if !entry.created
+                && let Ok(text) = entry.without(now)
+            {
+                return Ok(Some(text));
+            }
+        }
+        Err(self.of(path).next())
     }
 }
 
 impl Entry {
     /// What is done to a file that held `before`; `None` is no file.
     pub fn new(path: PathBuf, before: Option<&str>, after: &str) -> Entry {
-        let mut entry = Entry { path, created: before.is_none(), written: digest(after), pieces: Vec::new() };
+        let original = before.map(digest).unwrap_or_default();
+        let mut entry = Entry { path, created: before.is_none(), written: digest(after), original, pieces: Vec::new() };
         let Some(before) = before else { return entry };
         // With more lines around it each piece is there once; at the latest when they are all.
         for around in [AROUND, 5, 20, usize::MAX / 4] {
@@ -124,6 +166,29 @@ mod tests {
         assert_eq!(entry.without(&overlapping).unwrap_err().after, "1\n2\nnew\n3\n4\n");
         let twice = format!("{AFTER}{AFTER}");
         assert!(entry.without(&twice).is_err());
+    }
+
+    /// Killed, a set-up leaves some files as they were, some as a set-up before had left them, and some as it wants them.
+    #[test]
+    fn takes_back_what_a_killed_set_up_left() {
+        let older = BEFORE.replace("9\n", "older\n");
+        let done = Done {
+            files: vec![Entry::new("f".into(), Some(BEFORE), AFTER), Entry::new("made".into(), None, "new")],
+            earlier: vec![
+                Entry::new("f".into(), Some(BEFORE), &older),
+                Entry::new("made".into(), None, "old"),
+                Entry::new("spare".into(), None, "x"),
+            ],
+        };
+        assert_eq!(done.paths(), [Path::new("f"), Path::new("made"), Path::new("spare")]);
+        for now in [BEFORE, AFTER, older.as_str()] {
+            assert_eq!(done.without(Path::new("f"), now).unwrap().as_deref(), Some(BEFORE));
+        }
+        for now in ["new", "old"] {
+            assert_eq!(done.without(Path::new("made"), now).unwrap(), None);
+        }
+        assert!(done.without(Path::new("made"), "edited").is_err() && done.made(Path::new("spare")));
+        assert!(done.without(Path::new("f"), "something else").is_err() && !done.made(Path::new("f")));
     }
 
     #[test]

@@ -125,6 +125,27 @@ fn what_others_edit_meanwhile_stays() {
     }
 }
 
+/// Killed between two files, it can be taken back, exactly. And what it wrote shows its secret to nobody.
+#[test]
+fn what_a_killed_set_up_left_is_taken_back() {
+    use std::os::unix::fs::PermissionsExt;
+    for server in [Server::Ejabberd26, Server::Prosody13] {
+        let stock = Stock::new(server);
+        let before = stock.files();
+        set_up(&stock, &["--write"]);
+        let part = stock.outside(if server.is_ejabberd() { "stanzagate.yml" } else { "conf.d/stanzagate.cfg.lua" });
+        assert_eq!(std::fs::metadata(&part).expect("the part").permissions().mode() & 0o007, 0);
+        // As if the main file had not been written yet, nor one that is made, and the next one had been begun.
+        let main = stock.outside(stock.config());
+        std::fs::write(&main, &before[&main]).expect("the file");
+        std::fs::remove_file(&part).expect("the part");
+        std::fs::write(stock.outside(".stanzagate-a1B2c3"), "half").expect("a file");
+        set_up(&stock, &["--undo"]);
+        assert_eq!(stock.files().keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
+        assert_eq!(stock.files(), before);
+    }
+}
+
 /// The server's own reader has the last word: what it refuses is taken back, whole.
 #[test]
 fn what_the_server_would_refuse_is_taken_back() {

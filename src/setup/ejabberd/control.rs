@@ -49,5 +49,5 @@ pub(super) fn more_stack(control: &File, notes: &mut Vec<String>) -> Option<Chan
         }
         None => edits.insert(usize::MAX, format!("ERL_OPTIONS=\"{STACK}\"")),
     }
-    Some(Change { path: control.path.clone(), text: edits.apply(text), mode: 0o644, like: None })
+    Some(Change { path: control.path.clone(), text: edits.apply(text), mode: 0o644, like: None, secret_for: None })
 }
