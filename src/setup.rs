@@ -74,7 +74,8 @@ pub struct Args {
     /// The gateway's name on the server [default: gw. and the domain].
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
-    /// The APIs to serve; the server grants what these need, and no more [default: those served already, else all].
+    /// The APIs to serve; the server grants what these need, and no more [default: those served already, else all, on ejabberd
+    /// without rongcloud].
     #[arg(long, value_enum, value_delimiter = ',', value_name = "API,...")]
     pub apis: Vec<Api>,
     /// The server's configuration [default: that of Debian's package].
@@ -87,7 +88,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR", default_value = "/var/lib/ejabberd")]
     pub data: PathBuf,
     /// Do it; without this the changes are only shown.
-    #[arg(long, conflicts_with = "undo")]
+    #[arg(long)]
     pub write: bool,
     /// Take back what was done.
     #[arg(long)]
@@ -103,7 +104,7 @@ pub fn run(args: &Args) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("stanzagate: {error}");
+            eprintln!("stanzagate: {error}{}", error.hint());
             ExitCode::FAILURE
         }
     }
@@ -131,14 +132,22 @@ fn set_up(args: &Args) -> Result<(), SetupError> {
     let gateway_file = disk::real(&args.gateway_config);
     let mut settings = Settings::read(&gateway_file, disk::read(&gateway_file)?.as_deref())?;
 
-    let apis = match args.apis.as_slice() {
-        [] => settings.apis(),
-        some => Apis(some.iter().copied().collect()),
-    };
+    refuse_other(args.server, &main)?;
+    let named = (!args.apis.is_empty()).then(|| Apis(args.apis.iter().copied().collect()));
+    let (usual, said) = (Apis::usual(args.server), named.or_else(|| settings.apis()));
+    let left_out = said.is_none() && !usual.tokens();
+    let apis = said.unwrap_or(usual);
     let mut part = match args.server {
         Server::Ejabberd => on_ejabberd(args, &apis, &main, &done, &mut settings, &gateway_file)?,
         Server::Prosody => on_prosody(args, &apis, &main, &done, &mut settings, &gateway_file)?,
     };
+    if left_out {
+        part.notes.push(
+            "RongCloud-backed groups are left out: on ejabberd whoever holds a token that they hand to users' clients can log in as any \
+             other user. `--apis qtalk,maxleap,xuanxuan,rongcloud` adds them"
+                .to_owned(),
+        );
+    }
     settings.follow(std::mem::take(&mut part.settings), &mut part.notes);
     settings.serve(&apis);
     let text = settings.to_string();
@@ -160,6 +169,31 @@ fn set_up(args: &Args) -> Result<(), SetupError> {
     }
     report(args, &part, &outcome, &settings, &apis)?;
     Ok(())
+}
+
+/// Refuses the other server's file.
+fn refuse_other(server: Server, main: &File) -> Result<(), SetupError> {
+    match looks_like(&main.text) {
+        Some(other) if other != server => {
+            let other = other.name();
+            Err(SetupError::file(
+                &main.path,
+                format!("looks like the configuration of {other}: `stanzagate setup {other}`"),
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Which server a configuration is for, as far as its lines say so.
+fn looks_like(text: &str) -> Option<Server> {
+    let begins = |words: &[&str]| text.lines().any(|line| words.iter().any(|word| line.starts_with(word)));
+    let prosody = begins(&["VirtualHost", "Component", "modules_enabled", "admins ="]);
+    match (begins(&["hosts:", "listen:", "modules:", "acl:"]), prosody) {
+        (true, false) => Some(Server::Ejabberd),
+        (false, true) => Some(Server::Prosody),
+        _ => None,
+    }
 }
 
 /// A file without what an earlier set-up did to it.
@@ -204,7 +238,8 @@ fn gateway(
     settings.suggest("component", "name", &name);
     let ports = [("component", "address"), ("c2s", "address"), ("sessions", "oauth_url")]
         .map(|(table, key)| settings.port(table, key));
-    Ok(Gateway { domain, name, secret: String::new(), apis: apis.clone(), ports })
+    let rongcloud_named = args.apis.contains(&Api::Rongcloud);
+    Ok(Gateway { domain, name, secret: String::new(), apis: apis.clone(), rongcloud_named, ports })
 }
 
 fn on_ejabberd(
@@ -328,4 +363,24 @@ fn take_back(args: &Args) -> Result<(), SetupError> {
     taken.notes.iter().for_each(|note| println!("note: {note}"));
     println!("\nNow restart the server:\n\n    {restart}");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_the_other_servers_file() {
+        let file = |text: &str| File { path: "/e/f".into(), text: text.to_owned() };
+        let refused = |server, text: &str| refuse_other(server, &file(text)).map_err(|error| error.to_string());
+        let (yaml, lua) = ("## hosts\nhosts:\n  - a.org\n", "admins = { }\nVirtualHost \"a.org\"\n");
+        assert_eq!(
+            refused(Server::Prosody, yaml).unwrap_err(),
+            "/e/f: looks like the configuration of ejabberd: `stanzagate setup ejabberd`"
+        );
+        assert!(refused(Server::Ejabberd, lua).unwrap_err().contains("stanzagate setup prosody"));
+        for (server, text) in [(Server::Ejabberd, yaml), (Server::Prosody, lua), (Server::Ejabberd, "x: 1\n")] {
+            assert_eq!(refused(server, text), Ok(()));
+        }
+    }
 }

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::disk;
 use super::error::SetupError;
 use super::lua::Config;
 use super::plan::{File, Part};
 use super::undo::{Done, Entry};
+use super::{checker, disk};
 
 /// One file, before and after.
 #[derive(Debug)]
@@ -112,6 +112,14 @@ impl Outcome {
             return Ok(None);
         }
         let before = judge();
+        if let Err(complaint) = before.as_ref()
+            && checker::is_unreadable(complaint)
+        {
+            let complaint = complaint.trim();
+            return Err(SetupError::Checker(format!(
+                "the server cannot read its files as they are; nothing was changed:\n{complaint}"
+            )));
+        }
         let old = disk::read(memory)?;
         // What is killed half way can be taken back too.
         let written = remember(&self.record, memory)

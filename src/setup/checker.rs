@@ -43,6 +43,11 @@ fn prosody(config: &Path) -> Result<(), String> {
     }
 }
 
+/// Whether the server does not start with what is complained of, so that nobody can tell what it says.
+pub(super) fn is_unreadable(complaint: &str) -> bool {
+    complaint.contains("problem occurred while reading the config file")
+}
+
 fn ejabberd(config: &Path) -> Result<(), String> {
     let Some(code) = ejabberd_code() else { return Ok(()) };
     let mut command = Command::new("timeout");

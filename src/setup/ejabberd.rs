@@ -49,7 +49,13 @@ pub(super) fn plan(input: &Input<'_>, ports: &mut Ports<'_>) -> Result<Part, Set
     let mut edits = Edits::default();
     let mut part = Part { restart: RESTART.to_owned(), ..Part::default() };
 
-    allow_mechanism(&tree, text, &mut edits);
+    if allow_mechanism(&tree, text, &mut edits) {
+        part.notes.push(
+            "X-OAUTH2 is taken out of disable_sasl_mechanisms, for the gateway's sessions: from then on whoever holds an OAuth token of this \
+             server, such as one of a page of ejabberd_oauth, can log in as any other user (every version up to 26.07)"
+                .to_owned(),
+        );
+    }
     let modules = modules::edit(&facts, input.gateway, &mut rules, &mut edits, &mut part)?;
     if input.gateway.apis.accounts() && tree.at(&["access_rules", "configure"]).is_some() {
         rules.rule("configure", 0, &facts.acl, &mut edits)?;
@@ -98,11 +104,11 @@ pub(super) fn component_secret(main: &File, component: &str) -> Result<Option<St
 }
 
 /// Takes X-OAUTH2 out of the mechanisms that are switched off: the gateway's sessions log in with it.
-fn allow_mechanism(tree: &Node, text: &str, edits: &mut Edits) {
-    let Some((key, value)) = tree.entry("disable_sasl_mechanisms") else { return };
+fn allow_mechanism(tree: &Node, text: &str, edits: &mut Edits) -> bool {
+    let Some((key, value)) = tree.entry("disable_sasl_mechanisms") else { return false };
     let wanted = |node: &&Node| node.scalar().is_some_and(|name| name.eq_ignore_ascii_case("X-OAUTH2"));
     let values = value.values();
-    let Some(item) = values.iter().copied().find(wanted) else { return };
+    let Some(item) = values.iter().copied().find(wanted) else { return false };
     let left: Vec<&str> = values.iter().filter(|node| !wanted(node)).filter_map(|node| node.scalar()).collect();
     match &value.kind {
         Kind::List { flow: true, .. } if value.line == value.end_line && !left.is_empty() => {
@@ -114,6 +120,7 @@ fn allow_mechanism(tree: &Node, text: &str, edits: &mut Edits) {
         Kind::List { flow: false, .. } if !left.is_empty() => edits.remove(item.line),
         _ => (key.line..=value.end_line.max(key.line)).for_each(|line| edits.remove(line)),
     }
+    true
 }
 
 /// Names the include file in the main one.
@@ -184,7 +191,9 @@ fn settings(
         settings.push(("server", "upload_origin", format!("http://127.0.0.1:{}", listeners.http).into()));
     }
     if gateway.apis.tokens() {
-        settings.push(("rongcloud", "accept_oauth_impersonation", true.into()));
+        if gateway.rongcloud_named {
+            settings.push(("rongcloud", "accept_oauth_impersonation", true.into()));
+        }
         if let Some(port) = facts.websocket {
             settings.push(("rongcloud", "websocket_url", format!("wss://{domain}:{port}/ws").into()));
         }

@@ -27,6 +27,16 @@ pub enum SetupError {
 }
 
 impl SetupError {
+    /// What to do where more rights are all it takes.
+    pub(super) fn hint(&self) -> &'static str {
+        match self {
+            SetupError::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+                ": run it as root"
+            }
+            _ => "",
+        }
+    }
+
     /// A refusal for what stands in `line`, counted from 0.
     pub(super) fn refused(file: &str, line: usize, why: impl Into<String>) -> SetupError {
         SetupError::Refused { place: format!("{file}:{}", line + 1), why: why.into() }
@@ -41,5 +51,17 @@ impl SetupError {
     pub(super) fn io(what: &'static str, file: &Path) -> impl Fn(std::io::Error) -> SetupError {
         let what = format!("{what} {}", file.display());
         move |source| SetupError::Io { what: what.clone(), source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_more_rights_would_do() {
+        let hint = |kind: std::io::ErrorKind| SetupError::io("reading", Path::new("/f"))(kind.into()).hint();
+        assert_eq!(hint(std::io::ErrorKind::PermissionDenied), ": run it as root");
+        assert_eq!(hint(std::io::ErrorKind::NotFound), "");
     }
 }

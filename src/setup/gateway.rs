@@ -92,15 +92,15 @@ impl Settings {
         }
     }
 
-    /// The APIs that are served already; all, where nothing is said of any.
-    pub fn apis(&self) -> Apis {
+    /// The APIs that are served already; `None` where nothing is said of any.
+    pub fn apis(&self) -> Option<Apis> {
         let on = |api: &Api| {
             let section = self.document.get(api.section());
             section.and_then(|section| section.get("enabled")).and_then(Item::as_bool).unwrap_or(*api == Api::Qtalk)
         };
         let said = |api: &Api| self.document.contains_key(api.section());
-        let served = if ALL.iter().any(said) { ALL.iter().copied().filter(on).collect() } else { BTreeSet::new() };
-        Apis(if served.is_empty() { ALL.into() } else { served })
+        let served: BTreeSet<Api> = ALL.iter().copied().filter(on).collect();
+        (ALL.iter().any(said) && !served.is_empty()).then_some(Apis(served))
     }
 
     /// Switches the APIs on and gives each a key, where it has none; switches the others off.
@@ -270,10 +270,13 @@ mod tests {
         assert_eq!(settings.keys(&apis).as_object().map(|keys| keys.len()), Some(1));
         // Run again without a word about APIs it keeps to these.
         let mut again = Settings::read(path, Some(&settings.to_string())).unwrap();
-        assert_eq!(again.apis().0, apis.0);
+        assert_eq!(again.apis().unwrap().0, apis.0);
         again.serve(&Apis([Api::Qtalk].into()));
-        assert_eq!(again.apis().0, [Api::Qtalk].into());
+        assert_eq!(again.apis().unwrap().0, [Api::Qtalk].into());
         assert!(again.to_string().contains("code = \"stanzagate\""), "keys are kept: {again}");
-        assert_eq!(Settings::read(path, Some("[http]\n")).unwrap().apis().0.len(), 4);
+        assert!(Settings::read(path, Some("[http]\n")).unwrap().apis().is_none());
+        // Of RongCloud-backed groups on ejabberd an administrator must want what they open.
+        assert_eq!(Apis::usual(crate::setup::Server::Prosody).0, ALL.into());
+        assert_eq!(Apis::usual(crate::setup::Server::Ejabberd).0, [Api::Qtalk, Api::Maxleap, Api::Xuanxuan].into());
     }
 }

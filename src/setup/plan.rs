@@ -35,6 +35,12 @@ impl Api {
 pub(super) struct Apis(pub BTreeSet<Api>);
 
 impl Apis {
+    /// What is served where nobody says which: all that costs a server's users nothing.
+    pub fn usual(server: super::Server) -> Apis {
+        let all = Api::value_variants().iter().copied();
+        Apis(all.filter(|api| server == super::Server::Prosody || *api != Api::Rongcloud).collect())
+    }
+
     fn any(&self, apis: &[Api]) -> bool {
         apis.iter().any(|api| self.0.contains(api))
     }
@@ -83,6 +89,8 @@ pub(super) struct Gateway {
     pub name: String,
     pub secret: String,
     pub apis: Apis,
+    /// RongCloud-backed groups were asked for by name, with what they cost.
+    pub rongcloud_named: bool,
     /// Ports on loopback that an earlier set-up chose, which stay: component, c2s, HTTP.
     pub ports: [Option<u16>; 3],
 }

@@ -26,6 +26,7 @@ pub(super) fn refuse(facts: &Facts<'_>, gateway: &Gateway) -> Result<(), SetupEr
     names(facts, gateway)?;
     permission(facts)?;
     tokens(facts)?;
+    check_from(facts, gateway)?;
     services(facts, gateway)
 }
 
@@ -99,6 +100,24 @@ fn tokens(facts: &Facts<'_>) -> Result<(), SetupError> {
     let why = "lets only some users have OAuth tokens, and the gateway opens sessions of any: write `oauth_access: all`, or take the line \
                out, and setup lets this server's own users";
     refused(facts, access.line, why.to_owned())
+}
+
+/// A component listener of an older set-up must let the gateway send as users.
+fn check_from(facts: &Facts<'_>, gateway: &Gateway) -> Result<(), SetupError> {
+    let listeners = facts.tree.get("listen").map(Node::values).unwrap_or_default();
+    for listener in listeners {
+        let is_service = listener.get("module").and_then(Node::scalar) == Some("ejabberd_service");
+        let Some((key, _)) = listener.get("hosts").and_then(|hosts| hosts.entry(&gateway.name)) else { continue };
+        let off = listener.get("check_from").and_then(|value| facts.value(value));
+        if is_service && !matches!(off, Some("false" | "no" | "off")) {
+            let why = format!(
+                "lets {} in on a listener without `check_from: false`, on which it cannot send as users: add that, or take the host out",
+                gateway.name
+            );
+            return refused(facts, key.line, why);
+        }
+    }
+    Ok(())
 }
 
 /// The hosts of services, of which each must be there once.

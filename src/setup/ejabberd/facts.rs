@@ -197,6 +197,15 @@ pub(super) fn component(tree: &Node, component: &str) -> Option<(u16, Option<Str
     Some((resolved(tree, listener.get("port")?)?.parse().ok()?, secret))
 }
 
+/// Whether a host is a macro's name: of this file, or of another, where names of macros are in capitals.
+fn is_macro(tree: &Node, node: &Node) -> bool {
+    node.scalar().is_some_and(|name| {
+        let capital = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+        tree.at(&["define_macro", name]).is_some()
+            || name.chars().all(capital) && name.chars().any(|c| c.is_ascii_uppercase())
+    })
+}
+
 fn hosts(tree: &Node) -> Vec<String> {
     let values = tree.get("hosts").map(Node::values).unwrap_or_default();
     values.into_iter().filter_map(Node::scalar).map(str::to_owned).collect()
@@ -207,6 +216,12 @@ pub(in crate::setup) fn domain(main: &File, wanted: Option<&str>) -> Result<Stri
     let name = main.name();
     let tree = Node::parse(&name, &main.text)?;
     let all = hosts(&tree);
+    if let Some(node) =
+        tree.get("hosts").map(Node::values).unwrap_or_default().into_iter().find(|node| is_macro(&tree, node))
+    {
+        let why = "gives hosts by a macro, which setup does not follow: write them out";
+        return Err(SetupError::refused(&name, node.line, why));
+    }
     let line = tree.entry("hosts").map_or(0, |(key, _)| key.line);
     let own: Vec<&String> = all
         .iter()

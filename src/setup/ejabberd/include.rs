@@ -41,7 +41,7 @@ pub(super) fn own_archive(facts: &Facts<'_>, modules: &Modules) -> bool {
 /// What the administrator should know of it.
 pub(super) fn notes(facts: &Facts<'_>, gateway: &Gateway, modules: &Modules) -> Vec<String> {
     let mut notes = Vec::new();
-    if gateway.apis.tokens() {
+    if gateway.apis.tokens() && gateway.rongcloud_named {
         notes.push(
             "RongCloud-backed groups on ejabberd: whoever holds a token of /api/im/token/ can log in as any other user (X-OAUTH2, every \
              version up to 26.07). The gateway's file accepts that (rongcloud.accept_oauth_impersonation); leave the API out with \
@@ -49,11 +49,29 @@ pub(super) fn notes(facts: &Facts<'_>, gateway: &Gateway, modules: &Modules) -> 
                 .to_owned(),
         );
     }
+    let hosts: Vec<String> = facts.hosts().into_iter().filter(|host| *host != gateway.domain).collect();
+    if !hosts.is_empty() {
+        notes.push(format!(
+            "this server has other hosts too ({}), and ejabberd's listeners, rules and modules hold for all: the gateway's connection may send \
+             and log in as their users too, and is owner of their rooms{}",
+            hosts.join(", "),
+            if gateway.apis.accounts() { "; the rule `configure` lets it make and delete their accounts" } else { "" }
+        ));
+    }
     if gateway.apis.accounts() {
         notes.push(
             "the rule `configure` also lets the gateway's connection restart and stop the node; ejabberd cannot grant fewer of its commands"
                 .to_owned(),
         );
+    }
+    if modules.include.iter().any(|line| line == "  mod_mam:") {
+        notes.push(
+            "mod_mam is switched on: what all users of this server write to each other is kept, and what rooms say (default: always)"
+                .to_owned(),
+        );
+    }
+    if !modules.kept.is_empty() {
+        notes.push(format!("archives are switched on for everybody: {}", modules.kept.join("; ")));
     }
     if own_archive(facts, modules) {
         notes.push(

@@ -18,6 +18,8 @@ pub(super) const UPLOAD: &str = "stanzagate_upload";
 pub(super) struct Modules {
     /// Lines for the include file, under `modules:`.
     pub include: Vec<String>,
+    /// Where more is archived than the server's file said.
+    pub kept: Vec<&'static str>,
     /// The MUC service.
     pub rooms: String,
     /// The upload service.
@@ -37,7 +39,7 @@ pub(super) fn edit(
     part: &mut Part,
 ) -> Result<Modules, SetupError> {
     let apis = &gateway.apis;
-    let mut modules = Modules { include: Vec::new(), rooms: String::new(), upload: String::new() };
+    let mut modules = Modules { include: Vec::new(), kept: Vec::new(), rooms: String::new(), upload: String::new() };
     let mut editor = Editor { facts, text: rules.text, include: Vec::new() };
     let acl = facts.acl.as_str();
 
@@ -84,6 +86,9 @@ pub(super) fn edit(
                 rules.option(access, acl, edits)?;
             }
         }
+        if muc.at(&["default_room_options", "mam"]).is_none() {
+            modules.kept.push("mod_muc gets default_room_options: mam: true, for new rooms");
+        }
         match muc.get("default_room_options") {
             None => missing.extend(&room[1..]),
             Some(options) => {
@@ -101,7 +106,10 @@ pub(super) fn edit(
             Some(other) => part.notes.push(format!(
                 "mod_mam has default: {other}: histories and what is waited for until it is archived are as complete as that"
             )),
-            None => editor.add("mod_mam", mam, &archive[1..], edits)?,
+            None => {
+                modules.kept.push("mod_mam gets default: always");
+                editor.add("mod_mam", mam, &archive[1..], edits)?;
+            }
         }
     }
 

@@ -16,10 +16,14 @@ fn stock() -> String {
 }
 
 fn planned_for(text: &str, domain: &str, apis: &[Api]) -> Result<Part, String> {
+    planned_as(text, domain, apis, true)
+}
+
+fn planned_as(text: &str, domain: &str, apis: &[Api], rongcloud_named: bool) -> Result<Part, String> {
     let main = File { path: "/e/ejabberd.yml".into(), text: text.to_owned() };
     let apis = Apis(apis.iter().copied().collect());
     let (domain, secret) = (domain.to_owned(), "s3cret".to_owned());
-    let gateway = Gateway { name: format!("gw.{domain}"), domain, secret, apis, ports: [None; 3] };
+    let gateway = Gateway { name: format!("gw.{domain}"), domain, secret, apis, rongcloud_named, ports: [None; 3] };
     let control = File { path: "/e/ejabberdctl.cfg".into(), text: "ERL_OPTIONS=\"-env A 0\"\n".to_owned() };
     let input =
         Input { main: &main, others: &[], control: Some(&control), gateway: &gateway, data: Path::new("/data") };
@@ -191,6 +195,7 @@ fn refuses_with_the_line_what_it_could_only_guess() {
         name: "gw.a.org".to_owned(),
         secret: "s".to_owned(),
         apis: Apis(ALL.into()),
+        rongcloud_named: true,
         ports: [None; 3],
     };
     let input = Input { main: &main, others: &[other], control: None, gateway: &gateway, data: Path::new("/data") };
@@ -263,4 +268,48 @@ fn refuses_what_would_be_there_twice() {
         "listen:\n  -\n    port: 5999\n    module: ejabberd_service\n    hosts:\n      records.a.org: {password: x}\n";
     let error = planned(&stock.replace("listen:\n", service)).map(|_| ()).unwrap_err();
     assert!(error.contains("ejabberd_service has records.a.org already"), "{error}");
+}
+
+#[test]
+fn says_what_it_widens() {
+    let stock = stock();
+    let notes = |text: &str| planned(text).unwrap().notes.join("\n");
+    let plain = notes(&stock);
+    for expected in ["X-OAUTH2 is taken out", "mod_mam is switched on: what all users"] {
+        assert!(plain.contains(expected), "{plain}");
+    }
+    assert!(!plain.contains("other hosts"), "{plain}");
+    assert!(!notes(&stock.replace("X-OAUTH2", "PLAIN")).contains("X-OAUTH2 is"), "{plain}");
+    let two = notes(&stock.replace("  - a.org\n", "  - a.org\n  - b.org\n"));
+    assert!(two.contains("other hosts too (b.org)") && two.contains("delete their accounts"), "{two}");
+    let silent = stock.replace("      mam: true\n", "").replace("modules:\n", "modules:\n  mod_mam: {}\n");
+    let kept = "archives are switched on for everybody: mod_muc gets default_room_options: mam: true, for new rooms; mod_mam gets";
+    assert!(notes(&silent).contains(kept) && !notes(&silent).contains("mod_mam is"), "{}", notes(&silent));
+}
+
+/// That tokens of users' clients open every account is accepted by whoever asks for RongCloud-backed groups, and by nobody else.
+#[test]
+fn accepts_impersonation_only_where_it_is_asked_for() {
+    for named in [true, false] {
+        let part = planned_as(&stock(), "a.org", &ALL, named).unwrap();
+        let accepts = part.settings.iter().any(|(_, key, _)| *key == "accept_oauth_impersonation");
+        assert_eq!((accepts, part.notes.iter().any(|note| note.starts_with("RongCloud-backed"))), (named, named));
+    }
+}
+
+#[test]
+fn refuses_what_it_cannot_follow() {
+    for text in ["define_macro:\n  HOSTS: [a.org]\nhosts: HOSTS\n", "\n\nhosts:\n  - HOST_A\n"] {
+        let main = File { path: "f".into(), text: text.to_owned() };
+        for wanted in [None, Some("a.org")] {
+            let error = domain(&main, wanted).unwrap_err().to_string();
+            assert!(error.contains("gives hosts by a macro") && !error.starts_with("f:1:"), "{error}");
+        }
+    }
+    let listener = "listen:\n  -\n    port: 5999\n    module: ejabberd_service\n    hosts:\n      gw.a.org:\n        password: x\n";
+    let stock = stock().replace("listen:\n", listener);
+    let error = planned(&stock).map(|_| ()).unwrap_err();
+    let place = stock.lines().position(|line| line.contains("gw.a.org:")).unwrap() + 1;
+    assert!(error.starts_with(&format!("/e/ejabberd.yml:{place}: lets gw.a.org in")), "{error}");
+    planned(&stock.replace("    port: 5999\n", "    port: 5999\n    check_from: false\n")).unwrap();
 }

@@ -58,7 +58,13 @@ pub(super) fn text(
         if !global("http_default_host") {
             line(format!("http_default_host = {:?}", called(&facts.upload)));
         }
-        if !global("consider_websocket_secure") {
+        if !global("consider_websocket_secure") && !http_is_local(facts) {
+            notes.push(
+                "consider_websocket_secure is not set, as http_interfaces may be reached from elsewhere: over WebSocket without TLS users log in \
+                 only once you set it, or let http_interfaces be loopback and run setup again"
+                    .to_owned(),
+            );
+        } else if !global("consider_websocket_secure") {
             line("-- Without it nobody could log in over WebSocket: the port is on this machine, behind a proxy that has TLS.".to_owned());
             line("consider_websocket_secure = true".to_owned());
         }
@@ -112,7 +118,14 @@ pub(super) fn text(
         line(format!("\thttp_host = {:?}", called(&facts.upload)));
     }
 
+    notes.extend(widens(facts, gateway, &everywhere));
     line(format!("\nComponent {:?} \"muc\"", called(&facts.rooms)));
+    for key in ["muc_log_by_default", "component_admins_as_room_owners"] {
+        if let Some(setting) = facts.config.effective(&facts.rooms, key).filter(|s| s.value == Value::Bool(false)) {
+            let why = format!("says otherwise about {key} than the gateway needs: it must be true");
+            return Err(SetupError::refused(&setting.file, setting.line, why));
+        }
+    }
     let mut rooms = quoted(&["muc_mam", "stanzagate"]);
     if apis.tokens() {
         // Pictures of rooms: 0.12 needs a module for them; 13.0, which alone knows the name `Lua`, none.
@@ -166,6 +179,51 @@ pub(super) fn text(
     line("\tvalidate_from_addresses = false".to_owned());
     line("\tcomponent_conflict_resolve = \"kick_old\"".to_owned());
     Ok(text)
+}
+
+/// What administrators should know of: more is archived, and other hosts are reached.
+fn widens(facts: &Facts<'_>, gateway: &Gateway, everywhere: &[String]) -> Vec<String> {
+    let mut notes = Vec::new();
+    let own = match facts.config.setting(&facts.host, "modules_enabled").map(|setting| &setting.value) {
+        Some(Value::Table(table)) => table.texts.as_slice(),
+        _ => &[],
+    };
+    let domain = &gateway.domain;
+    if !everywhere.iter().chain(own).any(|module| module == "mam") {
+        notes.push(format!("mam is switched on: what all users of {domain} write to each other is kept"));
+    }
+    if facts.config.effective(&facts.rooms, "muc_log_by_default").is_none() {
+        notes.push("muc_log_by_default is switched on: what is said in rooms is kept".to_owned());
+    }
+    let mut hosts: Vec<&str> = Vec::new();
+    for opened in &facts.config.opened {
+        if let Section::Host(name) = &opened.section
+            && name != domain
+            && !hosts.contains(&name.as_str())
+        {
+            hosts.push(name);
+        }
+    }
+    if !hosts.is_empty() {
+        notes.push(format!(
+            "this server has other hosts too ({}): the gateway's connection may send as their users (validate_from_addresses)",
+            hosts.join(", ")
+        ));
+    }
+    notes
+}
+
+/// Whether only this machine reaches the port for HTTP, as it is where nothing is said.
+fn http_is_local(facts: &Facts<'_>) -> bool {
+    let keys = ["http_interfaces", "http_interface", "local_interfaces"];
+    let said = keys.iter().find_map(|key| facts.config.setting(&Section::Global, key));
+    let local = |name: &String| name.starts_with("127.") || matches!(name.as_str(), "::1" | "localhost");
+    match said.map(|setting| &setting.value) {
+        None => true,
+        Some(Value::Text(name)) => local(name),
+        Some(Value::Table(table)) => table.literal && table.texts.iter().all(local),
+        Some(_) => false,
+    }
 }
 
 fn quoted(names: &[&str]) -> Vec<String> {

@@ -21,6 +21,7 @@ fn planned_with(main: &str, others: &[(&str, &str)], domain: &str, apis: &[Api])
         name: format!("gw.{domain}"),
         secret: "s3cret".to_owned(),
         apis: Apis(apis.iter().copied().collect()),
+        rongcloud_named: true,
         ports: [None; 3],
     };
     let certificate = Some(Certificate { pin: Some("sha256:00".to_owned()) });
@@ -135,6 +136,11 @@ fn refuses_with_the_line_what_it_could_only_guess() {
         ("Component \"records.a.org\"\n", "/p/conf.d/a.cfg.lua:1: has records.a.org"),
         ("VirtualHost \"records.a.org\"\n", "/p/conf.d/a.cfg.lua:1: has records.a.org"),
         ("Component \"gw.a.org\" \"pubsub\"\n", "/p/conf.d/a.cfg.lua:1: has gw.a.org"),
+        (
+            "Component \"conference.a.org\" \"muc\"\n\tcomponent_admins_as_room_owners = false\n",
+            "/p/conf.d/a.cfg.lua:2: says otherwise about component_admins",
+        ),
+        ("muc_log_by_default = false\n", "/p/conf.d/a.cfg.lua:1: says otherwise about muc_log_by_default"),
         ("modules_disabled = { \"http\" }\n", "/p/conf.d/a.cfg.lua:1: switches http off"),
         ("component_ports = { }\n", "/p/conf.d/a.cfg.lua:1: component_ports names no port"),
     ] {
@@ -187,4 +193,23 @@ fn knows_the_domain() {
     assert!(found(&format!("{two}VirtualHost \"b.org\"\n"), None).unwrap_err().contains("a.org, b.org"));
     assert_eq!(found(two, Some("localhost")).unwrap(), "localhost");
     assert!(found(two, Some("c.org")).is_err() && found("a = 1\n", None).is_err());
+}
+
+#[test]
+fn says_what_it_widens() {
+    let stock = stock();
+    let notes = |own: &str| planned(&stock, &[("/p/conf.d/a.cfg.lua", own)]).unwrap().notes.join("\n");
+    let plain = notes("http_interfaces = { \"127.0.0.1\", \"::1\" }\n");
+    for expected in ["mam is switched on: what all users of a.org", "muc_log_by_default is switched on"] {
+        assert!(plain.contains(expected), "{plain}");
+    }
+    assert!(!plain.contains("other hosts") && !plain.contains("consider_websocket_secure"), "{plain}");
+    let on = "muc_log_by_default = true\nVirtualHost \"a.org\"\n\tmodules_enabled = { \"mam\" }\n";
+    assert!(!notes(on).contains("switched on"), "{}", notes(on));
+    assert!(notes("VirtualHost \"b.org\"\n").contains("other hosts too (b.org)"));
+    let open = [("/p/conf.d/a.cfg.lua", "http_interfaces = { \"*\" }\n")];
+    let part = planned(&stock, &open).unwrap();
+    assert!(!drop_in(&part).text.contains("consider_websocket_secure"), "{}", drop_in(&part).text);
+    assert!(part.notes.iter().any(|note| note.starts_with("consider_websocket_secure is not set")), "{:?}", part.notes);
+    assert!(drop_in(&planned(&stock, &[]).unwrap()).text.contains("consider_websocket_secure = true"));
 }
