@@ -17,6 +17,7 @@ mod lua;
 mod lua_tokens;
 mod plan;
 mod prosody;
+mod server;
 mod undo;
 mod yaml;
 
@@ -25,42 +26,16 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::ValueEnum;
 use serde_json::json;
 
 pub use error::SetupError;
 pub use plan::Api;
+pub use server::Server;
 
 use apply::Outcome;
 use gateway::Settings;
 use plan::{Apis, File, Gateway, Part, Ports};
 use undo::Done;
-
-/// Which server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Server {
-    /// ejabberd.
-    Ejabberd,
-    /// Prosody.
-    Prosody,
-}
-
-impl Server {
-    fn name(self) -> &'static str {
-        match self {
-            Server::Ejabberd => "ejabberd",
-            Server::Prosody => "prosody",
-        }
-    }
-
-    /// Where Debian's package has its configuration.
-    fn file(self) -> &'static str {
-        match self {
-            Server::Ejabberd => "/etc/ejabberd/ejabberd.yml",
-            Server::Prosody => "/etc/prosody/prosody.cfg.lua",
-        }
-    }
-}
 
 /// Arguments of `stanzagate setup`.
 #[derive(Debug, Clone, clap::Args)]
@@ -132,7 +107,7 @@ fn set_up(args: &Args) -> Result<(), SetupError> {
     let gateway_file = disk::real(&args.gateway_config);
     let mut settings = Settings::read(&gateway_file, disk::read(&gateway_file)?.as_deref())?;
 
-    refuse_other(args.server, &main)?;
+    server::refuse_other(args.server, &main)?;
     let named = (!args.apis.is_empty()).then(|| Apis(args.apis.iter().copied().collect()));
     let (usual, said) = (Apis::usual(args.server), named.or_else(|| settings.apis()));
     let left_out = said.is_none() && !usual.tokens();
@@ -169,31 +144,6 @@ fn set_up(args: &Args) -> Result<(), SetupError> {
     }
     report(args, &part, &outcome, &settings, &apis)?;
     Ok(())
-}
-
-/// Refuses the other server's file.
-fn refuse_other(server: Server, main: &File) -> Result<(), SetupError> {
-    match looks_like(&main.text) {
-        Some(other) if other != server => {
-            let other = other.name();
-            Err(SetupError::file(
-                &main.path,
-                format!("looks like the configuration of {other}: `stanzagate setup {other}`"),
-            ))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Which server a configuration is for, as far as its lines say so.
-fn looks_like(text: &str) -> Option<Server> {
-    let begins = |words: &[&str]| text.lines().any(|line| words.iter().any(|word| line.starts_with(word)));
-    let prosody = begins(&["VirtualHost", "Component", "modules_enabled", "admins ="]);
-    match (begins(&["hosts:", "listen:", "modules:", "acl:"]), prosody) {
-        (true, false) => Some(Server::Ejabberd),
-        (false, true) => Some(Server::Prosody),
-        _ => None,
-    }
 }
 
 /// A file without what an earlier set-up did to it.
@@ -304,6 +254,7 @@ fn report(args: &Args, part: &Part, outcome: &Outcome, settings: &Settings, apis
             "edits": outcome.edits(),
             "restart": part.restart,
             "keys": keys,
+            "notes": part.notes,
         });
         println!("{line}");
         return Ok(());
@@ -363,24 +314,4 @@ fn take_back(args: &Args) -> Result<(), SetupError> {
     taken.notes.iter().for_each(|note| println!("note: {note}"));
     println!("\nNow restart the server:\n\n    {restart}");
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn knows_the_other_servers_file() {
-        let file = |text: &str| File { path: "/e/f".into(), text: text.to_owned() };
-        let refused = |server, text: &str| refuse_other(server, &file(text)).map_err(|error| error.to_string());
-        let (yaml, lua) = ("## hosts\nhosts:\n  - a.org\n", "admins = { }\nVirtualHost \"a.org\"\n");
-        assert_eq!(
-            refused(Server::Prosody, yaml).unwrap_err(),
-            "/e/f: looks like the configuration of ejabberd: `stanzagate setup ejabberd`"
-        );
-        assert!(refused(Server::Ejabberd, lua).unwrap_err().contains("stanzagate setup prosody"));
-        for (server, text) in [(Server::Ejabberd, yaml), (Server::Prosody, lua), (Server::Ejabberd, "x: 1\n")] {
-            assert_eq!(refused(server, text), Ok(()));
-        }
-    }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::Server;
+use super::disk;
 use super::error::SetupError;
 
 /// Longest time for a checker.
@@ -59,8 +60,7 @@ fn ejabberd(config: &Path) -> Result<(), String> {
         .env("HOME", "/")
         .current_dir("/");
     // As the server itself reads it, where that can be had.
-    let own = std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
-    if let Some(owner) = std::fs::metadata(config).ok().filter(|owner| own && owner.uid() != 0) {
+    if let Some(owner) = std::fs::metadata(config).ok().filter(|owner| disk::is_root() && owner.uid() != 0) {
         command.uid(owner.uid()).gid(owner.gid());
     }
     let said = run(&mut command).map(|(_, text)| text).unwrap_or_default();

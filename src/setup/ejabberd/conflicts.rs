@@ -129,7 +129,7 @@ fn services(facts: &Facts<'_>, gateway: &Gateway) -> Result<(), SetupError> {
             let Some(name) = key.scalar() else { continue };
             match module.get("hosts").or(module.get("host")) {
                 Some(said) => taken.extend(said.values().into_iter().filter_map(|node| {
-                    let service = facts.value(node)?.replace("@HOST@", host).replace("HOST", host);
+                    let service = facts.value(node)?.replace("@HOST@", host);
                     Some((service, name, node.line))
                 })),
                 None => {
