@@ -295,6 +295,8 @@ fn report(args: &Args, part: &Part, outcome: &Outcome, settings: &Settings, apis
 fn take_back(args: &Args) -> Result<(), SetupError> {
     let memory = memory(args);
     let done = remembered(args)?;
+    // A run that was killed at once left no more than the record's beginning.
+    disk::sweep([memory.as_path()].into_iter());
     if done.paths().is_empty() {
         return Err(SetupError::file(
             &memory,

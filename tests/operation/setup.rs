@@ -143,6 +143,10 @@ fn what_a_killed_set_up_left_is_taken_back() {
         set_up(&stock, &["--undo"]);
         assert_eq!(stock.files().keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
         assert_eq!(stock.files(), before);
+        // As if it had not come further than the record.
+        std::fs::write(stock.outside("gateway/.stanzagate-a1B2c3"), "half").expect("a file");
+        assert!(text(&stock.setup(&["--undo"]).stderr).contains("nothing to take back"));
+        assert_eq!(stock.files(), before);
     }
 }
 
