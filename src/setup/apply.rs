@@ -135,7 +135,9 @@ impl Outcome {
             for target in &self.targets {
                 match &target.now {
                     Some(text) => {
-                        disk::write(&target.path, text, target.mode, None)?;
+                        if disk::read(&target.path)?.as_ref() != Some(text) {
+                            disk::write(&target.path, text, target.mode, None)?;
+                        }
                         let backup = disk::backup_of(&target.path);
                         if old.is_none() && disk::read(&backup)?.as_ref() == Some(text) {
                             disk::remove(&backup)?;

@@ -195,6 +195,15 @@ fn widens(facts: &Facts<'_>, gateway: &Gateway, everywhere: &[String]) -> Vec<St
     if facts.config.effective(&facts.rooms, "muc_log_by_default").is_none() {
         notes.push("muc_log_by_default is switched on: what is said in rooms is kept".to_owned());
     }
+    if let Section::Component(name) = &facts.records
+        && gateway.apis.records()
+        && facts.config.opened(name).is_some()
+        && facts.config.setting(&facts.records, "stanzagate_component").is_none()
+    {
+        notes.push(format!(
+            "{name} is there already: the gateway keeps its records in that pubsub component, as an admin of it"
+        ));
+    }
     let mut hosts: Vec<&str> = Vec::new();
     for opened in &facts.config.opened {
         if let Section::Host(name) = &opened.section

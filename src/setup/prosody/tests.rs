@@ -207,6 +207,8 @@ fn says_what_it_widens() {
     let on = "muc_log_by_default = true\nVirtualHost \"a.org\"\n\tmodules_enabled = { \"mam\" }\n";
     assert!(!notes(on).contains("switched on"), "{}", notes(on));
     assert!(notes("VirtualHost \"b.org\"\n").contains("other hosts too (b.org)"));
+    assert!(notes("Component \"records.a.org\" \"pubsub\"\n").contains("records.a.org is there already"));
+    assert!(!plain.contains("there already"), "{plain}");
     let open = [("/p/conf.d/a.cfg.lua", "http_interfaces = { \"*\" }\n")];
     let part = planned(&stock, &open).unwrap();
     assert!(!drop_in(&part).text.contains("consider_websocket_secure"), "{}", drop_in(&part).text);
