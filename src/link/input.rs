@@ -67,7 +67,7 @@ impl<R: AsyncBufRead + Unpin> Input<R> {
                 self.inner.consume(taken);
                 // An element is looked at anew with each piece: a CR, which ends one, may not cost that every time.
                 if !all || !self.inner.is_more_at_hand() {
-                    return Poll::Ready(Ok(taken > 0 || self.held.len() > before));
+                    return Poll::Ready(Ok(self.held.len() > before));
                 }
             }
             if self.held.len() > before { Poll::Ready(Ok(true)) } else { Poll::Pending }

@@ -31,15 +31,8 @@ impl Edits {
 
     /// The text with all edits. What is new ends as the first line of the text does.
     pub fn apply(&self, text: &str) -> String {
-        let ending = if text
-            .lines()
-            .next()
-            .is_some_and(|_| text.split_inclusive('\n').next().is_some_and(|l| l.ends_with("\r\n")))
-        {
-            "\r\n"
-        } else {
-            "\n"
-        };
+        let first = text.split_inclusive('\n').next();
+        let ending = if first.is_some_and(|line| line.ends_with("\r\n")) { "\r\n" } else { "\n" };
         let mut result = String::with_capacity(text.len() + 1024);
         let mut count = 0;
         for (number, line) in text.split_inclusive('\n').enumerate() {

@@ -35,7 +35,7 @@ pub(super) fn listeners(facts: &Facts<'_>, gateway: &Gateway, ports: &mut Ports<
 
 /// Whether the archive comes with the gateway's part, in a data base of its own.
 pub(super) fn own_archive(facts: &Facts<'_>, modules: &Modules) -> bool {
-    facts.sql.is_none() && modules.include.iter().any(|line| line == "  mod_mam:")
+    facts.sql.is_none() && modules.adds_archives()
 }
 
 /// What the administrator should know of it.
@@ -64,7 +64,7 @@ pub(super) fn notes(facts: &Facts<'_>, gateway: &Gateway, modules: &Modules) -> 
                 .to_owned(),
         );
     }
-    if modules.include.iter().any(|line| line == "  mod_mam:") {
+    if modules.adds_archives() {
         notes.push(
             "mod_mam is switched on: what all users of this server write to each other is kept, and what rooms say (default: always)"
                 .to_owned(),

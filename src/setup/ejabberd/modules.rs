@@ -26,6 +26,13 @@ pub(super) struct Modules {
     pub upload: String,
 }
 
+impl Modules {
+    /// Whether archives come with the include file.
+    pub fn adds_archives(&self) -> bool {
+        self.include.iter().any(|line| line == "  mod_mam:")
+    }
+}
+
 /// The settings with which XEP-0402 wants bookmarks kept.
 const BOOKMARKS: [&str; 4] =
     ["\"urn:xmpp:bookmarks:1\":", "  access_model: whitelist", "  max_items: max", "  send_last_published_item: never"];
