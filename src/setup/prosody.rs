@@ -66,9 +66,8 @@ pub(super) fn plan(input: &Input<'_>) -> Result<Part, SetupError> {
     };
     add(firewall, firewall_rules(&input.gateway.name), like.clone());
     let modules = facts.modules.clone();
-    add(modules.join("mod_stanzagate.lua"), HELPER.to_owned(), None);
-    if input.gateway.apis.tokens() {
-        add(modules.join("mod_stanzagate_tokens.lua"), TOKENS.to_owned(), None);
+    for (name, text) in helpers(input.gateway) {
+        add(modules.join(name), text.to_owned(), None);
     }
     add(place.file, text, like);
     if let Some(line) = place.include {
@@ -84,6 +83,12 @@ pub(super) fn plan(input: &Input<'_>) -> Result<Part, SetupError> {
     Ok(part)
 }
 
+/// The helper modules that the gateway's APIs need, by their names.
+fn helpers(gateway: &Gateway) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let tokens = gateway.apis.tokens().then_some(("mod_stanzagate_tokens.lua", TOKENS));
+    std::iter::once(("mod_stanzagate.lua", HELPER)).chain(tokens)
+}
+
 /// Whether the files have the gateway's part already, put in by hand: the component, and the helper module on the host.
 fn is_set_up(config: &Config, gateway: &Gateway) -> bool {
     let host = Section::Host(gateway.domain.clone());
@@ -94,9 +99,6 @@ fn is_set_up(config: &Config, gateway: &Gateway) -> bool {
 fn renewed(config: &Config, input: &Input<'_>) -> Part {
     let folder = input.main.path.parent().unwrap_or(Path::new("/"));
     let modules = facts::modules(config).unwrap_or_else(|| folder.to_owned());
-    let helpers = [("mod_stanzagate.lua", HELPER), ("mod_stanzagate_tokens.lua", TOKENS)];
-    let helpers =
-        helpers.into_iter().filter(|(name, _)| *name != "mod_stanzagate_tokens.lua" || input.gateway.apis.tokens());
     let change = |(name, text): (&str, &str)| Change {
         path: modules.join(name),
         text: text.to_owned(),
@@ -107,7 +109,7 @@ fn renewed(config: &Config, input: &Input<'_>) -> Part {
     let note = "the server's files have the gateway's part already, put in by hand: they stay, and only the helper modules are renewed. \
                 `stanzagate check` says what they lack";
     Part {
-        changes: helpers.map(change).collect(),
+        changes: helpers(input.gateway).map(change).collect(),
         settings: vec![("server", "kind", "prosody".into())],
         notes: vec![note.to_owned()],
         packages: vec!["prosody-modules"],
