@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
+use crate::admin;
 use crate::chat::types::error::ChatError;
 use crate::chat::{Chat, LinkState};
 use crate::config::Config;
@@ -28,9 +30,9 @@ pub enum StartError {
     /// The configuration cannot work.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The address cannot be listened on.
-    #[error("cannot listen on {0}: {1}")]
-    Listen(SocketAddr, #[source] std::io::Error),
+    /// The address cannot be listened on: the setting that names it, and what the system says.
+    #[error("cannot listen on {1}, which {0} says: {2}")]
+    Listen(&'static str, SocketAddr, #[source] std::io::Error),
     /// The verbs cannot start.
     #[error(transparent)]
     Chat(#[from] ChatError),
@@ -38,10 +40,16 @@ pub enum StartError {
 
 /// A running gateway.
 pub struct Gateway {
-    addr: SocketAddr,
     chat: Chat,
     health: Health,
     config: Arc<Config>,
+    served: Served,
+    admin: Option<Served>,
+}
+
+/// A listener with its routes.
+struct Served {
+    addr: SocketAddr,
     stop: oneshot::Sender<Duration>,
     server: JoinHandle<()>,
 }
@@ -57,21 +65,40 @@ impl Gateway {
         let config = Arc::new(config);
         let metrics = Metrics::new();
         let web = Web::new(config.http.clone(), metrics.clone());
-        let listener = Listener::bind(&web).await.map_err(|error| StartError::Listen(config.http.listen, error))?;
-        let addr = listener.addr();
+        let listener = bind("http.listen", &web).await?;
+        // Before anything is said to the server: what is wrong here is known at once.
+        let admin = match config.admin.enabled {
+            true => {
+                let web = admin::web(&config, metrics.clone());
+                Some((bind("admin.listen", &web).await?, web))
+            }
+            false => None,
+        };
         let chat = Chat::start(Arc::clone(&config), metrics)?;
         chat.records.tend_records();
         let health = Health::new(chat.link_state(), chat.rivals());
-        let router = dialects::router(&chat, &config, &web).merge(health::router(web, health.clone()));
-        let (stop, stopped) = oneshot::channel();
-        let server = tokio::spawn(listener.serve(router, stopped));
-        tracing::info!(%addr, component = %config.component.name, "listening");
-        Ok(Gateway { addr, chat, health, config, stop, server })
+        let router = dialects::router(&chat, &config, &web);
+        let served = Served::start(listener, router.merge(health::router(web, health.clone(), "http.metrics_allow")));
+        let admin = admin.map(|(listener, web)| {
+            Served::start(listener, admin::router(web, health.clone(), chat.clone(), Arc::clone(&config)))
+        });
+        tracing::info!(
+            addr = %served.addr,
+            admin = admin.as_ref().map(|admin| tracing::field::display(admin.addr)),
+            component = %config.component.name,
+            "listening"
+        );
+        Ok(Gateway { chat, health, config, served, admin })
     }
 
     /// The address it listens on, its port known even when it was asked for as 0.
     pub fn addr(&self) -> SocketAddr {
-        self.addr
+        self.served.addr
+    }
+
+    /// The address of the admin listener, if there is one.
+    pub fn admin_addr(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(|admin| admin.addr)
     }
 
     /// The link's state, to watch.
@@ -99,11 +126,31 @@ impl Gateway {
         self.health.drain();
         tokio::time::sleep(Duration::from_secs(http.drain_delay_seconds)).await;
         let limit = Duration::from_secs(http.request_seconds) + LAST_ANSWERS;
+        self.served.stop(limit).await;
+        self.chat.drain(LINK_DRAIN).await;
+        // Last: it says until then that the gateway is not ready.
+        if let Some(admin) = self.admin {
+            admin.stop(Duration::ZERO).await;
+        }
+        tracing::info!("stopped");
+    }
+}
+
+impl Served {
+    fn start(listener: Listener, router: Router) -> Served {
+        let (stop, stopped) = oneshot::channel();
+        Served { addr: listener.addr(), stop, server: tokio::spawn(listener.serve(router, stopped)) }
+    }
+
+    /// Takes no more connections, and gives what is in flight so much time.
+    async fn stop(self, limit: Duration) {
         let _ = self.stop.send(limit);
         if let Err(error) = self.server.await {
             tracing::error!(%error, "the listener failed");
         }
-        self.chat.drain(LINK_DRAIN).await;
-        tracing::info!("stopped");
     }
+}
+
+async fn bind(setting: &'static str, web: &Web) -> Result<Listener, StartError> {
+    Listener::bind(web).await.map_err(|error| StartError::Listen(setting, web.config().listen, error))
 }

@@ -1,75 +1,54 @@
-//! `stanzagate check`: what the server grants, what is missing, which endpoints that costs, and the lines to add.
-#![expect(clippy::print_stderr, clippy::print_stdout, reason = "the table is what the command is for")]
+//! What the server grants, what is missing, which calls that costs, and the lines to add.
 
-use std::collections::HashMap;
-use std::net::{Ipv4Addr, Ipv6Addr};
-use std::process::ExitCode;
-use std::sync::Arc;
+mod lines;
+pub mod report;
+pub mod text;
+
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use crate::chat::check::{Finding, Report};
+use crate::chat::check::Finding;
 use crate::chat::types::product::Product;
 use crate::chat::types::right::Right;
-use crate::chat::{Chat, LinkState};
+use crate::chat::{Chat, LinkState, check};
 use crate::config::Config;
-use crate::config::component::Component;
 use crate::dialects;
-use crate::metrics::Metrics;
+
+use self::lines::Sections;
+use self::report::{Cause, Report, Tried, Worked};
 
 /// How long to wait for the link.
 const CONNECT: Duration = Duration::from_secs(15);
-/// How long a gateway on this machine may take to say that it runs.
-const HEALTH: Duration = Duration::from_secs(2);
-const DRAIN: Duration = Duration::from_secs(5);
+/// What no call needs to work: all would do what a forger wants, and work until somebody has guessed often enough.
+const KEPT: [Right; 3] = [Right::RecordsAlone, Right::RecordsClosed, Right::NotBanned];
 
-/// Connects as `serve` would, tries every right, prints the table on stdout. Success when every enabled endpoint can
-/// work, though it may do less, nobody else writes or reads the gateway's records, and nobody can have it
-/// shut out. `user` is the localpart or JID of an account whose session is opened as a trial.
-///
-/// Refuses to run beside a gateway on this machine, which would lose calls to it, unless that is wanted `anyway`.
-pub async fn run(config: Config, user: Option<&str>, anyway: bool) -> ExitCode {
-    if !anyway && let Some(url) = running_gateway(&config).await {
-        eprintln!(
-            "stanzagate: a gateway runs at {url}. `check` takes its name on the XMPP server, which costs it calls and makes \
-             what `check` sees untrue: stop it first. If it has another component.name, use --anyway"
-        );
-        return ExitCode::from(2);
-    }
-    let config = Arc::new(config);
-    let chat = match Chat::start(Arc::clone(&config), Metrics::new()) {
-        Ok(chat) => chat,
-        Err(error) => {
-            eprintln!("stanzagate: {error}");
-            return ExitCode::from(2);
-        }
-    };
-    let code = match trial(&chat, &config, user).await {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(why) => {
-            eprintln!("stanzagate: {why}");
-            ExitCode::FAILURE
-        }
-    };
-    chat.drain(DRAIN).await;
-    code
+/// Who asks the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// A gateway that serves, beside its calls.
+    Serving,
+    /// A process that has come for this alone.
+    Alone,
 }
 
-/// Where a gateway answers on the address that the configuration has it listen on.
-async fn running_gateway(config: &Config) -> Option<String> {
-    let mut addr = config.http.listen;
-    if addr.ip().is_unspecified() {
-        addr.set_ip(if addr.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+/// Tries every right that the enabled APIs need, and what it left on the server it removes. It `works` when every call can
+/// work, though it may do less, nobody else writes or reads the gateway's records, and nobody can have it shut out. `user` is
+/// the localpart or JID of an account whose session is opened as a trial.
+pub async fn run(chat: &Chat, config: &Config, user: Option<&str>, asked: Asked) -> Report {
+    let mut report = Report::of(&config.component.name);
+    if let Err(why) = try_all(chat, config, user, asked, &mut report).await {
+        report.failure = Some(why);
     }
-    let url = format!("http://{addr}");
-    let client = reqwest::Client::builder().no_proxy().timeout(HEALTH).build().ok()?;
-    let answer = client.get(format!("{url}/health/live")).send().await.ok()?.text().await.ok()?;
-    (answer == r#"{"status":"live"}"#).then_some(url)
+    report
 }
 
-async fn trial(chat: &Chat, config: &Config, user: Option<&str>) -> Result<bool, String> {
-    let component = &config.component;
-    eprintln!("connecting to {} as {} ...", component.address, component.name);
+async fn try_all(
+    chat: &Chat,
+    config: &Config,
+    user: Option<&str>,
+    asked: Asked,
+    report: &mut Report,
+) -> Result<(), String> {
     let mut state = chat.link_state();
     // The first refusal is what its user wants to see; `serve` would go on trying.
     // What `wait_for` gives is a lock on the state: it must not live on.
@@ -79,6 +58,7 @@ async fn trial(chat: &Chat, config: &Config, user: Option<&str>) -> Result<bool,
     if !up {
         let why = match &*chat.link_state().borrow() {
             LinkState::Down(why) if !why.is_empty() => why.to_string(),
+            LinkState::Draining => "the gateway is shutting down".into(),
             _ => "no answer".into(),
         };
         return Err(format!("no component connection: {why}"));
@@ -88,86 +68,108 @@ async fn trial(chat: &Chat, config: &Config, user: Option<&str>) -> Result<bool,
         .map(|user| if user.contains('@') { addresses.user(user) } else { addresses.user_at(user, addresses.domain()) })
         .transpose()
         .map_err(|error| error.to_string())?;
-    eprintln!("trying each right ...");
-    let endpoints = dialects::needs(config);
-    let rights = endpoints.iter().flat_map(|(_, needed, wanted)| needed.iter().chain(*wanted)).copied();
-    let Report { product, findings, notes } = chat.check().run(user.as_ref(), rights).await;
-    print!("{}", table(&findings));
-    if chat.rivals().answers() > 0 {
-        println!(
-            "\nAnother gateway is connected as {}: it got answers that were meant for `check`, and `check` some of its. What is\n\
-             said above may not be true. Stop it, and run `check` again.",
-            component.name
-        );
-        return Ok(false);
+    let calls = dialects::needs(config);
+    let rights: Vec<Right> =
+        calls.iter().flat_map(|(_, needed, wanted)| needed.iter().chain(*wanted)).copied().collect();
+    let check::Report { product, findings, notes } = chat.check().run(user.as_ref(), rights).await;
+    report.notes = notes;
+    report.rights = findings.iter().map(tried).collect();
+    let groups: Vec<String> = report.rights.iter().map(|right| right.group.clone()).collect();
+    report.rights.sort_by_cached_key(|right| groups.iter().position(|group| *group == right.group));
+    report.causes = causes(&findings);
+    let rivals = chat.rivals();
+    // What one that serves sees at first may be meant for the process before it.
+    let shared = match asked {
+        Asked::Serving => rivals.is_present(),
+        Asked::Alone => rivals.answers() > 0,
+    };
+    if shared {
+        return Err(format!(
+            "another gateway is connected as {}: each got answers that were meant for the other, and what is said here may \
+             not be true. Stop one of the two, and check again",
+            config.component.name
+        ));
     }
-    let missing: Vec<&Finding> = findings.iter().filter(|finding| finding.verdict.is_err()).collect();
-    let verdicts: HashMap<Right, bool> =
+    let granted: HashMap<Right, bool> =
         findings.iter().map(|finding| (finding.right, finding.verdict.is_ok())).collect();
-    let granted = |right: &Right| verdicts.get(right).copied().unwrap_or(false);
-    // No endpoint needs them to work: all would do what a forger wants, and work until somebody has guessed often enough.
-    let kept = [Right::RecordsAlone, Right::RecordsClosed, Right::NotBanned];
-    let mut all = kept.iter().all(|right| verdicts.get(right).copied().unwrap_or(true));
-    println!();
-    for note in notes {
-        println!("note: {note}\n");
-    }
-    for (endpoint, needed, wanted) in endpoints {
-        let names = |rights: &[Right]| {
-            rights.iter().filter(|right| !granted(right)).map(|right| right.name()).collect::<Vec<_>>().join(", ")
-        };
-        let (lacks, less) = (names(needed), names(wanted));
-        let says = match (lacks.as_str(), less.as_str()) {
-            ("", "") => "works".to_owned(),
-            ("", less) => format!("works, without: {less}"),
-            (lacks, _) => {
-                all = false;
-                format!("CANNOT WORK, for want of: {lacks}")
-            }
-        };
-        println!("{endpoint:<34} {says}");
-    }
-    print!("{}", advice(&missing, product, component, &config.server.domain));
-    if let Some(product) = product.filter(|_| granted(&Right::Rooms))
-        && let Some(note) = chat.check().check_gone(product, user.as_ref()).await
-    {
-        print!("\n{note}");
-    }
-    Ok(all)
-}
-
-fn table(findings: &[Finding]) -> String {
-    let line = |finding: &Finding| {
-        let (sign, text) = match &finding.verdict {
-            Ok(seen) => ("ok", seen),
-            Err(why) => ("MISSING", why),
-        };
-        format!("{:<20} {sign:<8} {text}\n", finding.right.name())
+    let has = |right: &Right| granted.get(right).copied().unwrap_or(false);
+    let names = |rights: &[Right]| -> Vec<String> {
+        rights.iter().filter(|right| !has(right)).map(|right| right.name().to_owned()).collect()
     };
-    findings.iter().map(line).collect()
-}
-
-fn advice(missing: &[&Finding], product: Option<Product>, component: &Component, domain: &str) -> String {
-    let Some(product) = product else {
-        let lines = |product| Right::Answers.lines(product);
-        return format!(
-            "\nThe server answers nothing: is server.domain right, and the component allowed to ask?\n\n{}\n\n{}\n",
-            lines(Product::Ejabberd),
-            lines(Product::Prosody)
-        );
-    };
-    if missing.is_empty() {
-        return String::new();
-    }
-    let mut text = "\nAdd to the server's configuration (whole files are in config/):\n".to_owned();
-    let component = component.name.as_str();
-    let mut said = Vec::new();
-    for finding in missing {
-        let lines = finding.cure.lines(product);
-        if !said.contains(&lines) {
-            said.push(lines);
-            text.push_str(&format!("\n{}\n", finding.cure.lines_for(product, component, domain)));
+    report.calls = calls
+        .iter()
+        .map(|(call, needed, wanted)| Worked { call: call.clone(), lacks: names(needed), without: names(wanted) })
+        .collect();
+    report.works = KEPT.iter().all(|right| granted.get(right).copied().unwrap_or(true))
+        && report.calls.iter().all(|call| call.lacks.is_empty());
+    report.lines = advice(&findings, product, config);
+    if let Some(product) = product {
+        report.setup = (!report.lines.is_empty()).then(|| setup(product, config));
+        if has(&Right::Rooms)
+            && let Some(note) = chat.check().check_gone(product, user.as_ref()).await
+        {
+            report.notes.push(note);
         }
     }
-    text
+    Ok(())
+}
+
+fn tried(finding: &Finding) -> Tried {
+    let (granted, says) = match &finding.verdict {
+        Ok(seen) => (true, seen.clone()),
+        Err(why) => (false, why.clone()),
+    };
+    let cause = (!granted && finding.cure != finding.right).then(|| finding.cure.name().to_owned());
+    Tried { right: finding.right.name().into(), group: finding.right.group().into(), granted, says, cause }
+}
+
+/// What several rights are missing for.
+fn causes(findings: &[Finding]) -> Vec<Cause> {
+    let mut causes: Vec<Cause> = Vec::new();
+    for finding in findings {
+        let Err(why) = &finding.verdict else { continue };
+        if finding.cure == finding.right {
+            continue;
+        }
+        let right = finding.right.name().to_owned();
+        match causes.iter_mut().find(|cause| cause.why == *why) {
+            Some(cause) => cause.rights.push(right),
+            None => causes.push(Cause { why: why.clone(), rights: vec![right] }),
+        }
+    }
+    causes
+}
+
+/// The lines that are missing, those for one place of the server's configuration together.
+fn advice(findings: &[Finding], product: Option<Product>, config: &Config) -> Vec<report::Lines> {
+    let mut sections = Sections::default();
+    let mut add = |right: Right, product| {
+        sections.add(&right.lines_for(product, &config.component.name, &config.server.domain));
+    };
+    match product {
+        Some(product) => {
+            for finding in findings.iter().filter(|finding| finding.verdict.is_err()) {
+                add(finding.cure, product);
+            }
+        }
+        None => [Product::Ejabberd, Product::Prosody].into_iter().for_each(|product| add(Right::Answers, product)),
+    }
+    sections.into_lines()
+}
+
+/// The command that adds all of them.
+fn setup(product: Product, config: &Config) -> String {
+    let apis: BTreeMap<&str, bool> = [
+        ("qtalk", config.qtalk.enabled),
+        ("maxleap", config.maxleap.enabled),
+        ("xuanxuan", config.xuanxuan.enabled),
+        ("rongcloud", config.rongcloud.enabled),
+    ]
+    .into();
+    let apis: Vec<&str> = apis.into_iter().filter(|(_, enabled)| *enabled).map(|(api, _)| api).collect();
+    let server = match product {
+        Product::Ejabberd => "ejabberd",
+        Product::Prosody => "prosody",
+    };
+    format!("stanzagate setup {server} --domain {} --apis {}", config.server.domain, apis.join(","))
 }

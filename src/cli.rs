@@ -19,6 +19,7 @@ use json::JsonLines;
 use values::Texts;
 
 mod access;
+pub mod check;
 mod clock;
 mod json;
 mod log;
@@ -88,9 +89,9 @@ pub fn show(config: &Config) -> ExitCode {
 }
 
 /// Says what works.
-pub async fn check(config: Config, user: Option<&str>, anyway: bool) -> ExitCode {
+pub async fn check(config: Config, args: &check::Args) -> ExitCode {
     log_to(io::stderr, &config.log);
-    stanzagate::check::run(config, user, anyway).await
+    check::run(config, args).await
 }
 
 /// Runs a private server and a gateway on it.

@@ -1,6 +1,7 @@
 //! The configuration: defaults < file < environment < flags; unknown keys are refused, errors name file, line and key.
 
 pub mod access;
+pub mod admin;
 pub mod c2s;
 pub mod component;
 pub mod error;
@@ -38,6 +39,8 @@ pub struct Config {
     pub sessions: sessions::Sessions,
     /// The HTTP listener.
     pub http: http::Http,
+    /// The listener for those who run the gateway.
+    pub admin: admin::Admin,
     /// Bounds of what a caller may send.
     pub limits: limits::Limits,
     /// Logging.
@@ -55,8 +58,21 @@ pub struct Config {
 impl Config {
     /// The names of the sections.
     pub fn sections() -> impl Iterator<Item = &'static str> {
-        ["server", "component", "c2s", "sessions", "http", "limits", "log", "qtalk", "maxleap", "xuanxuan", "rongcloud"]
-            .into_iter()
+        [
+            "server",
+            "component",
+            "c2s",
+            "sessions",
+            "http",
+            "admin",
+            "limits",
+            "log",
+            "qtalk",
+            "maxleap",
+            "xuanxuan",
+            "rongcloud",
+        ]
+        .into_iter()
     }
 
     /// Refuses everything that cannot work, and an API that would be open to the world.
@@ -75,6 +91,7 @@ impl Config {
         self.c2s.validate(&mut problems);
         self.sessions.validate(&mut problems);
         self.http.validate(&mut problems);
+        self.admin.validate(&self.http, &mut problems);
         self.limits.validate(&mut problems);
         self.log.validate(&mut problems);
         self.qtalk.validate(&self.server, &self.http, &mut problems);

@@ -51,6 +51,7 @@ pub mod logins;
 pub mod mend;
 mod middleware;
 pub mod multipart;
+pub mod operator;
 pub mod origin;
 mod patient;
 pub mod photo;

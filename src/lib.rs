@@ -16,9 +16,9 @@
 //! - [`session`]: a user's own c2s stream, where a server offers no other way.
 //! - [`xml`]: bounded parsing and safe encoding of elements.
 //!
-//! [`app`] puts these together; [`config`], [`metrics`], [`clock`] and [`log_limit`] serve all of them; [`check`] is
-//! `stanzagate check`; [`dev`] is the rig behind `stanzagate dev` and the tests; [`setup`] puts the gateway's part into a server
-//! that is there.
+//! [`app`] puts these together; [`config`], [`metrics`], [`clock`] and [`log_limit`] serve all of them; [`check`] says what
+//! the server grants, [`admin`] serves that and more to those who run the gateway; [`dev`] is the rig behind `stanzagate dev`
+//! and the tests; [`setup`] puts the gateway's part into a server that is there.
 #![forbid(unsafe_code)]
 // One panic would cost all who call through this process. Cargo.toml has the lints that hold for tests and benches too.
 #![deny(
@@ -30,6 +30,7 @@
     clippy::unwrap_used
 )]
 
+pub mod admin;
 pub mod app;
 pub mod chat;
 pub mod check;

@@ -34,17 +34,16 @@ enum Command {
     /// Run the gateway until SIGTERM or SIGINT, which end it in order; a second one ends it at once.
     #[command(after_help = SETTINGS)]
     Serve(ConfigArgs),
-    /// Connect, try every right that the enabled APIs need, and print what works and which lines the server's file lacks.
+    /// Try every right that the enabled APIs need, and print what works and which lines the server's file lacks.
+    ///
+    /// A gateway that serves with this configuration is asked by its admin listener to do so beside its calls. Where none does,
+    /// this command connects itself.
     #[command(after_help = SETTINGS)]
     Check {
         #[command(flatten)]
         config: ConfigArgs,
-        /// An account that exists: a session of this user is opened as a trial (ejabberd).
-        #[arg(long, value_name = "NAME")]
-        user: Option<String>,
-        /// Even though a gateway answers on http.listen, for one with another component.name.
-        #[arg(long)]
-        anyway: bool,
+        #[command(flatten)]
+        args: cli::check::Args,
     },
     /// Check the configuration without connecting, name all that is wrong in it, and print every setting as it counts, defaults
     /// included. Secrets are not printed.
@@ -123,8 +122,8 @@ fn main() -> ExitCode {
                 Ok(config) => cli::show(&config),
                 Err(error) => cli::fail(cli::USAGE, &error),
             },
-            Command::Check { config, user, anyway } => match config.load() {
-                Ok(config) => cli::check(config, user.as_deref(), anyway).await,
+            Command::Check { config, args } => match config.load() {
+                Ok(config) => cli::check(config, &args).await,
                 Err(error) => cli::fail(cli::USAGE, &error),
             },
             Command::Dev(args) => cli::dev(args).await,

@@ -14,7 +14,7 @@ use super::usage;
 
 const START: Duration = Duration::from_secs(20);
 /// Room for the crowds that are measured, and time for a thousand members, each of whom gets a session.
-const HTTP: &str = "[http]\nlisten = \"127.0.0.1:0\"\nconnections = 8192\nrequests = 8192\nrequest_seconds = 120\n";
+const HTTP: &str = "[http]\nlisten = \"127.0.0.1:0\"\nconnections = 8192\nrequests = 8192\nrequest_seconds = 120\n[admin]\nenabled = false\n";
 
 /// A running gateway. Dropping it ends it.
 pub struct Gateway {

@@ -48,7 +48,7 @@ pub struct Http {
 }
 
 /// An address with a port, or a name with one.
-fn listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+pub(super) fn listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
     let text = String::deserialize(deserializer)?;
     if let Ok(addr) = text.parse() {
         return Ok(addr);

@@ -51,6 +51,7 @@ impl Rig {
             config.sessions.jwt_key = (self.settings.grant == Grant::Jwt).then(|| secret(&self.settings.jwt_key));
         }
         config.http.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        config.admin.listen = config.http.listen;
         config.qtalk.enabled = true;
         config.qtalk.auth = Auth::None;
         config.maxleap.enabled = true;

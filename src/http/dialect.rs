@@ -56,7 +56,7 @@ impl Endpoint {
     pub(super) fn admits(&self, from: ClientAddr, head: &Parts, now: Instant) -> Result<Caller, Refusal> {
         let caller = self.common.access.check(from, head, now)?;
         if !self.common.access.asks_for_keys() {
-            self.common.shared.site.check(head).map_err(Refusal::Foreign)?;
+            self.common.shared.site.check(&head.headers, &head.uri).map_err(Refusal::Foreign)?;
         }
         Ok(caller)
     }

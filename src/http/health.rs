@@ -11,8 +11,7 @@ use axum::{Json, Router};
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::client_addr::{Peer, client_addr, is_in};
-use super::{Web, plain_shape};
+use super::{Web, operator, plain_shape};
 use crate::chat::{LinkState, Rivals};
 
 /// Prometheus' own text format, for whoever does not ask for that of OpenMetrics.
@@ -66,13 +65,14 @@ impl Health {
     }
 }
 
-/// The routes of operation, and the answer to every path that no dialect has.
-pub fn router(web: Web, health: Health) -> Router {
+/// The routes of operation, and the answer to every path that is not there. `setting` names the networks that may read
+/// metrics.
+pub fn router(web: Web, health: Health, setting: &'static str) -> Router {
     let mut router = Router::new()
         .route("/health/live", get(|| async { Json(json!({ "status": "live" })) }))
         .route("/health/ready", get(ready).with_state(health));
     if web.config().metrics {
-        router = router.route("/metrics", get(metrics).with_state(web));
+        router = router.route("/metrics", get(metrics).with_state((web, setting)));
     }
     router
         .fallback(|| async { plain_shape(StatusCode::NOT_FOUND, "there is nothing at this path") })
@@ -98,19 +98,11 @@ async fn ready(State(health): State<Health>) -> Response {
     }
 }
 
-async fn metrics(State(web): State<Web>, request: Request) -> Response {
-    let config = web.config();
-    let from = client_addr(request.extensions().get::<Peer>(), request.headers(), &config.trusted_proxies);
-    let allowed = from.is_local() || (!from.relayed && is_in(&config.metrics_allow, from.ip));
-    if !allowed {
-        return plain_shape(StatusCode::FORBIDDEN, "http.metrics_allow does not name this network");
+async fn metrics(State((web, setting)): State<(Web, &'static str)>, request: Request) -> Response {
+    if let Some(refusal) = operator::refusal(&web, &request, setting) {
+        return refusal;
     }
-    // Nobody is asked for a key here.
-    let (head, _) = request.into_parts();
-    if let Err(foreign) = web.shared.site.check(&head) {
-        return plain_shape(StatusCode::FORBIDDEN, foreign.text());
-    }
-    let accepted = head.headers.get_all(header::ACCEPT).iter();
+    let accepted = request.headers().get_all(header::ACCEPT).iter();
     let open = accepted.filter_map(|accept| accept.to_str().ok()).any(|accept| accept.contains(OPENMETRICS));
     let (kind, text) = match open {
         true => (OPENMETRICS_1, web.metrics().encode_open()),

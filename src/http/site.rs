@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderName, Uri, header, request::Parts};
+use axum::http::{HeaderMap, HeaderName, Uri, header};
 
 use crate::config::http::Http;
 use crate::log_limit::LogOncePerKey;
@@ -62,11 +62,7 @@ impl Site {
     ///
     /// # Errors
     /// What it looks like.
-    pub fn check(&self, head: &Parts) -> Result<(), Foreign> {
-        self.check_parts(&head.headers, &head.uri)
-    }
-
-    fn check_parts(&self, headers: &HeaderMap, uri: &Uri) -> Result<(), Foreign> {
+    pub fn check(&self, headers: &HeaderMap, uri: &Uri) -> Result<(), Foreign> {
         let hosts = headers.get_all(header::HOST).iter();
         // One that is not there is no browser's.
         let hosts = hosts.map(|host| host.to_str().ok().and_then(|host| host.parse::<Authority>().ok()));
@@ -135,7 +131,7 @@ mod tests {
 
     fn check(listen: &str, headers: &[(&'static str, &str)]) -> Result<(), Foreign> {
         let headers = headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
-        site(listen).check_parts(&headers.collect(), &Uri::from_static("/qtalk/muc_users"))
+        site(listen).check(&headers.collect(), &Uri::from_static("/qtalk/muc_users"))
     }
 
     #[test]
@@ -180,7 +176,7 @@ mod tests {
         assert_eq!(check("127.0.0.1:80", &[]), Ok(()));
         assert_eq!(check("127.0.0.1:80", &[("host", "localhost"), ("host", "evil.example")]), Err(Foreign::Host));
         let uri = Uri::from_static("http://evil.example/qtalk/muc_users");
-        assert_eq!(site("127.0.0.1:80").check_parts(&HeaderMap::new(), &uri), Err(Foreign::Host));
+        assert_eq!(site("127.0.0.1:80").check(&HeaderMap::new(), &uri), Err(Foreign::Host));
     }
 
     #[test]

@@ -30,6 +30,7 @@ impl Process {
         set("C2S__ADDRESS", &rig.c2s_addr().to_string());
         set("C2S__TLS", "none");
         set("HTTP__LISTEN", "127.0.0.1:0");
+        set("ADMIN__ENABLED", "false");
         set("QTALK__AUTH", "none");
         set("LOG__FORMAT", "json");
         if let Some(url) = &config.sessions.oauth_url {

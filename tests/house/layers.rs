@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Which modules a module may name, beside itself and those that every layer may use.
-const MAY_USE: [(&str, &[&str]); 15] = [
+const MAY_USE: [(&str, &[&str]); 16] = [
     ("xml", &[]),
     ("link", &["xml"]),
     ("session", &["link", "xml"]),
@@ -11,8 +11,9 @@ const MAY_USE: [(&str, &[&str]); 15] = [
     ("chat", &["xmpp", "session", "link", "xml"]),
     ("http", &["chat"]),
     ("dialects", &["chat", "http"]),
-    ("app", &["dialects", "http", "chat"]),
-    ("check", &["app", "dialects", "http", "chat", "xmpp", "session", "link", "xml"]),
+    ("check", &["dialects", "chat"]),
+    ("admin", &["check", "http", "chat"]),
+    ("app", &["admin", "dialects", "http", "chat"]),
     ("dev", &["app", "dialects", "http", "chat"]),
     ("setup", &[]),
     ("clock", &[]),

@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
+use stanzagate::check::report::{Report, Worked};
+use stanzagate::check::text::{Styles, Text};
 use stanzagate::config::sessions::Grant;
 use stanzagate::dev::Rig;
 
@@ -15,37 +17,44 @@ on_all_servers!(names_every_right_that_is_missing);
 /// What one run printed.
 struct Checked {
     code: Option<i32>,
-    output: String,
+    report: Report,
     errors: String,
 }
 
 impl Checked {
     /// The rights that are said to be missing.
     fn missing(&self) -> BTreeSet<&str> {
-        self.output.lines().filter_map(|line| line.split_once(" MISSING ")).map(|(name, _)| name.trim()).collect()
+        self.report.rights.iter().filter(|right| !right.granted).map(|right| right.right.as_str()).collect()
     }
 
-    /// Whether each right has a line of its own, and nothing stands between them.
-    fn is_table(&self) -> bool {
-        let is_entry = |line: &str| ["ok", "MISSING"].contains(&line.get(21..29).unwrap_or_default().trim());
-        self.output.lines().take_while(|line| !line.is_empty()).all(is_entry)
-    }
-
-    /// How many lines about endpoints of an API say this.
-    fn endpoints(&self, api: &str, says: &str) -> usize {
-        self.output.lines().filter(|line| line.starts_with(api) && line.contains(says)).count()
-    }
-
-    /// The endpoints of an API of which this is said.
-    fn named(&self, api: &str, says: &str) -> BTreeSet<&str> {
-        let lines = self.output.lines().filter_map(|line| line.strip_prefix(api));
-        lines.filter_map(|line| line.split_once(says)).map(|(endpoint, _)| endpoint.trim()).collect()
+    /// The names of the calls of an API that are like this.
+    fn calls(&self, api: &str, like: fn(&Worked) -> bool) -> BTreeSet<&str> {
+        let calls = self.report.calls.iter().filter(|call| like(call));
+        calls.filter_map(|call| call.call.strip_prefix(api)).collect()
     }
 
     /// Those that cannot work, and those that do less.
     fn spoilt(&self, api: &str) -> (BTreeSet<&str>, BTreeSet<&str>) {
-        (self.named(api, " CANNOT "), self.named(api, " works, without: "))
+        (self.calls(api, cannot), self.calls(api, does_less))
     }
+
+    /// Whether these lines are to be added, and stand there as they are.
+    fn advises(&self, lines: &str) -> bool {
+        self.report.lines.iter().any(|section| format!("{}\n{}", section.place, section.lines).contains(lines))
+    }
+
+    /// All of it, for a test that fails.
+    fn all(&self) -> String {
+        format!("{:?}\n{}{}", self.code, Text { report: &self.report, styles: Styles::default() }, self.errors)
+    }
+}
+
+fn cannot(call: &Worked) -> bool {
+    !call.lacks.is_empty()
+}
+
+fn does_less(call: &Worked) -> bool {
+    call.lacks.is_empty() && !call.without.is_empty()
 }
 
 /// Runs `stanzagate check` with a configuration file for this rig, `edit`ed.
@@ -71,13 +80,15 @@ fn check(rig: &Rig, edit: impl FnOnce(String) -> String) -> Checked {
         rig.rongcloud().0,
         rig.rongcloud().1
     );
+    let config = edit(config) + "[admin]\nenabled = false\n";
     let file = rig.dir().join("stanzagate.toml");
-    std::fs::write(&file, edit(config)).expect("the configuration");
+    std::fs::write(&file, config).expect("the configuration");
     let mut command = Command::new(env!("CARGO_BIN_EXE_stanzagate"));
-    command.args(["check", "--user", "alice", "--config"]).arg(file).env_clear();
+    command.args(["check", "--json", "--user", "alice", "--config"]).arg(file).env_clear();
     let output = command.output().expect("the program");
-    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-    Checked { code: output.status.code(), output: text(&output.stdout), errors: text(&output.stderr) }
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    let report = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {errors}"));
+    Checked { code: output.status.code(), report, errors }
 }
 
 /// Lines of the server's configuration that are replaced, the rights that are then missing, whether every endpoint of
@@ -214,7 +225,7 @@ const PROSODY: &[Case] = &[
         &["find accounts", "make accounts", "see who is online", "send to everybody"],
         false,
         false,
-        "modules_enabled = { \"admin_adhoc\" }\n    admins = { \"gw.example.org\" }",
+        "modules_enabled = { \"admin_adhoc\"; \"announce\" }\n    admins = { \"gw.example.org\" }",
     ),
 ];
 
@@ -297,32 +308,33 @@ fn without(needs: &[Cost], missing: &[&str]) -> (BTreeSet<&'static str>, BTreeSe
 async fn names_every_right_that_is_missing(server: Server) {
     let rig = server.start(Grant::Oauth);
     let whole = check(&rig, |config| config);
-    assert_eq!((whole.code, whole.missing().len()), (Some(0), 0), "{}{}", whole.output, whole.errors);
+    assert_eq!((whole.code, whole.missing().len()), (Some(0), 0), "{}", whole.all());
     for (api, lines) in [("qtalk/", QTALK), ("maxleap/", MAXLEAP), ("xuanxuan/", XUANXUAN), ("rongcloud/", RONGCLOUD)] {
-        assert_eq!(whole.endpoints(api, " works"), lines, "{}", whole.output);
-        assert_eq!(whole.endpoints(api, "without"), 0, "{}", whole.output);
+        assert_eq!(whole.calls(api, |_| true).len(), lines, "{}", whole.all());
+        assert_eq!(whole.spoilt(api), Default::default(), "{}", whole.all());
     }
 
     let secret = rig.component_secret().to_owned();
     let refused = check(&rig, |config| config.replace(&secret, "wrong"));
     assert_eq!(refused.code, Some(1), "{}", refused.errors);
-    assert!(refused.errors.contains("no component connection"), "{}", refused.errors);
-    assert!(!format!("{}{}", refused.output, refused.errors).contains(&secret));
+    let failure = refused.report.failure.as_deref().unwrap_or_default();
+    assert!(failure.starts_with("no component connection: "), "{}", refused.all());
+    assert!(!refused.all().contains(&secret));
 
     if server.is_ejabberd() {
         let bare = check(&rig, |config| config.replace("\"oauth\"", "\"none\"").replace("oauth_url", "# oauth_url"));
-        assert_eq!(bare.missing(), SESSIONS.iter().copied().collect(), "{}", bare.output);
-        assert_eq!(bare.spoilt("rongcloud/"), without(RONGCLOUD_NEEDS, SESSIONS), "{}", bare.output);
-        assert_eq!((bare.code, bare.endpoints("qtalk/", "without")), (Some(1), 7), "{}{}", bare.output, bare.errors);
-        assert!(bare.is_table() && bare.output.contains("sessions.grant"), "{}", bare.output);
+        assert_eq!(bare.missing(), SESSIONS.iter().copied().collect(), "{}", bare.all());
+        assert_eq!(bare.spoilt("rongcloud/"), without(RONGCLOUD_NEEDS, SESSIONS), "{}", bare.all());
+        assert_eq!((bare.code, bare.calls("qtalk/", does_less).len()), (Some(1), 7), "{}", bare.all());
+        assert!(bare.advises("sessions.grant"), "{}", bare.all());
     }
 
     let port = rig.c2s_addr().to_string();
     let unreachable = check(&rig, |config| config.replace(&port, "127.0.0.1:1"));
     let tokens: &[&str] = if server.is_ejabberd() { SESSIONS } else { &["log-in tokens"] };
     let gone = [tokens, &["check passwords"]].concat();
-    assert_eq!(unreachable.missing(), gone.iter().copied().collect(), "{}", unreachable.output);
-    assert_eq!(unreachable.spoilt("rongcloud/"), without(RONGCLOUD_NEEDS, &gone), "{}", unreachable.output);
+    assert_eq!(unreachable.missing(), gone.iter().copied().collect(), "{}", unreachable.all());
+    assert_eq!(unreachable.spoilt("rongcloud/"), without(RONGCLOUD_NEEDS, &gone), "{}", unreachable.all());
 
     let (file, cases, others) = match server {
         Server::Ejabberd23 => ("ejabberd.yml", EJABBERD.to_vec(), EJABBERD_OTHERS),
@@ -346,8 +358,7 @@ async fn names_every_right_that_is_missing(server: Server) {
     for (lines, instead, missing, qtalk, also_maxleap, advice) in cases {
         restart(&[(lines, instead)]);
         let seen = check(&rig, |config| config);
-        let report = format!("without {lines}: {:?}\n{}{}", seen.code, seen.output, seen.errors);
-        assert!(seen.is_table(), "{report}");
+        let report = format!("without {lines}: {}", seen.all());
         assert_eq!(seen.missing(), missing.iter().copied().collect(), "{report}");
         let (xuanxuan, rongcloud) = (without(XUANXUAN_NEEDS, missing), without(RONGCLOUD_NEEDS, missing));
         let all = qtalk && also_maxleap && xuanxuan.0.is_empty() && rongcloud.0.is_empty();
@@ -357,15 +368,15 @@ async fn names_every_right_that_is_missing(server: Server) {
             "{report}"
         );
         assert_eq!((seen.spoilt("xuanxuan/"), seen.spoilt("rongcloud/")), (xuanxuan, rongcloud), "{report}");
-        assert_eq!(seen.endpoints("qtalk/", "CANNOT") == 0, qtalk, "{report}");
-        assert_eq!(seen.endpoints("maxleap/", "CANNOT") == 0, also_maxleap, "{report}");
-        assert!(seen.output.contains(advice), "{report}");
+        assert_eq!(seen.calls("qtalk/", cannot).is_empty(), qtalk, "{report}");
+        assert_eq!(seen.calls("maxleap/", cannot).is_empty(), also_maxleap, "{report}");
+        assert!(seen.advises(advice), "{report}");
         // Nothing is left of the runs before.
         let unseen = ["be answered", "list all rooms"].iter().any(|right| missing.contains(right));
-        assert!(seen.output.contains(" 0 rooms") || unseen, "{report}");
+        assert!(seen.report.rights.iter().any(|right| right.says == "0 rooms") || unseen, "{report}");
         if missing.contains(&"contact lists") {
             let anybody = check(&rig, |config| config.replace("friends_only = true", "friends_only = false"));
-            assert!(!anybody.named("rongcloud/", " CANNOT ").contains("group_join"), "{}", anybody.output);
+            assert!(!anybody.calls("rongcloud/", cannot).contains("group_join"), "{}", anybody.all());
         }
     }
 
@@ -374,9 +385,9 @@ async fn names_every_right_that_is_missing(server: Server) {
     let alone = check(&rig, |config| {
         apis.iter().fold(config, |config, api| config.replace(&format!("{api}enabled = true\n"), api))
     });
-    let report = format!("{:?}\n{}{}", alone.code, alone.output, alone.errors);
+    let report = alone.all();
     assert_eq!((alone.code, alone.missing().len()), (Some(0), 0), "{report}");
-    assert_eq!(alone.endpoints("qtalk/", " works"), QTALK, "{report}");
-    assert!(["maxleap", "xuanxuan", "rongcloud"].iter().all(|api| alone.endpoints(api, "") == 0), "{report}");
-    assert!(!alone.output.contains("own records") && !alone.output.contains("without"), "{report}");
+    assert_eq!((alone.calls("qtalk/", |_| true).len(), alone.report.calls.len()), (QTALK, QTALK), "{report}");
+    assert!(!alone.report.rights.iter().any(|right| right.right == "own records"), "{report}");
+    assert_eq!(alone.spoilt("qtalk/"), Default::default(), "{report}");
 }

@@ -16,6 +16,7 @@ fn stanzagate(arguments: &[&str]) -> Command {
         ("COMPONENT__ADDRESS", "127.0.0.1:1"),
         ("QTALK__AUTH", "none"),
         ("HTTP__LISTEN", "127.0.0.1:0"),
+        ("ADMIN__LISTEN", "127.0.0.1:0"),
         ("LOG__FORMAT", "json"),
     ] {
         command.env(format!("STANZAGATE_{key}"), value);

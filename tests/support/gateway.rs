@@ -107,6 +107,12 @@ impl Gateway {
         }
     }
 
+    /// Where those who run it ask.
+    pub fn admin(&self) -> String {
+        let addr = self.running.as_ref().and_then(app::Gateway::admin_addr).expect("an admin listener");
+        format!("http://{addr}")
+    }
+
     /// A gateway that runs as a program of its own, with the keys that `stanzagate setup --json` told.
     pub fn outside(url: String, keys: &Value) -> Gateway {
         let text = |section: &str, key: &str| match keys[section][key].as_str() {

@@ -79,7 +79,10 @@ impl Stock {
         } else {
             stock.prosody(&text(&base), &mut port)
         };
-        let http = format!("[http]\nlisten = \"{}\"\n\n[log]\nlevel = \"warn\"\n{gateway}", stock.http);
+        let http = format!(
+            "[http]\nlisten = \"{}\"\n\n[admin]\nlisten = \"127.0.0.1:0\"\n\n[log]\nlevel = \"warn\"\n{gateway}",
+            stock.http
+        );
         stock.write("gateway/stanzagate.toml", &http);
         stock
     }

@@ -83,6 +83,18 @@ impl Right {
         }
     }
 
+    /// What it is a part of, in words.
+    pub fn group(self) -> &'static str {
+        match self {
+            Self::Answers | Self::SendAs | Self::ExtraLinks => "connection",
+            Self::Rooms | Self::RoomList | Self::Archive | Self::Reflection => "rooms",
+            Self::Accounts | Self::MakeAccounts | Self::AccountList | Self::Presence | Self::Broadcast => "accounts",
+            Self::SenderCopy | Self::Bookmarks | Self::Rosters | Self::Histories => "what users keep",
+            Self::Passwords | Self::LoginTokens | Self::NotBanned => "log-in",
+            Self::Records | Self::RecordsAlone | Self::RecordsClosed | Self::Uploads => "what the gateway keeps",
+        }
+    }
+
     /// True for what is told wherever it was tried: no endpoint needs it by name.
     pub(in crate::chat) fn is_tried_always(self) -> bool {
         matches!(self, Self::Answers | Self::RecordsAlone | Self::RecordsClosed | Self::ExtraLinks | Self::NotBanned)

@@ -113,7 +113,7 @@ pub async fn serve(config: Http, access: Access) -> Served {
         .open_route("open", "/t/open", get(|| async { "open" }))
         .open_route("login", "/t/login", post(echo))
         .finish(Arc::clone(&done))
-        .merge(health::router(web, health.clone()));
+        .merge(health::router(web, health.clone(), "http.metrics_allow"));
     let addr = listener.addr();
     let (stop, stopped) = oneshot::channel();
     let server = tokio::spawn(listener.serve(router, stopped));

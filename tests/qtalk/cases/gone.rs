@@ -120,7 +120,7 @@ async fn check_looks_whether_it_comes_back(server: Server) {
 fn checked(rig: &Rig) -> String {
     let config = format!(
         "[server]\ndomain = \"{}\"\n[component]\naddress = \"{}\"\nname = \"{}\"\nsecret = \"{}\"\n[c2s]\naddress = \"{}\"\n\
-         tls = \"none\"\n[qtalk]\nauth = \"none\"\n[log]\nlevel = \"off\"\n",
+         tls = \"none\"\n[qtalk]\nauth = \"none\"\n[log]\nlevel = \"off\"\n[admin]\nenabled = false\n",
         rig.domain(),
         rig.component_addr(),
         rig.component_name(),

@@ -25,11 +25,11 @@ impl Right {
                 "-- prosody.cfg.lua, in the Component section:\n    validate_from_addresses = false"
             }
             (Self::ExtraLinks, Ejabberd) => {
-                "# ejabberd.yml, in the ejabberd_service listener, each name of component.extra_links:\n    check_from: false\n    \
+                "# ejabberd.yml, in the ejabberd_service listener:\n# with each name of component.extra_links\n    check_from: false\n    \
                  hosts:\n      NAME:\n        password: ..."
             }
             (Self::ExtraLinks, Prosody) => {
-                "-- prosody.cfg.lua, for each name of component.extra_links:\nComponent \"NAME\"\n    component_secret = \"...\"\n    \
+                "-- prosody.cfg.lua:\n-- one for each name of component.extra_links\nComponent \"NAME\"\n    component_secret = \"...\"\n    \
                  validate_from_addresses = false"
             }
             (Self::Accounts, Ejabberd) => "# ejabberd.yml: the component must be able to send to users of the domain",
@@ -42,7 +42,7 @@ impl Right {
                  access_admin: muc_admin\n    access_create: muc_create"
             }
             (Self::Rooms | Self::RoomList, Prosody) => {
-                "-- prosody.cfg.lua, in the MUC component (with admin_adhoc enabled globally):\n    admins = { \"COMPONENT\" }\n    \
+                "-- prosody.cfg.lua, in the MUC component:\n-- with admin_adhoc enabled globally\n    admins = { \"COMPONENT\" }\n    \
                  component_admins_as_room_owners = true"
             }
             (Self::Archive, Ejabberd) => {
@@ -55,24 +55,28 @@ impl Right {
                 "# ejabberd.yml:\nmodules:\n  mod_muc:\n    default_room_options:\n      allow_subscription: true"
             }
             (Self::Reflection, Prosody) => {
-                "-- prosody.cfg.lua, in the VirtualHost (the rule is config/stanzagate.pfw):\n    modules_enabled = { \"firewall\" }\n    \
+                "-- prosody.cfg.lua, in the VirtualHost:\n-- the firewall's rule is config/stanzagate.pfw\n    modules_enabled = { \"firewall\" }\n    \
                  firewall_scripts = { \"stanzagate.pfw\" }"
             }
             (Self::SenderCopy | Self::Bookmarks | Self::Rosters | Self::Histories | Self::LoginTokens, Ejabberd) => {
-                "# ejabberd.yml (and sessions.grant = \"oauth\", sessions.oauth_url in the gateway's configuration):\n\
+                "# ejabberd.yml:\n\
+                 # (and sessions.grant = \"oauth\", sessions.oauth_url in the gateway's configuration)\n\
                  oauth_access: local\napi_permissions:\n  \"stanzagate\":\n    from: [mod_http_api]\n    who:\n      ip: 127.0.0.0/8\n    \
                  what: [oauth_issue_token]"
             }
             (Self::SenderCopy, Prosody) => {
-                "-- prosody.cfg.lua, with \"privilege\" in modules_enabled globally and of the component:\n\
+                "-- prosody.cfg.lua, globally:\n\
+                 -- with \"privilege\" in modules_enabled globally and of the component\n\
                  privileged_entities = { [\"COMPONENT\"] = { message = \"outgoing\" } }"
             }
             (Self::Bookmarks, Prosody) => {
-                "-- prosody.cfg.lua, with \"privilege\" in modules_enabled globally and of the component:\n\
+                "-- prosody.cfg.lua, globally:\n\
+                 -- with \"privilege\" in modules_enabled globally and of the component\n\
                  privileged_entities = { [\"COMPONENT\"] = { iq = { [\"http://jabber.org/protocol/pubsub\"] = \"both\" } } }"
             }
             (Self::Records | Self::RecordsAlone, Ejabberd) => {
-                "# ejabberd.yml: the records' service belongs to a host of its own, where users make no nodes\n\
+                "# ejabberd.yml:\n\
+                 # the records' service belongs to a host of its own, where users make no nodes\n\
                  hosts:\n  - DOMAIN\n  - records.DOMAIN\n\
                  acl:\n  gateway:\n    node_regexp:\n      \"^$\": \"^COMPONENT_PATTERN$\"\n\
                  access_rules:\n  records_createnode:\n    allow: gateway\n\
@@ -82,7 +86,8 @@ impl Right {
                  max_nodes_discoitems: infinity\n        plugins: [flat]"
             }
             (Self::Records | Self::RecordsAlone, Prosody) => {
-                "-- prosody.cfg.lua (no add_permissions there that let users create nodes):\n\
+                "-- prosody.cfg.lua:\n\
+                 -- no add_permissions there that let users create nodes\n\
                  Component \"pubsub.DOMAIN\" \"pubsub\"\n    admins = { \"COMPONENT\" }"
             }
             (Self::RecordsClosed, Ejabberd) => {
@@ -98,15 +103,16 @@ impl Right {
                 "-- prosody.cfg.lua, in the VirtualHost:\n    modules_enabled = { \"admin_adhoc\" }\n    admins = { \"COMPONENT\" }"
             }
             (Self::AccountList | Self::Histories, Prosody) => {
-                "-- prosody.cfg.lua, globally (config/mod_stanzagate.lua lies there):\nplugin_paths = { \"/etc/prosody\" }\n\
-                 -- and in the VirtualHost:\n    modules_enabled = { \"stanzagate\" }\n    stanzagate_component = \"COMPONENT\""
+                "-- prosody.cfg.lua, globally:\n-- config/mod_stanzagate.lua lies there\nplugin_paths = { \"/etc/prosody\" }\n\
+                 -- prosody.cfg.lua, in the VirtualHost:\n    modules_enabled = { \"stanzagate\" }\n    stanzagate_component = \"COMPONENT\""
             }
             (Self::LoginTokens, Prosody) => {
-                "-- prosody.cfg.lua, globally (config/mod_stanzagate_tokens.lua lies there):\nplugin_paths = { \"/etc/prosody\" }\n\
-                 -- and in the VirtualHost:\n    modules_enabled = { \"stanzagate_tokens\" }\n    stanzagate_component = \"COMPONENT\""
+                "-- prosody.cfg.lua, globally:\n-- config/mod_stanzagate_tokens.lua lies there\nplugin_paths = { \"/etc/prosody\" }\n\
+                 -- prosody.cfg.lua, in the VirtualHost:\n    modules_enabled = { \"stanzagate_tokens\" }\n    stanzagate_component = \"COMPONENT\""
             }
             (Self::Rosters, Prosody) => {
-                "-- prosody.cfg.lua, with \"privilege\" in modules_enabled globally and of the component:\n\
+                "-- prosody.cfg.lua, globally:\n\
+                 -- with \"privilege\" in modules_enabled globally and of the component\n\
                  privileged_entities = { [\"COMPONENT\"] = { roster = \"both\" } }"
             }
             (Self::Broadcast, Ejabberd) => {
@@ -125,7 +131,7 @@ impl Right {
                  http_file_share_access = { \"COMPONENT\"; \"DOMAIN\" }"
             }
             (Self::NotBanned, _) => {
-                "# ejabberd.yml, with the gateway's address in place of loopback's when it is on another machine:\nacl:\n  \
+                "# ejabberd.yml:\n# with the gateway's address in place of loopback's when it is on another machine\nacl:\n  \
                  gateway_address:\n    ip: [127.0.0.0/8, \"::1/128\"]\naccess_rules:\n  trusted_network:\n    \
                  allow: gateway_address\nmodules:\n  mod_fail2ban:\n    access: trusted_network"
             }
