@@ -42,7 +42,7 @@ pub use types::error::ChatError;
 pub use types::product::Product;
 
 use crate::config::Config;
-pub use crate::link::{Call, LinkError, LinkState, Rivals};
+pub use crate::link::{Call, LinkError, LinkState, Rivals, Tally, Trace};
 use crate::link::{Link, LinkConfig};
 use crate::session::{OnMisdelivered, Sessions};
 use crate::xml::bounds::Bounds;

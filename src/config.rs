@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod admin;
+mod beside;
 pub mod c2s;
 pub mod component;
 pub mod error;

@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout_at};
 
-pub use self::call::{Call, LinkError};
+pub use self::call::{Call, LinkError, Tally, Trace};
 use self::conn::Conn;
 pub use self::id::is_own;
 pub use self::rivals::Rivals;

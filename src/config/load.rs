@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::Config;
 use super::error::ConfigError;
 use super::position::{self, Document};
+use super::{Config, beside};
 
 /// A value that wins over the file.
 #[derive(Debug, Clone)]
@@ -57,7 +57,7 @@ pub fn environment(variables: impl IntoIterator<Item = (String, String)>) -> Res
     Ok(overrides)
 }
 
-/// Loads and checks a configuration.
+/// Loads and checks a configuration. Files that it names by a relative name are beside it.
 ///
 /// # Errors
 /// Everything with which the gateway cannot start, each with its place and key.
@@ -66,7 +66,8 @@ pub fn load(file: Option<&Path>, overrides: &[Override]) -> Result<Config, Confi
         None => (PathBuf::new(), String::new()),
         Some(path) => {
             let refuse = |e| ConfigError::one(path.display().to_string(), "", format!("cannot read this file: {e}"));
-            (path.to_owned(), std::fs::read_to_string(path).map_err(refuse)?)
+            let text = std::fs::read_to_string(path).map_err(refuse)?;
+            (path.to_owned(), beside::absolute(path.parent().unwrap_or(Path::new("")), text))
         }
     };
     parse(&name.display().to_string(), &text, overrides)

@@ -14,13 +14,13 @@ use axum::response::Response;
 
 use super::access::Caller;
 use super::body;
-use super::call::{REQUEST_ID, request_id, wait};
+use super::call::{REQUEST_ID, request_id, trace, wait};
 use super::client_addr::{Peer, client_addr};
 use super::dialect::Route;
 use super::refusal::{overloaded, refuse, shaped};
 use super::serve::{Serve, WholeRequest};
 use super::{Cause, Outcome, Told};
-use crate::chat::Call;
+use crate::chat::{Call, Tally, Trace};
 
 /// Handles one request of `route`.
 pub(super) fn handle<T: Serve>(
@@ -37,7 +37,14 @@ pub(super) fn handle<T: Serve>(
     if from.relayed {
         shared.relayed(from.ip);
     }
-    let mut log = LogLine { request, method: head.method.clone(), from: from.ip, key: None };
+    let mut log = LogLine {
+        request,
+        method: head.method.clone(),
+        from: from.ip,
+        key: None,
+        trace: trace(&head.headers),
+        tally: Arc::default(),
+    };
     let place = shared.place(peer, from.ip);
     let gauge = place.is_some().then(|| shared.metrics.http.begin());
     let caller = match (place, endpoint.checked) {
@@ -54,7 +61,8 @@ pub(super) fn handle<T: Serve>(
             let deadline = started + endpoint.request_time;
             match wait(&head.headers) {
                 Ok(wait) => {
-                    let call = Call { wait, ..Call::new(Arc::clone(&log.request), deadline) };
+                    let call = Call::counted(Arc::clone(&log.request), deadline, Arc::clone(&log.tally));
+                    let call = Call { wait, trace: log.trace.clone(), ..call };
                     Ok((Box::new(WholeRequest { call, caller, head, body: Bytes::new() }), place))
                 }
                 Err(text) => {
@@ -104,6 +112,8 @@ struct LogLine {
     method: Method,
     from: IpAddr,
     key: Option<Arc<str>>,
+    trace: Option<Arc<Trace>>,
+    tally: Arc<Tally>,
 }
 
 impl LogLine {
@@ -113,6 +123,9 @@ impl LogLine {
         } else {
             (response.extensions().get::<Told>(), response.extensions().get::<Cause>())
         };
+        let (messages, failed) = self.tally.read();
+        // Of one alone the outcome says all.
+        let several = messages > 1;
         tracing::info!(
             target: "stanzagate::access",
             request = &*self.request,
@@ -123,6 +136,9 @@ impl LogLine {
             ms = (took.as_secs_f64() * 100_000.0).round() / 100.0,
             from = %Shown(self.from),
             key = self.key.as_deref().unwrap_or(""),
+            messages = several.then_some(messages),
+            failed = several.then_some(failed),
+            trace = self.trace.as_deref().map(Trace::id),
             told = told.map(|told| &*told.0),
             cause = cause.map(|cause| &*cause.0),
             "request"

@@ -10,7 +10,7 @@ use stanzagate::chat::files::file::{Content, NewFile};
 use stanzagate::chat::types::address::Realm;
 use stanzagate::chat::types::error::ChatError;
 use stanzagate::chat::types::error::Kind;
-use stanzagate::chat::{Call, Chat, LinkState};
+use stanzagate::chat::{Call, Chat, LinkState, Trace};
 use stanzagate::config::Config;
 use stanzagate::config::sessions::Grant;
 use stanzagate::metrics::Metrics;
@@ -204,7 +204,9 @@ async fn services_of_all_sorts(chat: &Chat, realm: &Realm, user: &Client) {
     // The headers that a slot may ask for, and no others.
     let headers = "<header name='Authorization'>Bearer a&#10;bc</header><header name='Host'>evil.example</header>\
                    <header name='X-Evil'>1</header><header name='Cookie'>c=d</header>";
-    let (now, inside) = (call(), slot(&url, headers));
+    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let trace = Trace { parent: parent.into(), state: Some("a=1,b=2".into()) };
+    let (now, inside) = (Call { trace: Some(trace.into()), ..call() }, slot(&url, headers));
     let (done, _, came) = tokio::join!(
         chat.files.upload(&now, realm, file),
         answer(user, "result", &inside),
@@ -213,7 +215,16 @@ async fn services_of_all_sorts(chat: &Chat, realm: &Realm, user: &Client) {
     assert_eq!(done.expect("a URL"), "https://files.example/1/a.txt");
     let came = came.expect("a request").to_lowercase();
     assert!(came.starts_with("put /put/1?token=secret http/1.1\r\n"), "{came}");
-    for header in ["authorization: bearer abc", "cookie: c=d", "content-length: 8", "content-type: text/plain"] {
+    // The service may be traced too.
+    let traced = format!("traceparent: {parent}");
+    for header in [
+        &traced,
+        "tracestate: a=1,b=2",
+        "authorization: bearer abc",
+        "cookie: c=d",
+        "content-length: 8",
+        "content-type: text/plain",
+    ] {
         assert!(came.contains(&format!("\r\n{header}\r\n")), "{header} is not in {came}");
     }
     assert!(!came.contains("evil") && !came.contains("transfer-encoding"), "{came}");

@@ -40,6 +40,13 @@ async fn the_log_holds_ids_and_no_secrets(server: Server) {
     let received = bob.wait_for("the message", says(&text)).await;
     let stanza = received.attr("id").expect("an id").to_owned();
     assert_eq!(post("send_thirdmessage", "req-bounced", KEY, letter("nobody@example.org")).await["errcode"], 2);
+    // Of several messages in one call the line says how many there were, and how many of them failed.
+    let mut several: Vec<_> = ["bob@example.org", "nobody@example.org", "bob@example.org"].map(letter).into();
+    several.push(json!("no letter"));
+    assert_eq!(post("send_thirdmessage", "req-several", KEY, json!(several)).await["ret"], false);
+    let to = json!([{"User": "bob"}, {"User": "nobody"}, {"User": "a@b@c"}]);
+    let shared = json!({"From": "alice", "To": to, "Body": text, "Host": "example.org", "Domain": "example.org"});
+    assert_eq!(post("send_message", "req-shared", KEY, shared).await["ret"], false);
     let broken = json!({"from": "alice@example.org", "to": "bob@example.org", "message": format!("<message>{text}")});
     assert_eq!(post("send_thirdmessage", "req-broken", KEY, broken).await["errcode"], 11);
     assert_eq!(
@@ -88,5 +95,10 @@ async fn the_log_holds_ids_and_no_secrets(server: Server) {
         about("req-sent")
     );
     assert!(about("req-bounced").iter().any(|line| line.contains("unknown_user")), "{:#?}", about("req-bounced"));
+    assert!(!about("req-sent").iter().any(|line| line.contains("\"messages\"")), "{:#?}", about("req-sent"));
+    for (id, counts) in [("req-several", "\"messages\":4,\"failed\":2"), ("req-shared", "\"messages\":3,\"failed\":2")]
+    {
+        assert!(about(id).iter().any(|line| line.contains(counts)), "{:#?}", about(id));
+    }
     assert!(about("req-wrong").iter().any(|line| line.contains("unauthorized")), "{:#?}", about("req-wrong"));
 }

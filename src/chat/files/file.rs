@@ -174,6 +174,9 @@ impl Files {
             value.set_sensitive(true);
             request = request.header(*name, value);
         }
+        for (name, value) in call.trace.iter().flat_map(|trace| trace.headers()) {
+            request = request.header(name, value);
+        }
         // ejabberd knows the service by the name that clients use, wherever the request arrives.
         let request = request.header(HOST, authority(given));
         let request = request.header(CONTENT_TYPE, content_type).header(CONTENT_LENGTH, content.size()).body(body);

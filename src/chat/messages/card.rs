@@ -4,6 +4,7 @@ use futures::{StreamExt as _, stream};
 use jid::BareJid;
 
 use crate::chat::messages::Messages;
+use crate::chat::messages::send::count;
 use crate::chat::types::address::Realm;
 use crate::chat::types::card::Card;
 use crate::chat::types::error::ChatError;
@@ -30,6 +31,18 @@ impl Messages {
     /// [`ChatError::UnknownUser`] for whoever has no account. On Prosody a recipient's refusal is seen too; on ejabberd
     /// it goes to the domain itself.
     pub async fn notify(
+        &self,
+        call: &Call,
+        realm: &Realm,
+        users: &[BareJid],
+        card: &Card,
+    ) -> Vec<Result<Receipt, ChatError>> {
+        let outcomes = self.notify_each(call, realm, users, card).await;
+        outcomes.iter().for_each(|outcome| count(call, &self.metrics.users, outcome));
+        outcomes
+    }
+
+    async fn notify_each(
         &self,
         call: &Call,
         realm: &Realm,
@@ -104,7 +117,9 @@ impl Messages {
         let from = BareJid::new(&self.server.component).map_err(|error| ChatError::Config(error.to_string()))?;
         let content = Content::Card { card: Box::new(card.clone()), nick: name.to_owned() };
         let message = Message { from, to: Target::Room(room.clone()), content, sender_copy: false };
-        self.send_to_room(call, room, &message).await
+        let outcome = self.send_to_room(call, room, &message).await;
+        count(call, &self.metrics.rooms, &outcome);
+        outcome
     }
 
     /// Sends a card from the realm's domain to everybody who is online there, as a headline: it is never kept, whatever

@@ -58,7 +58,7 @@ impl Messages {
             Target::Room(room) => (self.send_to_room_as(call, room, message).await, &self.metrics.rooms),
             Target::User(user) => (self.send_to_user(call, user, message).await, &self.metrics.users),
         };
-        count(metrics, &outcome);
+        count(call, metrics, &outcome);
         outcome
     }
 
@@ -76,7 +76,7 @@ impl Messages {
     pub async fn send_all(&self, call: &Call, messages: Vec<Message>) -> Vec<Result<Receipt, ChatError>> {
         if let Some(Message { to: Target::User(user), .. }) = messages.first() {
             let outcomes = self.send_all_to_user(call, user, &messages).await;
-            outcomes.iter().for_each(|outcome| count(&self.metrics.users, outcome));
+            outcomes.iter().for_each(|outcome| count(call, &self.metrics.users, outcome));
             return outcomes;
         }
         let mut outcomes = Vec::with_capacity(messages.len());
@@ -202,7 +202,8 @@ impl Messages {
 }
 
 /// Counts what became of a message.
-fn count(metrics: &Counted, outcome: &Result<Receipt, ChatError>) {
+pub(super) fn count(call: &Call, metrics: &Counted, outcome: &Result<Receipt, ChatError>) {
+    call.tally.count(outcome.is_ok());
     match outcome {
         Ok(_) => metrics.ok(),
         Err(error) => metrics.failed(error.kind().word()),

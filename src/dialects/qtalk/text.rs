@@ -76,7 +76,10 @@ async fn send_to_users(
     let send = async |(index, entry): (usize, &Json<'_>)| {
         let sent = match &to_user(context.scope, &text, entry, &host) {
             Ok(message) => context.chat.messages.send(context.call, message).await.map_err(Failure::from),
-            Err(failure) => Err(failure.clone()),
+            Err(failure) => {
+                context.call.tally.count(false);
+                Err(failure.clone())
+            }
         };
         sent.map_err(|failure| failure.at(index))
     };

@@ -64,7 +64,10 @@ async fn batch(context: &Context<'_>, entries: &[Json<'_>]) -> Result<Done, Fail
                 let to = Jid::new(&letter.to).map_or_else(|_| letter.to.to_string(), |jid| jid.into_bare().to_string());
                 conversations.entry((letter.from.clone(), to)).or_default().push((index, letter));
             }
-            Err(failure) => failed.push(failure.at(index)),
+            Err(failure) => {
+                context.call.tally.count(false);
+                failed.push(failure.at(index));
+            }
         }
     }
     // As many at once as if each went by itself: what is parsed is several times as large as its text.
@@ -112,7 +115,10 @@ async fn in_order(
                     places.push(*index);
                     messages.push(message);
                 }
-                Err(failure) => done.push(Err(failure.at(*index))),
+                Err(failure) => {
+                    context.call.tally.count(false);
+                    done.push(Err(failure.at(*index)));
+                }
             }
         }
         let outcomes = context.chat.messages.send_all(context.call, messages).await;

@@ -84,7 +84,7 @@ async fn the_log_names_request_and_caller_but_neither_query_nor_body_nor_key() {
     served.get("/t/echo", "").await;
     let _guard = tracing::subscriber::set_default(subscriber);
     let request = format!(
-        "POST /t/echo?p=pass-word HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Api-Key: {KEY}\r\nX-Request-Id: r-1\r\nContent-Length: 9\r\n\r\nbody-text"
+        "POST /t/echo?p=pass-word HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Api-Key: {KEY}\r\nX-Request-Id: r-1\r\ntraceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\nContent-Length: 9\r\n\r\nbody-text"
     );
     assert_eq!(status(&served.raw(request.as_bytes()).await), 200);
     assert_eq!(status(&served.get("/t/echo", "").await), 401);
@@ -93,10 +93,12 @@ async fn the_log_names_request_and_caller_but_neither_query_nor_body_nor_key() {
         .lines()
         .find(|line| line.contains("stanzagate::access") && line.contains("r-1"))
         .unwrap_or_else(|| panic!("no line: {log}"));
-    for part in ["r-1", "POST", "/t/echo", "200", "echoed", "crm", "127.0.0.1"] {
+    for part in ["r-1", "POST", "/t/echo", "200", "echoed", "crm", "127.0.0.1", "0af7651916cd43dd8448eb211c80319c"] {
         assert!(line.contains(part), "{part} is not in {line}");
     }
-    assert!(!line.contains("told"), "{line}");
+    for absent in ["told", "messages", "failed", "b7ad6b7169203331"] {
+        assert!(!line.contains(absent), "{line}");
+    }
     let refused = log.lines().find(|line| line.contains("unauthorized")).unwrap_or_else(|| panic!("no line: {log}"));
     assert!(refused.contains("\"a valid key is needed"), "{refused}");
     for secret in ["pass-word", "body-text", KEY] {
