@@ -130,7 +130,14 @@ impl Chat {
 
     /// Trying what the server lets the gateway do.
     pub fn check(&self) -> Check<'_> {
-        Check { server: &self.server, records: &self.records, accounts: &self.accounts, rooms: &self.rooms }
+        Check {
+            server: &self.server,
+            records: &self.records,
+            accounts: &self.accounts,
+            rooms: &self.rooms,
+            files: &self.files,
+            until: Instant::now() + check::LONGEST,
+        }
     }
 
     /// The link's state, to watch.

@@ -1,7 +1,9 @@
 //! Trying each right that the gateway needs of the server, without leaving anything behind.
 
+mod archives;
 mod findings;
 mod gone;
+mod guests;
 mod links;
 mod server;
 mod services;
@@ -12,10 +14,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use self::findings::Findings;
+use self::findings::{Findings, untried};
+use self::guests::Who;
 use jid::BareJid;
 
 use crate::chat::accounts::Accounts;
+use crate::chat::files::Files;
 use crate::chat::records::Records;
 use crate::chat::rooms::Rooms;
 use crate::chat::server::Server;
@@ -26,59 +30,70 @@ use crate::chat::types::right::Right;
 use crate::chat::types::room::NewRoom;
 use crate::link::Call;
 use crate::xml::element::{Build, client};
-use crate::xmpp::{iq, muc, muc_admin, mucsub};
+use crate::xmpp::{iq, muc, muc_admin, mucsub, pubsub};
 
 /// Longest wait for the answer to one question.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The same where silence is an answer.
 const QUICK: Duration = Duration::from_secs(5);
+/// Longest time of all trials together.
+pub(in crate::chat) const LONGEST: Duration = Duration::from_secs(30);
+/// Why something is tried in nobody's name.
+const NOBODY: &str = "no account could be made to try it with, `check --user NAME` tries it with one that is there";
 
 /// Trying what the server lets the gateway do.
 pub struct Check<'a> {
     pub(in crate::chat) server: &'a Arc<Server>,
     pub(in crate::chat) records: &'a Records,
-    pub(in crate::chat) accounts: &'a Accounts,
+    pub(in crate::chat) accounts: &'a Arc<Accounts>,
     pub(in crate::chat) rooms: &'a Rooms,
+    pub(in crate::chat) files: &'a Files,
+    /// When all trials end.
+    pub(in crate::chat) until: Instant,
 }
 
 impl Check<'_> {
-    /// Tries the rights that are wanted. The link must be up. With `user`, an account that exists, a session of theirs is
-    /// opened too.
+    /// Tries the rights that are wanted, for no longer than [`LONGEST`]. The link must be up. What needs an account is tried in
+    /// the name of `user`, who has one, or of a throw-away one, where the server lets the gateway make some.
     pub async fn run(&self, user: Option<&BareJid>, wanted: impl IntoIterator<Item = Right>) -> Report {
         let wanted: HashSet<Right> = wanted.into_iter().collect();
         let mut found = Findings::default();
         let product = self.check_server(&mut found).await;
         if let Some(product) = product {
             self.find_silence(product, &wanted, &mut found).await;
-            self.check_usual(product, user, &wanted, &mut found).await;
-            self.check_services(product, user, &wanted, &mut found).await;
+            let who = self.receive(user).await;
+            self.check_usual(product, &who, &wanted, &mut found).await;
+            self.check_services(product, &who, &wanted, &mut found).await;
             if found.has(Right::Records) {
                 found.add(Right::RecordsClosed, self.check_records_closed().await);
             }
-            self.check_impersonation(product, user, &wanted, &mut found).await;
-            // Last: a server that forbids it closes the connection.
-            found.add(Right::SendAs, self.check_send_as().await);
-            if let Some(verdict) = self.check_extra_links().await {
-                found.add(Right::ExtraLinks, verdict);
+            self.check_impersonation(product, &who, &wanted, &mut found).await;
+            let (made, left) = who.leave().await;
+            found.notes.extend(left);
+            if wanted.contains(&Right::MakeAccounts) {
+                found.add(Right::MakeAccounts, made);
             }
+            self.check_last(&mut found).await;
+        }
+        found.report(product, |right| right.is_tried_always() || wanted.contains(&right))
+    }
+
+    /// What comes last: a server that forbids it closes the connection.
+    async fn check_last(&self, found: &mut Findings) {
+        found.add(Right::SendAs, self.check_send_as().await);
+        if let Some(verdict) = self.check_extra_links().await {
+            found.add(Right::ExtraLinks, verdict);
         }
         // In the name of a user; and where the gateway has no records, it is not told whose a node is.
         if found.has(Right::SendAs) && found.has(Right::Records) {
             found.add(Right::RecordsAlone, self.check_records_alone().await);
         }
-        found.report(product, |right| right.is_tried_always() || wanted.contains(&right))
     }
 
-    async fn check_usual(
-        &self,
-        product: Product,
-        user: Option<&BareJid>,
-        wanted: &HashSet<Right>,
-        found: &mut Findings,
-    ) {
+    async fn check_usual(&self, product: Product, who: &Who, wanted: &HashSet<Right>, found: &mut Findings) {
         // First: who is shut out cannot open sessions either.
         let passwords = self.check_passwords(product, wanted, found).await;
-        found.add(Right::Accounts, self.check_accounts().await);
+        found.trial(Right::Accounts, self.check_accounts()).await;
         found.trial(Right::RoomList, self.check_room_list()).await;
         if found.is_blocked(Right::Rooms) {
             for right in [Right::Rooms, Right::Archive, Right::Reflection] {
@@ -90,17 +105,16 @@ impl Check<'_> {
             found.add(Right::Archive, archive);
             found.add(Right::Reflection, reflection);
         }
-        let copy = match product {
-            Product::Ejabberd if found.is_blocked(Right::SenderCopy) => Ok(String::new()),
-            Product::Ejabberd => self.check_own_session(user).await,
-            Product::Prosody => self.check_privilege("message", &["outgoing"]),
-        };
-        let bookmarks = match product {
-            Product::Ejabberd => copy.clone(),
-            Product::Prosody => self.check_privileged_iq(user).await,
-        };
-        found.add(Right::SenderCopy, copy);
-        found.add(Right::Bookmarks, bookmarks);
+        match product {
+            Product::Ejabberd => {
+                found.trial(Right::SenderCopy, self.check_own_session(who)).await;
+                found.trial(Right::Bookmarks, self.check_bookmarks(who)).await;
+            }
+            Product::Prosody => {
+                found.add(Right::SenderCopy, self.check_privilege("message", &["outgoing"]));
+                found.trial(Right::Bookmarks, self.check_privileged_iq(who)).await;
+            }
+        }
         found.add(Right::Passwords, passwords);
     }
 
@@ -110,13 +124,13 @@ impl Check<'_> {
     }
 
     async fn check_send_as(&self) -> Result<String, String> {
-        try_as_user(&self.server.link, &self.server.addresses, &call()).await?;
+        try_as_user(&self.server.link, &self.server.addresses, &self.call()).await?;
         Ok("a message from a user's address passed".into())
     }
 
     async fn check_accounts(&self) -> Result<String, String> {
         let nobody = [self.nobody()?];
-        match self.accounts.probe(&call(), &nobody).await.pop() {
+        match self.accounts.probe(&self.call(), &nobody).await.pop() {
             Some(Ok(false)) => Ok("an account that does not exist was told".into()),
             Some(Ok(true)) | None => Err("the server does not tell an account that does not exist".into()),
             Some(Err(error)) => Err(error.to_string()),
@@ -126,7 +140,8 @@ impl Check<'_> {
     async fn check_room_list(&self) -> Result<String, String> {
         let mut count = 0;
         for service in self.server.addresses.services() {
-            count += self.rooms.rooms(&call(), service).await.map_err(|error| format!("{service}: {error}"))?.len();
+            count +=
+                self.rooms.rooms(&self.call(), service).await.map_err(|error| format!("{service}: {error}"))?.len();
         }
         Ok(format!("{count} rooms"))
     }
@@ -141,7 +156,7 @@ impl Check<'_> {
             Ok(room) => room,
             Err(error) => return (Err(error), nothing(), nothing()),
         };
-        let archive = match self.rooms.room_info(&call(), &room).await {
+        let archive = match self.rooms.room_info(&self.call(), &room).await {
             Ok(info) if info.archived => Ok("a new room is archived".to_owned()),
             Ok(_) => Err("a new room has no archive: group messages count as routed, not archived".into()),
             Err(error) => Err(error.to_string()),
@@ -149,7 +164,8 @@ impl Check<'_> {
         let reflection = match product {
             Product::Ejabberd => {
                 let subscribe = mucsub::subscribe(None, &self.server.component, &[mucsub::MESSAGES]);
-                match self.server.require(&call(), iq::set(&self.server.component, room.as_str(), subscribe)).await {
+                match self.server.require(&self.call(), iq::set(&self.server.component, room.as_str(), subscribe)).await
+                {
                     Ok(_) => Ok("MUC/Sub is allowed".to_owned()),
                     Err(error) => Err(error.to_string()),
                 }
@@ -163,7 +179,7 @@ impl Check<'_> {
         let rooms = match administrator {
             Ok(()) => match self
                 .server
-                .require(&call(), iq::set(&self.server.component, room.as_str(), muc::destroy("")))
+                .require(&self.call(), iq::set(&self.server.component, room.as_str(), muc::destroy("")))
                 .await
             {
                 Ok(_) => {
@@ -185,11 +201,11 @@ impl Check<'_> {
         let set = |user: &BareJid, affiliation| {
             iq::set(&self.server.component, room.as_str(), muc_admin::set(affiliation, [(user, None)]))
         };
-        self.server.require(&call(), set(&other, "owner")).await.map_err(|error| error.to_string())?;
-        self.server.ask(&call(), set(&own, "none")).await.map_err(|error| error.to_string())?.ok();
+        self.server.require(&self.call(), set(&other, "owner")).await.map_err(|error| error.to_string())?;
+        self.server.ask(&self.call(), set(&own, "none")).await.map_err(|error| error.to_string())?.ok();
         let question = iq::get(&self.server.component, room.as_str(), muc::config_query());
-        let Err(refusal) = self.server.require(&call(), question).await else { return Ok(()) };
-        let call = call();
+        let Err(refusal) = self.server.require(&self.call(), question).await else { return Ok(()) };
+        let call = self.call();
         let destroy =
             iq::set(other.as_str(), room.as_str(), muc::destroy("")).with("id", self.server.link.new_id(&call));
         let left = match self.server.link.send_routed(&call, &destroy).await {
@@ -212,14 +228,14 @@ impl Check<'_> {
             description: String::new(),
             members_only: true,
         };
-        self.rooms.make_room(&call(), &new).await.map_err(text)?;
-        self.rooms.lists(&call(), &room).await.map_err(text)?;
+        self.rooms.make_room(&self.call(), &new).await.map_err(text)?;
+        self.rooms.lists(&self.call(), &room).await.map_err(text)?;
         Ok(room)
     }
 
     /// What a room sends to an occupant in a user's name must come back here.
     async fn check_redirect(&self) -> Result<String, String> {
-        let call = call();
+        let call = self.call();
         let nobody = self.nobody()?;
         let id = self.server.link.new_id(&call);
         let own = BareJid::new(&self.server.component).map_err(|error| error.to_string())?;
@@ -243,50 +259,73 @@ impl Check<'_> {
         found.map(|(name, kind)| format!("granted: {name} {kind}")).ok_or_else(|| format!("not granted: {access}"))
     }
 
-    /// The grant says nothing of what answers it: a bookmark node that is not there is asked for, of `user` or of whoever
-    /// has an account, and the answer must be that it is not there.
-    async fn check_privileged_iq(&self, user: Option<&BareJid>) -> Result<String, String> {
+    /// The grant says nothing of what answers it: a bookmark node that is not there is asked for, and the answer must be that
+    /// it is not there.
+    async fn check_privileged_iq(&self, who: &Who) -> Result<String, String> {
         let granted = self.check_privilege("iq http://jabber.org/protocol/pubsub", &["both", "set"])?;
-        let listed = match user {
+        let domain = self.server.addresses.domain();
+        let listed = match who.at(domain) {
             Some(_) => None,
-            None => self
-                .accounts
-                .all_accounts(&call(), self.server.addresses.domain())
-                .await
-                .ok()
-                .and_then(|all| all.into_iter().next()),
+            None => self.accounts.all_accounts(&self.call(), domain).await.ok().and_then(|all| all.into_iter().next()),
         };
-        let Some(user) = user.or(listed.as_ref()) else {
-            return Ok(format!("{granted}; `check --user NAME` tries it"));
+        let Some(user) = who.at(domain).or(listed.as_ref()) else {
+            return Ok(untried(&format!("{granted}; {NOBODY}")));
         };
-        match self.rooms.asks_privately(&call(), user).await {
+        match self.rooms.asks_privately(&self.call(), user).await {
             Ok(()) => Ok(format!("{granted}, and {user} was asked so")),
             Err(error) => Err(error.to_string()),
         }
     }
 
-    /// The session grant (ejabberd).
-    async fn check_own_session(&self, user: Option<&BareJid>) -> Result<String, String> {
-        match (self.server.sessions.granted(), user) {
-            (false, _) => Err("no session grant is configured".to_owned()),
-            (true, None) => Ok("a session grant is configured; `check --user NAME` tries it".into()),
-            (true, Some(user)) => self.check_session(user).await,
+    /// That sessions of users may be opened at all (ejabberd).
+    fn has_grant(&self) -> Result<&'static str, String> {
+        match self.server.sessions.granted() {
+            true => Ok("a session grant is configured"),
+            false => Err("no session grant is configured".to_owned()),
         }
     }
 
-    async fn check_session(&self, user: &BareJid) -> Result<String, String> {
+    /// Opens a session of somebody (ejabberd).
+    async fn check_own_session(&self, who: &Who) -> Result<String, String> {
+        self.check_session(who, self.server.addresses.domain()).await
+    }
+
+    async fn check_session(&self, who: &Who, domain: &str) -> Result<String, String> {
+        let granted = self.has_grant()?;
+        let Some(user) = who.at(domain) else { return Ok(untried(&format!("{granted}; {NOBODY}"))) };
         let text = |error: ChatError| error.to_string();
-        self.accounts.require_users(&call(), &[user]).await.map_err(text)?;
+        self.accounts.require_users(&self.call(), &[user]).await.map_err(text)?;
         let question = client("iq").with("type", "get").child(crate::xmpp::vcard::query());
-        self.server.sessions.iq(&call(), user, question).await.map_err(|error| error.to_string())?;
+        self.server.sessions.iq(&self.call(), user, question).await.map_err(|error| error.to_string())?;
         Ok(format!("a session of {user} was opened"))
     }
-}
 
-fn call() -> Call {
-    call_of(PATIENCE)
-}
+    /// Asks in a session for a bookmark node that is not there (ejabberd).
+    async fn check_bookmarks(&self, who: &Who) -> Result<String, String> {
+        let granted = self.has_grant()?;
+        let Some(user) = who.at(self.server.addresses.domain()) else {
+            return Ok(untried(&format!("{granted}; {NOBODY}")));
+        };
+        let question = client("iq").with("type", "get").child(pubsub::items("urn:stanzagate:nothing", []));
+        let reply = self.server.sessions.iq(&self.call(), user, question).await.map_err(|error| error.to_string())?;
+        match iq::outcome(reply) {
+            Err(error) if error.is("item-not-found") => {
+                Ok(format!("{user} was asked in a session for a bookmark that is not there"))
+            }
+            Err(error) => Err(format!(
+                "{user} has no nodes of their own, and so no bookmarks ({error}): mod_pubsub with the plugin pep"
+            )),
+            Ok(_) => Err(format!("{user} is said to have a node that nobody has")),
+        }
+    }
 
-fn call_of(patience: Duration) -> Call {
-    Call::new("check".into(), Instant::now() + patience)
+    /// A call of the check's.
+    fn call(&self) -> Call {
+        self.call_of(PATIENCE)
+    }
+
+    /// One with a time of its own, which all trials together do not exceed.
+    fn call_of(&self, patience: Duration) -> Call {
+        Call::new("check".into(), self.until.min(Instant::now() + patience))
+    }
 }

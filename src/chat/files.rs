@@ -3,6 +3,7 @@
 pub mod file;
 pub mod image;
 pub(in crate::chat) mod label;
+mod round_trip;
 
 use std::sync::Arc;
 

@@ -5,6 +5,7 @@ mod support;
 
 mod admin;
 mod check;
+mod check_proves;
 mod check_rights;
 mod cli;
 mod metrics;

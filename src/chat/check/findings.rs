@@ -14,6 +14,16 @@ pub struct Finding {
     pub verdict: Result<String, String>,
     /// The right whose lines help: it is the right itself, unless something else stands in its way.
     pub cure: Right,
+    /// Whether it was seen. What stands in the way of a trial, and of no call, leaves it open: then the verdict is no error.
+    pub proved: bool,
+}
+
+/// How a verdict begins that leaves open whether the right is there.
+const UNTRIED: &str = "not tried: ";
+
+/// The verdict on what could not be tried, with what is known of it.
+pub(in crate::chat) fn untried(why: &str) -> String {
+    format!("{UNTRIED}{why}")
 }
 
 /// What all trials showed.
@@ -37,12 +47,22 @@ pub(in crate::chat) struct Findings {
 }
 
 impl Findings {
-    /// Notes what a trial showed, or in its place what blocks the right.
+    /// Notes what a trial showed, or in its place what blocks the right. What was not tried is a note too.
     pub(in crate::chat) fn add(&mut self, right: Right, verdict: Result<String, String>) {
-        self.all.push(match self.blocked.get(&right) {
-            Some((why, cure)) => Finding { right, verdict: Err(why.clone()), cure: *cure },
-            None => Finding { right, verdict, cure: right },
-        });
+        let finding = match self.blocked.get(&right) {
+            Some((why, cure)) => Finding { right, verdict: Err(why.clone()), cure: *cure, proved: false },
+            None => {
+                let proved = verdict.as_ref().is_ok_and(|seen| !seen.starts_with(UNTRIED));
+                Finding { right, verdict, cure: right, proved }
+            }
+        };
+        if let Some(why) = finding.verdict.as_ref().ok().and_then(|seen| seen.strip_prefix(UNTRIED)) {
+            let note = format!("not seen to work: {} ({why})", right.name());
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
+            }
+        }
+        self.all.push(finding);
     }
 
     /// Tries a right, unless it is blocked.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use jid::BareJid;
 
-use crate::chat::check::{Check, call};
+use crate::chat::check::Check;
 use crate::chat::types::error::ChatError;
 use crate::chat::types::product::Product;
 use crate::link::{Call, LinkError};
@@ -44,25 +44,25 @@ impl Check<'_> {
         };
         let room = self.check_room_made().await?;
         let destroy = || iq::set(&self.server.component, room.as_str(), muc::destroy(""));
-        self.server.require(&call(), destroy()).await.map_err(text)?;
+        self.server.require(&self.call(), destroy()).await.map_err(text)?;
         // What comes to a room that is ending is lost with it.
         if self.is_there(&room).await? {
             return Err(format!("{room} is still there after it was destroyed"));
         }
         let own = format!("{user}/{}", self.rooms.occupant_resource());
-        let call_ = call();
-        let join = muc::join(&own, &room, "check", None).with("id", self.server.link.new_id(&call_));
+        let call = self.call();
+        let join = muc::join(&own, &room, "check", None).with("id", self.server.link.new_id(&call));
         // It is to be kept: what it sends to an occupant that no client is comes back, and puts them out (ejabberd).
         let keep = iq::set(&own, room.as_str(), muc::configure([("muc#roomconfig_persistentroom", "1")]));
-        let keep = keep.with("id", self.server.link.new_id(&call_));
-        for sent in self.server.link.send_all_routed(&call_, &[join, keep]).await {
+        let keep = keep.with("id", self.server.link.new_id(&call));
+        for sent in self.server.link.send_all_routed(&call, &[join, keep]).await {
             sent.map_err(|error| error.to_string())?;
         }
         if !self.is_there(&room).await? {
             self.bury(product, &room).await;
             return Ok(false);
         }
-        let gone = self.server.require(&call(), destroy()).await;
+        let gone = self.server.require(&self.call(), destroy()).await;
         gone.map_err(|error| format!("{room} came back, and could not be destroyed: {error}"))?;
         Ok(true)
     }
@@ -74,7 +74,7 @@ impl Check<'_> {
         }
         let command = commands::execute_with(commands::PROSODY_DESTROY_ROOM, &[("rooms", room.as_str())]);
         if let Err(error) =
-            self.server.require(&call(), iq::set(&self.server.component, room.domain().as_str(), command)).await
+            self.server.require(&self.call(), iq::set(&self.server.component, room.domain().as_str(), command)).await
         {
             tracing::debug!(%room, %error, "the server still knows of a room that was tried");
         }
@@ -84,7 +84,7 @@ impl Check<'_> {
     async fn is_there(&self, room: &BareJid) -> Result<bool, String> {
         let mut seen = Err(LinkError::Timeout.into());
         for _ in 0..LOOKS {
-            let look = Call { deadline: Instant::now() + LOOK, ..call() };
+            let look = Call { deadline: Instant::now() + LOOK, ..self.call() };
             seen = self.rooms.room_info(&look, room).await;
             if !matches!(seen, Err(ChatError::Link(LinkError::Timeout))) {
                 break;

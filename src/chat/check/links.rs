@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::time::timeout;
 
-use crate::chat::check::{Check, call};
+use crate::chat::check::Check;
 use crate::chat::server::links::try_as_user;
 use crate::link::{Link, LinkState};
 
@@ -36,6 +36,6 @@ impl Check<'_> {
             Some(_) => {}
             None => return Err("no answer".into()),
         }
-        try_as_user(link, &self.server.addresses, &call()).await
+        try_as_user(link, &self.server.addresses, &self.call()).await
     }
 }

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use futures::future::join_all;
-use jid::BareJid;
 
 use crate::chat::check::findings::Findings;
-use crate::chat::check::{Check, QUICK, call, call_of};
+use crate::chat::check::guests::Who;
+use crate::chat::check::{Check, QUICK};
 use crate::chat::types::address::Realm;
 use crate::chat::types::error::ChatError;
 use crate::chat::types::product::Product;
@@ -56,7 +56,7 @@ impl Check<'_> {
     }
 
     async fn ask_version(&self, patience: Duration) -> Result<(Product, Option<(String, String)>), ChatError> {
-        let call = call_of(patience);
+        let call = self.call_of(patience);
         let product = self.server.product(&call).await?;
         Ok((product, self.server.server_version(&call).await?))
     }
@@ -69,7 +69,7 @@ impl Check<'_> {
             of_wanted.flat_map(|(rights, name)| self.server.addresses.realms().map(|realm| (*rights, name(realm))));
         let silent = join_all(asked.map(async |(rights, name)| {
             let question = iq::get(&self.server.component, name, disco::info_query());
-            let answer = self.server.link.iq(&call_of(QUICK), question).await;
+            let answer = self.server.link.iq(&self.call_of(QUICK), question).await;
             matches!(answer, Err(LinkError::Timeout)).then_some((rights, name))
         }));
         let suspect = match product {
@@ -90,7 +90,7 @@ impl Check<'_> {
         found: &mut Findings,
     ) -> Result<String, String> {
         let nobody = self.nobody()?;
-        match self.server.sessions.check_password(&call(), &nobody, "no password").await {
+        match self.server.sessions.check_password(&self.call(), &nobody, "no password").await {
             Ok(false) => {}
             Ok(true) => return Err("the server takes any password".into()),
             Err(error @ SessionError::Banned(_)) => {
@@ -102,7 +102,7 @@ impl Check<'_> {
             Err(error) => return Err(error.to_string()),
         }
         if product == Product::Ejabberd && wanted.contains(&Right::Passwords) {
-            match self.server.sessions.bans(&call_of(GUESSING), &nobody).await {
+            match self.server.sessions.bans(&self.call_of(GUESSING), &nobody).await {
                 Ok(Some(false)) => found.add(Right::NotBanned, Ok("many wrong passwords shut no address out".into())),
                 Ok(Some(true)) => found.add(
                     Right::NotBanned,
@@ -126,7 +126,7 @@ impl Check<'_> {
     pub(in crate::chat) async fn check_impersonation(
         &self,
         product: Product,
-        user: Option<&BareJid>,
+        who: &Who,
         wanted: &HashSet<Right>,
         found: &mut Findings,
     ) {
@@ -135,8 +135,8 @@ impl Check<'_> {
             return;
         }
         let (Ok(holder), Ok(other)) = (self.nobody(), self.nobody()) else { return };
-        let holder = user.unwrap_or(&holder);
-        found.notes.push(match self.server.sessions.impersonates(&call(), holder, &other).await {
+        let holder = who.at(self.server.addresses.domain()).unwrap_or(&holder);
+        found.notes.push(match self.server.sessions.impersonates(&self.call(), holder, &other).await {
             Ok(true) => {
                 "whoever is handed a log-in token can be every other user with it: X-OAUTH2 let a token in under \
                          another user's name (authzid). rongcloud.accept_oauth_impersonation accepts that; with \

@@ -3,22 +3,20 @@
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
-use jid::BareJid;
 use serde_json::json;
 
-use crate::chat::check::findings::Findings;
-use crate::chat::check::{Check, call};
+use crate::chat::check::findings::{Findings, untried};
+use crate::chat::check::guests::Who;
+use crate::chat::check::{Check, NOBODY};
 use crate::chat::records::Subject;
-use crate::chat::server::archive::Archive;
 use crate::chat::types::address::Realm;
 use crate::chat::types::error::ChatError;
 use crate::chat::types::product::Product;
 use crate::chat::types::right::Right;
-use crate::xmpp::mam::Page;
-use crate::xmpp::{commands, iq, upload};
+use crate::xmpp::{commands, iq};
 
-/// The size of the file for which a place is asked; none is stored.
-const SLOT_BYTES: u64 = 5;
+/// The file that is uploaded. It stays until the server forgets it, so it is small, and says what it is.
+const FILE: &[u8] = b"A trial of stanzagate check.\n";
 /// Life of the token that is tried.
 const TOKEN: Duration = Duration::from_secs(30);
 
@@ -27,13 +25,12 @@ impl Check<'_> {
     pub(in crate::chat) async fn check_services(
         &self,
         product: Product,
-        user: Option<&BareJid>,
+        who: &Who,
         wanted: &HashSet<Right>,
         found: &mut Findings,
     ) {
-        const TRIED: [Right; 9] = [
+        const TRIED: [Right; 8] = [
             Right::Records,
-            Right::MakeAccounts,
             Right::AccountList,
             Right::Presence,
             Right::Rosters,
@@ -48,7 +45,7 @@ impl Check<'_> {
                 // Apps may have hosts of their own: each right must be there on all of them.
                 for realm in self.server.addresses.realms() {
                     if verdict.is_ok() {
-                        verdict = self.check_service(right, product, user, realm).await;
+                        verdict = self.check_service(right, product, who, realm).await;
                     }
                 }
                 verdict
@@ -57,69 +54,38 @@ impl Check<'_> {
         }
     }
 
-    async fn check_service(
-        &self,
-        right: Right,
-        product: Product,
-        user: Option<&BareJid>,
-        realm: &Realm,
-    ) -> Result<String, String> {
+    async fn check_service(&self, right: Right, product: Product, who: &Who, realm: &Realm) -> Result<String, String> {
         match right {
             Right::Records => self.check_records(realm).await,
-            Right::MakeAccounts => self.check_accounts_made(realm).await,
             Right::AccountList => {
-                let accounts = self.accounts.accounts(&call(), realm).await.map_err(|error| error.to_string())?;
+                let accounts = self.accounts.accounts(&self.call(), realm).await.map_err(|error| error.to_string())?;
                 Ok(format!("{} accounts at {}", accounts.len(), realm.domain))
             }
             Right::Presence => {
                 let nobody = [self.nobody()?];
-                match self.accounts.sessions(&call(), &nobody).await.pop() {
+                match self.accounts.sessions(&self.call(), &nobody).await.pop() {
                     Some(Err(error)) if !matches!(error, ChatError::UnknownUser(_)) => Err(error.to_string()),
                     _ => Ok("the command user-stats answers".to_owned()),
                 }
             }
             Right::Rosters if product == Product::Prosody => self.check_privilege("roster", &["both"]),
-            // On Prosody one module of the gateway's answers both questions.
-            Right::Histories if product == Product::Prosody => match self.accounts.accounts(&call(), realm).await {
-                Ok(accounts) => self.check_archive(user, &realm.domain, &accounts).await,
-                Err(error) => Err(error.to_string()),
-            },
-            Right::Rosters | Right::Histories => self.check_own_session(user).await,
+            Right::Rosters => self.check_session(who, &realm.domain).await,
+            Right::Histories => self.check_archive(product, who, realm).await,
             Right::Broadcast => self.check_broadcast(realm).await,
-            Right::Uploads => self.check_uploads(realm).await,
-            Right::LoginTokens => self.check_login_tokens(product, user, realm).await,
+            Right::Uploads => self.check_uploads(product, realm).await,
+            Right::LoginTokens => self.check_login_tokens(product, who, realm).await,
             _ => Ok(String::new()),
-        }
-    }
-
-    /// Asks for one entry of an archive: of `user`, or of anybody of the domain.
-    async fn check_archive(
-        &self,
-        user: Option<&BareJid>,
-        domain: &str,
-        accounts: &[BareJid],
-    ) -> Result<String, String> {
-        let Some(user) = user.filter(|user| user.domain().as_str() == domain).or(accounts.first()) else {
-            return Ok(
-                "the module stanzagate is loaded; there is no account yet whose archive could be read".to_owned()
-            );
-        };
-        let page = Page { max: 1, ..Page::default() };
-        match self.server.archive_page(&call(), Archive::User(user), &page).await {
-            Ok(Ok(_)) => Ok(format!("an archive at {domain} was read")),
-            Ok(Err(error)) => Err(format!("the archive of {user} cannot be read: {error}")),
-            Err(error) => Err(error.to_string()),
         }
     }
 
     async fn check_records(&self, realm: &Realm) -> Result<String, String> {
         let subject = Subject::User(self.nobody()?);
-        let written = self.records.set_note(&call(), realm, &subject, "check", Some(&json!(1))).await;
+        let written = self.records.set_note(&self.call(), realm, &subject, "check", Some(&json!(1))).await;
         let read = match written {
-            Ok(()) => self.records.record(&call(), realm, &subject).await,
+            Ok(()) => self.records.record(&self.call(), realm, &subject).await,
             Err(error) => Err(error),
         };
-        let removed = self.records.forget(&call(), realm, &subject).await;
+        let removed = self.records.forget(&self.call(), realm, &subject).await;
         let record = read.map_err(|error| error.to_string())?;
         removed.map_err(|error| format!("a record was made and could not be removed: {error}"))?;
         match record.notes.get("check") {
@@ -166,7 +132,7 @@ impl Check<'_> {
     /// A node that a user makes must not come about; and none that is there may be another's.
     async fn check_records_alone_at(&self, realm: &Realm) -> Result<String, String> {
         let nobody = self.nobody()?;
-        let made = self.records.users_make_nodes(&call(), &realm.pubsub, &nobody).await;
+        let made = self.records.users_make_nodes(&self.call(), &realm.pubsub, &nobody).await;
         if made.map_err(|error| error.to_string())? {
             return Err(format!("any user can make nodes at {}, and what they put there is believed", realm.pubsub));
         }
@@ -182,33 +148,15 @@ impl Check<'_> {
         }
     }
 
-    async fn check_accounts_made(&self, realm: &Realm) -> Result<String, String> {
-        let local = self.nobody()?;
-        let local = local.node().map_or("stanzagate-check", |node| node.as_str());
-        let user = self.server.addresses.user_at(local, &realm.domain).map_err(|error| error.to_string())?;
-        let password = format!("{:032x}", rand::random::<u128>());
-        let made = match self.accounts.create_account(&call(), &user, &password).await {
-            Ok(true) => Ok(()),
-            Ok(false) => return Err(format!("{user} exists already: try again")),
-            // It may have been made after all.
-            Err(error) => Err(error.to_string()),
-        };
-        match (made, self.accounts.delete_account(&call(), &user).await) {
-            (Ok(()), Ok(())) => Ok("an account was made and deleted".to_owned()),
-            (Ok(()), Err(error)) => Err(format!("the account {user} was made and could not be deleted: {error}")),
-            (Err(error), _) => Err(error),
-        }
-    }
-
     /// The form of the command is shown to those who may use it; nothing is announced.
     async fn check_broadcast(&self, realm: &Realm) -> Result<String, String> {
         let start = iq::set(&self.server.component, &realm.domain, commands::execute(commands::ANNOUNCE));
-        let reply = self.server.require(&call(), start).await.map_err(|error| error.to_string())?;
+        let reply = self.server.require(&self.call(), start).await.map_err(|error| error.to_string())?;
         let Some(answer) = commands::read(&reply) else { return Err("no such command".to_owned()) };
         if let Some(session) = &answer.session {
             let cancel = commands::cancel(commands::ANNOUNCE, session);
             self.server
-                .ask(&call(), iq::set(&self.server.component, &realm.domain, cancel))
+                .ask(&self.call(), iq::set(&self.server.component, &realm.domain, cancel))
                 .await
                 .map_err(|e| e.to_string())?
                 .ok();
@@ -219,40 +167,30 @@ impl Check<'_> {
         }
     }
 
-    async fn check_uploads(&self, realm: &Realm) -> Result<String, String> {
-        let request = upload::request("check.txt", SLOT_BYTES, "text/plain");
-        let reply = self.server.require(&call(), iq::get(&self.server.component, &realm.upload, request)).await;
-        let reply = reply.map_err(|error| format!("{}: {error}", realm.upload))?;
-        match upload::read(&reply) {
-            // Not the whole URL: whoever has it may put a file there.
-            Some(_) => Ok(format!("{} gives a place for a file", realm.upload)),
-            None => Err(format!("{} gives no place for a file", realm.upload)),
-        }
+    /// A file is put and got back: that a place is given says nothing of whether anything can be put there.
+    async fn check_uploads(&self, product: Product, realm: &Realm) -> Result<String, String> {
+        self.files.round_trip(&self.call(), realm, product, FILE).await.map_err(|error| error.to_string())?;
+        Ok(format!("a file was put at {} and got back", realm.upload))
     }
 
-    /// A token of the user is made and tried. Of nobody there must be none: that shows whether they are made at all.
-    async fn check_login_tokens(
-        &self,
-        product: Product,
-        user: Option<&BareJid>,
-        realm: &Realm,
-    ) -> Result<String, String> {
-        let Some(user) = user.filter(|user| user.domain().as_str() == realm.domain) else {
+    /// A token of somebody is made and tried. Of nobody there must be none: that shows whether they are made at all.
+    async fn check_login_tokens(&self, product: Product, who: &Who, realm: &Realm) -> Result<String, String> {
+        let Some(user) = who.at(&realm.domain) else {
             if product == Product::Ejabberd {
-                return self.check_own_session(None).await;
+                return self.check_session(who, &realm.domain).await;
             }
             let nobody = self.nobody()?;
             let nobody = nobody.node().map_or("stanzagate-check", |node| node.as_str());
             let nobody = self.server.addresses.user_at(nobody, &realm.domain).map_err(|error| error.to_string())?;
-            return match self.accounts.login_token(&call(), &nobody, TOKEN).await {
-                Err(ChatError::UnknownUser(_)) => Ok("tokens are made; `check --user NAME` tries one".to_owned()),
+            return match self.accounts.login_token(&self.call(), &nobody, TOKEN).await {
+                Err(ChatError::UnknownUser(_)) => Ok(untried(&format!("tokens are made; {NOBODY}"))),
                 Err(error) => Err(refusal(&error)),
                 Ok(_) => Err(format!("a token was made of {nobody}, who does not exist")),
             };
         };
-        let token = self.accounts.login_token(&call(), user, TOKEN).await.map_err(|error| refusal(&error))?;
+        let token = self.accounts.login_token(&self.call(), user, TOKEN).await.map_err(|error| refusal(&error))?;
         let mechanism = token.mechanism;
-        match self.server.sessions.accepts(&call(), user, &token).await {
+        match self.server.sessions.accepts(&self.call(), user, &token).await {
             Ok(true) => Ok(format!("{user} was logged in with a token ({mechanism})")),
             Ok(false) => Err(format!("a token was made, and the server does not let {user} in with it ({mechanism})")),
             Err(error) => Err(error.to_string()),

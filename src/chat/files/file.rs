@@ -73,7 +73,7 @@ impl Files {
 }
 
 impl Content {
-    fn size(&self) -> u64 {
+    pub(super) fn size(&self) -> u64 {
         match self {
             Content::Memory(bytes) => bytes.len() as u64,
             Content::Disk(_, size) => *size,
@@ -94,7 +94,7 @@ impl Content {
 }
 
 impl Files {
-    async fn slot(
+    pub(super) async fn slot(
         &self,
         call: &Call,
         realm: &Realm,
@@ -140,7 +140,7 @@ impl Files {
     }
 
     /// The URL under which the gateway itself reaches what clients put to `url`.
-    fn reached(&self, url: &Url) -> Result<Url, ChatError> {
+    pub(super) fn reached(&self, url: &Url) -> Result<Url, ChatError> {
         let mut url = url.clone();
         let Some(origin) = &self.server.config.server.upload_origin else { return Ok(url) };
         let origin = web_url(origin)?;
@@ -150,7 +150,7 @@ impl Files {
         if moved { Ok(url) } else { Err(ChatError::Config("server.upload_origin is no origin".into())) }
     }
 
-    async fn put(
+    pub(super) async fn put(
         &self,
         call: &Call,
         given: &Url,
@@ -192,7 +192,7 @@ impl Files {
 
 impl Storage {
     /// The client for `url`. Without TLS no authority is needed, and a machine without any must not be refused.
-    fn client(&self, server: &Server, url: &Url) -> Result<&Client, String> {
+    pub(super) fn client(&self, server: &Server, url: &Url) -> Result<&Client, String> {
         let tls = url.scheme() == "https";
         let place = if tls { &self.tls } else { &self.plain };
         let make = || {
@@ -213,7 +213,7 @@ impl Storage {
 }
 
 /// A slot's URL; nothing but the web is put to or handed on.
-fn web_url(text: &str) -> Result<Url, ChatError> {
+pub(super) fn web_url(text: &str) -> Result<Url, ChatError> {
     match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
         _ => Err(ChatError::Storage("a URL of the upload slot is none of http or https".into())),
@@ -221,14 +221,14 @@ fn web_url(text: &str) -> Result<Url, ChatError> {
 }
 
 /// Host and port of a URL, as a request to it names them.
-fn authority(url: &Url) -> String {
+pub(super) fn authority(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 /// The innermost cause: what is around it says only that sending failed. Without the URL, which is a secret until the
 /// file is there.
-fn cause(error: &reqwest::Error) -> String {
+pub(super) fn cause(error: &reqwest::Error) -> String {
     let mut inner: &dyn Error = error;
     while let Some(source) = inner.source() {
         inner = source;
