@@ -80,6 +80,8 @@ impl<'a> Namespaces<'a> {
     /// expressed.
     pub(super) fn name(&self, name: &[u8], element: bool) -> Option<QName> {
         let (prefix, local) = match memchr(b':', name) {
+            // Not a name with an empty prefix: written anew, `:xmlns` would declare a namespace.
+            Some(0) => return None,
             Some(at) => (name.get(..at)?, name.get(at + 1..)?),
             None => (&b""[..], name),
         };
