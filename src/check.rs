@@ -19,8 +19,9 @@ use self::report::{Cause, Report, Tried, Worked};
 
 /// How long to wait for the link.
 const CONNECT: Duration = Duration::from_secs(15);
-/// What no call needs to work: all would do what a forger wants, and work until somebody has guessed often enough.
-const KEPT: [Right; 3] = [Right::RecordsAlone, Right::RecordsClosed, Right::NotBanned];
+/// What no call needs to work: all would do what a forger wants, work until somebody has guessed often enough,
+/// or work slowly.
+const KEPT: [Right; 4] = [Right::RecordsAlone, Right::RecordsClosed, Right::NotBanned, Right::Unshaped];
 
 /// Who asks the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,6 +5,7 @@ mod findings;
 mod gone;
 mod guests;
 mod links;
+mod pace;
 mod server;
 mod services;
 
@@ -109,6 +110,11 @@ impl Check<'_> {
             Product::Ejabberd => {
                 found.trial(Right::SenderCopy, self.check_own_session(who)).await;
                 found.trial(Right::Bookmarks, self.check_bookmarks(who)).await;
+                if found.has(Right::SenderCopy)
+                    && let Some(pace) = self.check_pace(who).await
+                {
+                    found.add(Right::Unshaped, pace);
+                }
             }
             Product::Prosody => {
                 found.add(Right::SenderCopy, self.check_privilege("message", &["outgoing"]));

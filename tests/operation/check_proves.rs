@@ -179,4 +179,19 @@ async fn what_is_broken_is_not_green(server: Server) {
     assert!(!seen.tried("make accounts").granted, "{:?}", seen.report);
     let unseen = seen.report.notes.iter().filter(|note| note.contains("not seen to work")).count();
     assert!(unseen >= 2, "{:?}", seen.report);
+    if !server.is_ejabberd() {
+        return;
+    }
+
+    // Sessions are slowed down as in ejabberd's own file.
+    restart(&rig, &shipped, &[("  c2s:\n    none: loopback\n", "  c2s:\n")]);
+    let seen = check(rig.gateway_config()).await;
+    assert_eq!(seen.missing(), ["sessions not slowed"], "{:?}", seen.report);
+    assert!(!seen.report.works && seen.report.calls.iter().all(|call| call.lacks.is_empty()), "{:?}", seen.report);
+    let says = &seen.tried("sessions not slowed").says;
+    let pace = says.split_once(" pass at ").and_then(|(_, rest)| rest.split_once(" bytes a second"));
+    let pace: u32 = pace.and_then(|(pace, _)| pace.parse().ok()).unwrap_or_else(|| panic!("{says}"));
+    assert!((2000..=4500).contains(&pace), "{says}");
+    let advice = format!("{:?}", seen.report.lines);
+    assert!(says.contains("c2s_shaper") && advice.contains("none: loopback"), "{says} {advice}");
 }

@@ -51,6 +51,10 @@ pub enum Right {
     LoginTokens,
     /// Not to be shut out for the wrong passwords of others.
     NotBanned,
+    /// Not to be slowed down in sessions of users.
+    Unshaped,
+    /// To have what the server keeps answered for.
+    Storage,
 }
 
 impl Right {
@@ -80,23 +84,34 @@ impl Right {
             Self::Uploads => "store files",
             Self::LoginTokens => "log-in tokens",
             Self::NotBanned => "not shut out",
+            Self::Unshaped => "sessions not slowed",
+            Self::Storage => "server's storage",
         }
     }
 
     /// What it is a part of, in words.
     pub fn group(self) -> &'static str {
         match self {
-            Self::Answers | Self::SendAs | Self::ExtraLinks => "connection",
+            Self::Answers | Self::SendAs | Self::ExtraLinks | Self::Storage => "connection",
             Self::Rooms | Self::RoomList | Self::Archive | Self::Reflection => "rooms",
             Self::Accounts | Self::MakeAccounts | Self::AccountList | Self::Presence | Self::Broadcast => "accounts",
             Self::SenderCopy | Self::Bookmarks | Self::Rosters | Self::Histories => "what users keep",
-            Self::Passwords | Self::LoginTokens | Self::NotBanned => "log-in",
+            Self::Passwords | Self::LoginTokens | Self::NotBanned | Self::Unshaped => "log-in",
             Self::Records | Self::RecordsAlone | Self::RecordsClosed | Self::Uploads => "what the gateway keeps",
         }
     }
 
     /// True for what is told wherever it was tried: no endpoint needs it by name.
     pub(in crate::chat) fn is_tried_always(self) -> bool {
-        matches!(self, Self::Answers | Self::RecordsAlone | Self::RecordsClosed | Self::ExtraLinks | Self::NotBanned)
+        matches!(
+            self,
+            Self::Answers
+                | Self::RecordsAlone
+                | Self::RecordsClosed
+                | Self::ExtraLinks
+                | Self::NotBanned
+                | Self::Unshaped
+                | Self::Storage
+        )
     }
 }

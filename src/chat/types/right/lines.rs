@@ -135,6 +135,18 @@ impl Right {
                  gateway_address:\n    ip: [127.0.0.0/8, \"::1/128\"]\naccess_rules:\n  trusted_network:\n    \
                  allow: gateway_address\nmodules:\n  mod_fail2ban:\n    access: trusted_network"
             }
+            (Self::Unshaped, _) => {
+                "# ejabberd.yml:\n# first in the rule that `shaper` of the c2s listener names; with the gateway's address in place of \
+                 loopback's when it is on another machine\nacl:\n  loopback:\n    ip: [127.0.0.0/8, \"::1/128\"]\nshaper_rules:\n  \
+                 c2s_shaper:\n    none: loopback\n    normal: all"
+            }
+            (Self::Storage, Ejabberd) => {
+                "# ejabberd.yml: sql_type, sql_server, sql_database and what else begins with sql_ must lead to a database that \
+                 answers; ejabberd's log says which does not"
+            }
+            (Self::Storage, Prosody) => {
+                "-- prosody.cfg.lua: storage and sql must lead to a database that answers; Prosody's log says which does not"
+            }
             (Self::Passwords, _) => "# the gateway's own configuration: c2s.address, c2s.tls, c2s.ca_file",
         }
     }
