@@ -75,6 +75,8 @@ pub(super) struct Config {
     pub opened: Vec<Opened>,
     pub settings: Vec<Setting>,
     pub includes: Vec<Included>,
+    /// The variables of each file with a text or number, or with one where the environment says nothing (`ENV_… or "5347"`).
+    locals: Vec<(String, String, String)>,
     /// Where Lua code stands that was not read: file and line.
     pub unread: Vec<(String, usize)>,
 }
@@ -85,6 +87,12 @@ impl Config {
         let name = file.name();
         let tokens = tokens(&name, &file.text)?;
         Reader { name: &name, text: &file.text, tokens: &tokens, at: 0, section: Section::Global, config: self }.file()
+    }
+
+    /// What a variable in the file of a setting stands for.
+    pub fn local(&self, setting: &Setting, name: &str) -> Option<&str> {
+        let of = |(file, variable, _): &&(String, String, String)| *file == setting.file && variable == name;
+        self.locals.iter().rev().find(of).map(|(.., value)| value.as_str())
     }
 
     /// The last setting of an option in exactly this section.
@@ -158,12 +166,14 @@ impl Reader<'_> {
                     "local" if matches!(self.what(1), Some(What::Name(name)) if name == "function") => self.skip(line),
                     "local" => {
                         self.at += 1;
+                        let names = self.at;
                         while matches!(self.what(0), Some(What::Name(_))) || self.is(0, ",") {
                             self.at += 1;
                         }
+                        let names = names..self.at;
                         if self.is(0, "=") {
                             self.at += 1;
-                            self.value();
+                            self.local(names);
                         }
                     }
                     "if" | "for" | "while" | "function" | "do" => self.skip(line),
@@ -190,6 +200,25 @@ impl Reader<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Takes what the variables at these tokens are set to.
+    fn local(&mut self, names: std::ops::Range<usize>) {
+        let begin = self.at;
+        let value = match self.value() {
+            Value::Text(value) | Value::Number(value) => Some(value),
+            _ => match self.tokens.get(begin..self.at).unwrap_or_default() {
+                [.., Token { what: What::Name(or), .. }, Token { what: What::Text(value), .. }] if or == "or" => {
+                    Some(value.clone())
+                }
+                _ => None,
+            },
+        };
+        if let ([Token { what: What::Name(name), .. }], Some(value)) =
+            (self.tokens.get(names).unwrap_or_default(), value)
+        {
+            self.config.locals.push((self.name.to_owned(), name.clone(), value));
+        }
     }
 
     /// The texts among the tokens from `begin` up to here.

@@ -16,9 +16,16 @@ use super::servers::Server;
 pub const DOMAIN: &str = "example.org";
 /// The password of the accounts alice and bob.
 pub const PASSWORD: &str = "password-of-everybody";
-/// Makes the accounts, and says that ejabberd has started.
+/// The room that is there before the gateway comes, on a server that has rooms, and what alice's bookmarks name.
+pub const ROOM: &str = "before@conference.example.org";
+/// Makes the accounts, a room and a bookmark, and says that ejabberd has started.
 const START: &str = r#"
 [ejabberd_auth:try_register(User, <<"example.org">>, <<"@PASSWORD@">>) || User <- [<<"alice">>, <<"bob">>]].
+ok = mod_muc_admin:create_room_with_opts(<<"before">>, <<"conference.example.org">>, <<"example.org">>,
+    [{<<"persistent">>, <<"true">>}, {<<"title">>, <<"Of before">>}]).
+{_, _} = {kept, mod_private:set_data(jid:make(<<"alice">>, <<"example.org">>), [{<<"storage:bookmarks">>,
+    {xmlel, <<"storage">>, [{<<"xmlns">>, <<"storage:bookmarks">>}],
+        [{xmlel, <<"conference">>, [{<<"jid">>, <<"before@conference.example.org">>}, {<<"autojoin">>, <<"true">>}], []}]}}])}.
 ok = file:write_file("@READY@", <<>>).
 "#;
 
@@ -33,6 +40,10 @@ pub struct Stock {
     pub c2s: SocketAddr,
     pub http: SocketAddr,
     component: SocketAddr,
+    /// A port that nobody uses.
+    pub spare: SocketAddr,
+    /// Whether clients can get files by a port that the server has already: no set-up opens one for them.
+    pub serves_files: bool,
     running: Vec<(Child, &'static str)>,
 }
 
@@ -41,6 +52,27 @@ impl Stock {
     pub fn new(server: Server) -> Stock {
         let file = if server.is_ejabberd() { "etc/ejabberd/ejabberd.yml" } else { "etc/prosody/prosody.cfg.lua" };
         Stock::with(server, |base| std::fs::read_to_string(base.join(file)).expect("the package's stock file"))
+    }
+
+    /// From the files that version 0.1.0 had an operator copy and edit.
+    pub fn of_0_1_0(server: Server) -> Stock {
+        let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/stock/0.1.0");
+        let read = |name: &str| std::fs::read_to_string(files.join(name)).expect("a file of 0.1.0");
+        if server.is_ejabberd() {
+            let mut stock = Stock::with(server, |_| read("ejabberd.yml"));
+            stock.serves_files = false;
+            return stock;
+        }
+        let stock = Stock::with(server, |_| read("prosody.cfg.lua"));
+        stock.write("stanzagate.pfw", &read("stanzagate.pfw"));
+        // What the file says by variables, the gateway's own file has said since then.
+        let gateway = std::fs::read_to_string(stock.outside("gateway/stanzagate.toml")).expect("the gateway's file");
+        let component = format!(
+            "\n[component]\naddress = \"{}\"\nname = \"gw.{DOMAIN}\"\nsecret = \"change-me\"\n[c2s]\naddress = \"{}\"\n",
+            stock.component, stock.c2s
+        );
+        stock.write("gateway/stanzagate.toml", &(gateway + &component));
+        stock
     }
 
     /// Copies the files, the main one from `text` of the root; its ports and paths are private ones, and the domain is
@@ -69,6 +101,8 @@ impl Stock {
             c2s: port(),
             http: port(),
             component: port(),
+            spare: port(),
+            serves_files: true,
             running: Vec::new(),
         };
         for folder in ["data", "log", "conf.d", "certs", "modules", "gateway"] {
@@ -90,8 +124,16 @@ impl Stock {
     /// The stock file of ejabberd. Returns what the gateway's file says before: ports that nobody else takes meanwhile.
     fn ejabberd(&self, base: &Path, text: &str, port: &mut dyn FnMut() -> SocketAddr) -> String {
         let mut config = String::new();
+        let api = port();
         for line in text.lines() {
             let line = match line.trim() {
+                // What 0.1.0 had an operator set.
+                "COMPONENT_PORT: 5347" => format!("  COMPONENT_PORT: {}", self.component.port()),
+                "CLIENT_PORT: 5222" => format!("  CLIENT_PORT: {}", self.c2s.port()),
+                "CLIENT_TLS: true" => "  CLIENT_TLS: false".to_owned(),
+                "API_PORT: 5280" => format!("  API_PORT: {}", api.port()),
+                l if l.starts_with("CERTIFICATES: ") => format!("  CERTIFICATES: {:?}", self.inside("ejabberd.pem")),
+                l if l.starts_with("ARCHIVE_FILE: ") => format!("  ARCHIVE_FILE: {:?}", self.inside("data/archive")),
                 "- localhost" => line.replace("localhost", DOMAIN),
                 r#"ip: "::""# => line.replace("::", "127.0.0.1"),
                 l if l.starts_with("port: ") => line.replace(l, &format!("port: {}", port().port())),
@@ -111,9 +153,7 @@ impl Stock {
         self.write("start.erl", &start);
         format!(
             "\n[component]\naddress = \"{}\"\n\n[c2s]\naddress = \"{}\"\n\n[sessions]\noauth_url = \"http://{}/api\"\n",
-            self.component,
-            self.c2s,
-            port()
+            self.component, self.c2s, api
         )
     }
 
@@ -129,13 +169,21 @@ impl Stock {
             self.component.port()
         );
         let host = "VirtualHost \"localhost\"";
-        assert!(text.contains(host), "the stock file is another one");
+        let of_0_1_0 = text.contains("ENV_STANZAGATE_COMPONENT_PORT");
+        assert!(text.contains(host) || of_0_1_0, "the stock file is another one");
+        let (c2s, component) = (self.c2s.port(), self.component.port());
         let text = text
             .replace(host, &format!("VirtualHost \"{DOMAIN}\""))
+            .replace("or \"5347\"", &format!("or \"{component}\""))
+            .replace("or \"5222\"", &format!("or \"{c2s}\""))
+            .replace("~= \"no\"", "== \"yes\"")
             .replace("/usr/local/lib/prosody/modules", &self.inside("modules"))
             .replace("/run/prosody/prosody.pid", &self.inside("prosody.pid"))
             .replace("/var/log/prosody/", &self.inside("log/"));
-        self.write("prosody.cfg.lua", &(ours + &text));
+        // That file has no folder for modules of one's own: the usual one is not the test's.
+        let modules =
+            if of_0_1_0 { format!("plugin_paths = {{ {:?} }}\n", self.inside("modules")) } else { String::new() };
+        self.write("prosody.cfg.lua", &(ours + &modules + &text));
         // What `prosodyctl cert generate` makes: a certificate of its own authority.
         let made = Command::new("openssl")
             .args([

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::facts::Facts;
 use crate::setup::error::SetupError;
 use crate::setup::lua::{Section, Value};
+use crate::setup::lua_tokens::{What, tokens};
 use crate::setup::plan::Gateway;
 
 /// The options that the drop-in sets.
@@ -235,6 +236,11 @@ fn http_is_local(facts: &Facts<'_>) -> bool {
     }
 }
 
+fn ends_with_separator(inner: &str) -> bool {
+    let tokens = tokens("", inner).unwrap_or_default();
+    tokens.last().is_none_or(|token| matches!(&token.what, What::Sign(sign) if matches!(sign.as_str(), ";" | ",")))
+}
+
 fn quoted(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| format!("{name:?}")).collect()
 }
@@ -260,14 +266,23 @@ fn merged(facts: &Facts<'_>, section: &Section, key: &str, ours: &[String]) -> R
                 let name = new.trim_start_matches('[').split(']').next().unwrap_or_default().trim_matches('"');
                 !table.texts.iter().chain(&table.keys).any(|there| there == name)
             };
-            let new: Vec<&str> = ours.iter().filter(has).map(String::as_str).collect();
+            let (new, known): (Vec<&String>, Vec<&String>) = ours.iter().partition(has);
+            // What is there of an older version may say less: the last one of a key counts.
+            let renewed: Vec<&str> =
+                known.into_iter().filter(|entry| entry.starts_with('[')).map(String::as_str).collect();
+            let behind = match renewed.as_slice() {
+                [] => String::new(),
+                _ if ends_with_separator(&table.inner) => format!("\n\t\t{}", renewed.join("; ")),
+                _ => format!("\n\t\t; {}", renewed.join("; ")),
+            };
+            let new: Vec<&str> = new.into_iter().map(String::as_str).collect();
             if new.is_empty() {
-                return Ok(format!("\t{key} = {{{}\n\t}}", table.inner));
+                return Ok(format!("\t{key} = {{{}{behind}\n\t}}", table.inner));
             }
             // Ours first: what is there may end with a separator or a comment.
             Ok(match table.inner.trim() {
                 "" => ours_only(),
-                _ => format!("\t{key} = {{ {}; {}\n\t}}", new.join("; "), table.inner),
+                _ => format!("\t{key} = {{ {}; {}{behind}\n\t}}", new.join("; "), table.inner),
             })
         }
         _ => refuse(),

@@ -81,9 +81,9 @@ impl<'a> Facts<'a> {
             upload,
             has_upload,
             own,
-            component_port: port(global("component_ports"), 5347)?,
-            client_port: port(global("c2s_ports"), 5222)?,
-            http_port: port(global("http_ports").filter(|_| input.gateway.apis.records()), 5280)?,
+            component_port: port(config, global("component_ports"), 5347)?,
+            client_port: port(config, global("c2s_ports"), 5222)?,
+            http_port: port(config, global("http_ports").filter(|_| input.gateway.apis.records()), 5280)?,
             says_modules: global("plugin_paths").is_none(),
             modules: modules(config).unwrap_or_else(|| PathBuf::from(MODULES)),
         })
@@ -163,8 +163,8 @@ fn serves(config: &Config, section: &Section, gateway: &str) -> bool {
     }
 }
 
-/// The first port of a list.
-fn port(setting: Option<&Setting>, usual: u16) -> Result<u16, SetupError> {
+/// The first port of a list, by a variable of the file too.
+fn port(config: &Config, setting: Option<&Setting>, usual: u16) -> Result<u16, SetupError> {
     let Some(setting) = setting else { return Ok(usual) };
     let text = match &setting.value {
         Value::Number(port) | Value::Text(port) => Some(port.as_str()),
@@ -173,6 +173,7 @@ fn port(setting: Option<&Setting>, usual: u16) -> Result<u16, SetupError> {
         }
         _ => None,
     };
+    let text = text.map(|text| config.local(setting, text).unwrap_or(text));
     text.and_then(|text| text.parse().ok()).ok_or_else(|| {
         let why = format!("{} names no port that setup can tell: write one, such as {{ {usual} }}", setting.key);
         SetupError::refused(&setting.file, setting.line, why)

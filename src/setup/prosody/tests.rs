@@ -163,6 +163,26 @@ fn an_older_set_up_gets_this_versions_helpers() {
     assert!(why.starts_with("f:") && why.contains("component.secret"), "{why}");
 }
 
+/// What it lets the gateway do is less than this version needs.
+#[test]
+fn the_gateways_own_privileges_are_renewed() {
+    let stock = stock();
+    for end in ["", ";", ", -- no more"] {
+        let own = format!(
+            "VirtualHost \"a.org\"\nprivileged_entities = {{\n\t[\"other.a.org\"] = {{ roster = \"get\" }};\n\t\
+             [\"gw.a.org\"] = {{ message = \"outgoing\" }}{end}\n}}\n"
+        );
+        let others = [("/p/conf.d/a.cfg.lua", own.as_str())];
+        let part = planned(&stock, &others).unwrap();
+        let all = config(&part, &stock, &others);
+        let host = Section::Host("a.org".into());
+        let Value::Table(table) = &all.setting(&host, "privileged_entities").unwrap().value else { panic!("no table") };
+        assert_eq!(table.keys, ["other.a.org", "gw.a.org", "gw.a.org"], "{}", table.inner);
+        let last = table.inner.rsplit("gw.a.org").next().unwrap();
+        assert!(last.contains("roster = \"both\"") && last.contains("pubsub"), "{}", table.inner);
+    }
+}
+
 /// As in the official container images, whose file is a program: hosts come from variables, the drop-in's folder is included.
 #[test]
 fn a_program_gets_the_drop_in_too_once_the_host_is_named() {

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::{DOMAIN, PASSWORD, Stock};
+use super::{DOMAIN, PASSWORD, ROOM, Stock};
+use crate::support::Client;
 
 /// Longest wait for a program to be ready.
 const READY: Duration = Duration::from_secs(120);
@@ -49,9 +50,16 @@ impl Stock {
         command
     }
 
-    /// Starts the server as it came, makes the accounts alice and bob, and stops it.
-    pub fn live_before(&mut self) {
+    /// Starts the server as it came, makes the accounts alice and bob, keeps a bookmark of alice's and, where there are rooms,
+    /// a room, and stops it.
+    pub async fn live_before(&mut self) {
         self.start_with(&[self.c2s].map(|port| (port, !self.server.is_ejabberd())), true);
+        if !self.server.is_ejabberd() {
+            let alice = Client::open(self.c2s, DOMAIN, "alice", PASSWORD, None).await;
+            let alice = alice.unwrap_or_else(|error| panic!("{error:?}\n{}", self.output("server")));
+            alice.bookmark(ROOM).await;
+            alice.close().await;
+        }
         self.stop();
         let _ = std::fs::remove_file(self.outside("ready"));
         if self.server.is_ejabberd() {
