@@ -89,7 +89,7 @@ pub fn show(config: &Config) -> ExitCode {
 }
 
 /// Says what works.
-pub async fn check(config: Config, args: &check::Args) -> ExitCode {
+pub async fn check(config: Config, args: &stanzagate::args::CheckArgs) -> ExitCode {
     log_to(io::stderr, &config.log);
     check::run(config, args).await
 }

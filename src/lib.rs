@@ -18,7 +18,8 @@
 //!
 //! [`app`] puts these together; [`config`], [`metrics`], [`clock`] and [`log_limit`] serve all of them; [`check`] says what
 //! the server grants, [`admin`] serves that and more to those who run the gateway; [`dev`] is the rig behind `stanzagate dev`
-//! and the tests; [`setup`] puts the gateway's part into a server that is there.
+//! and the tests; [`setup`] puts the gateway's part into a server that is there; [`args`] is the
+//! command line.
 #![forbid(unsafe_code)]
 // One panic would cost all who call through this process. Cargo.toml has the lints that hold for tests and benches too.
 #![deny(
@@ -32,6 +33,7 @@
 
 pub mod admin;
 pub mod app;
+pub mod args;
 pub mod chat;
 pub mod check;
 pub mod clock;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
+use stanzagate::args::CheckArgs;
 use stanzagate::chat::Chat;
 use stanzagate::check::report::Report;
 use stanzagate::check::text::{Styles, Text};
@@ -23,20 +24,6 @@ const HELLO: Duration = Duration::from_secs(2);
 const TRIAL: Duration = Duration::from_secs(120);
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// What the command was told.
-#[derive(Debug, clap::Args)]
-pub struct Args {
-    /// An account that exists: their session, archive and bookmarks are tried.
-    #[arg(long, value_name = "NAME")]
-    user: Option<String>,
-    /// Print the report as one line of JSON.
-    #[arg(long)]
-    json: bool,
-    /// Connect though a gateway answers on http.listen, which is one with another component.name.
-    #[arg(long)]
-    anyway: bool,
-}
-
 /// What the admin listener says of its gateway.
 #[derive(Debug, Deserialize)]
 struct About {
@@ -44,7 +31,7 @@ struct About {
 }
 
 /// Prints the report on stdout. Success when it `works`.
-pub async fn run(config: Config, args: &Args) -> ExitCode {
+pub async fn run(config: Config, args: &CheckArgs) -> ExitCode {
     let user = args.user.as_deref();
     let report = match serving(&config).await {
         Some((url, about)) if about.component == config.component.name => {

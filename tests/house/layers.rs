@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Which modules a module may name, beside itself and those that every layer may use.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     ("xml", &[]),
     ("link", &["xml"]),
     ("session", &["link", "xml"]),
@@ -16,6 +16,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     ("app", &["admin", "dialects", "http", "chat"]),
     ("dev", &["app", "dialects", "http", "chat"]),
     ("setup", &[]),
+    ("args", &["dev", "setup"]),
     ("clock", &[]),
     ("config", &[]),
     ("metrics", &[]),
