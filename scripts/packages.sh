@@ -58,8 +58,8 @@ install_packages() {
     fi
     [ "$status" = 0 ] || die "apt-get could not install: ${missing[*]}"
     if [ -d /run/systemd/system ]; then
-        for unit in ejabberd prosody postgresql; do
-            case " ${missing[*]} " in *" $unit "*) as_root systemctl disable --quiet "$unit" || true ;; esac
+        for unit in ejabberd prosody postgresql nginx nginx-light caddy; do
+            case " ${missing[*]} " in *" $unit "*) as_root systemctl disable --quiet "${unit%-light}" || true ;; esac
         done
     fi
 }

@@ -10,6 +10,7 @@ mod check_rights;
 mod cli;
 mod metrics;
 mod outage;
+mod proxies;
 mod records_sql;
 mod replicas;
 mod rig;
