@@ -105,7 +105,7 @@ pub fn run(data: &[u8]) {
     if let Ok(document) = document
         && document.matches("xmlns").count() < 200
         && !document.split('<').any(declares_twice)
-        && !document.split('<').any(has_no_prefix)
+        && !document.split('<').any(has_odd_prefix)
         && !document.split("&#").skip(1).any(is_odd)
         && let Some(tree) = only_child(&document)
     {
@@ -134,8 +134,12 @@ fn declares_twice(tag: &str) -> bool {
     names.len() < all
 }
 
-/// Whether a name in a tag begins with a colon, which no name does: roxmltree takes `:xmlns` for `xmlns`.
-fn has_no_prefix(tag: &str) -> bool {
+/// Whether a name in a tag begins with a colon, which no name does, or is `xmlns` with whatever prefix: roxmltree takes that for
+/// `xmlns` alone.
+fn has_odd_prefix(tag: &str) -> bool {
+    if tag.contains(":xmlns") {
+        return true;
+    }
     let before = |at: usize| tag[..at].chars().next_back();
     tag.match_indices(':').any(|(at, _)| before(at).is_none_or(|c| c.is_ascii_whitespace() || matches!(c, '\'' | '"')))
 }
