@@ -6,7 +6,7 @@ use rxml::{Namespace, NcName};
 use super::Element;
 use super::escape::check_name;
 use super::token::content;
-use super::verbatim::Piece;
+use super::verbatim::RawElement;
 
 /// Room for the attributes of a usual element, so that most are kept with one allocation.
 const USUAL_ATTRIBUTES: usize = 8;
@@ -31,9 +31,9 @@ pub(super) enum Part<'a> {
     Draft(Draft<'a>),
     Element(&'a Element),
     /// Text as it is written.
-    Written(&'a str),
+    RawText(&'a str),
     /// An element as it is written.
-    Piece(Piece<'a>),
+    RawElement(RawElement<'a>),
 }
 
 impl<'a> Draft<'a> {
@@ -110,8 +110,8 @@ impl<'a> Draft<'a> {
         for part in self.parts.iter_mut().filter(|part| part.is(name, namespace)) {
             match *part {
                 Part::Element(element) => *part = Part::Draft(Draft::like(element, name, namespace)),
-                Part::Piece(piece) => *part = Part::Draft(piece.bare()),
-                Part::Text(_) | Part::Draft(_) | Part::Written(_) => {}
+                Part::RawElement(piece) => *part = Part::Draft(piece.bare()),
+                Part::Text(_) | Part::Draft(_) | Part::RawText(_) => {}
             }
             if let Part::Draft(child) = part {
                 child.keep(&[]);
@@ -131,8 +131,8 @@ impl<'a> Draft<'a> {
         match self.parts.iter().find(|part| part.is(name, namespace))? {
             Part::Draft(draft) => draft.attr(attribute),
             Part::Element(element) => attributes(element).find(wanted).map(value),
-            Part::Piece(piece) => piece.attributes().find(wanted).map(value),
-            Part::Text(_) | Part::Written(_) => None,
+            Part::RawElement(piece) => piece.attributes().find(wanted).map(value),
+            Part::Text(_) | Part::RawText(_) => None,
         }
     }
 
@@ -162,8 +162,8 @@ impl<'a> Draft<'a> {
         match child {
             Some(Part::Draft(draft)) => draft.attributes.iter().copied().for_each(repeat),
             Some(Part::Element(element)) => attributes(element).for_each(repeat),
-            Some(Part::Piece(piece)) => piece.attributes().for_each(repeat),
-            Some(Part::Text(_) | Part::Written(_)) | None => {}
+            Some(Part::RawElement(piece)) => piece.attributes().for_each(repeat),
+            Some(Part::Text(_) | Part::RawText(_)) | None => {}
         }
     }
 
@@ -180,8 +180,8 @@ impl<'a> Draft<'a> {
                 Part::Text(text) => Node::Text((*text).to_owned()),
                 Part::Draft(draft) => Node::Element(draft.element()),
                 Part::Element(child) => Node::Element((*child).clone()),
-                Part::Written(text) => Node::Text(content(text.as_bytes()).unwrap_or_default().into_owned()),
-                Part::Piece(piece) => Node::Element(piece.element()),
+                Part::RawText(text) => Node::Text(content(text.as_bytes()).unwrap_or_default().into_owned()),
+                Part::RawElement(piece) => Node::Element(piece.element()),
             });
         }
         element
@@ -191,10 +191,10 @@ impl<'a> Draft<'a> {
 impl<'a> Part<'a> {
     fn is(&self, name: &str, namespace: &str) -> bool {
         match self {
-            Self::Text(_) | Self::Written(_) => false,
+            Self::Text(_) | Self::RawText(_) => false,
             Self::Draft(draft) => draft.name == name && draft.namespace == namespace,
             Self::Element(element) => element.is(name, namespace),
-            Self::Piece(piece) => piece.is(name, namespace),
+            Self::RawElement(piece) => piece.is(name, namespace),
         }
     }
 }

@@ -7,7 +7,7 @@ use minidom::Node;
 use rxml::Namespace;
 
 use super::draft::{Attribute, Draft, Part, attributes};
-use super::escape::{Place, check_name, escape};
+use super::escape::{Context, check_name, escape};
 use super::{CLIENT, COMPONENT, Element, STREAMS, StreamKind};
 
 /// Room for a usual stanza, so that most are encoded with one allocation.
@@ -135,11 +135,11 @@ impl Writer {
         self.out.push('>');
         for part in &draft.parts {
             match part {
-                Part::Text(text) => escape(text, Place::Content, &mut self.out)?,
+                Part::Text(text) => escape(text, Context::Content, &mut self.out)?,
                 Part::Draft(child) => self.draft(child, &level)?,
                 Part::Element(child) => self.element(child, &level)?,
-                Part::Written(text) => self.out.push_str(text),
-                Part::Piece(piece) => self.out.push_str(piece.text()),
+                Part::RawText(text) => self.out.push_str(text),
+                Part::RawElement(piece) => self.out.push_str(piece.text()),
             }
         }
         self.end(&level);
@@ -152,7 +152,7 @@ impl Writer {
         let mut open = vec![first];
         while let Some((level, rest)) = open.last_mut() {
             match rest.next() {
-                Some(Node::Text(text)) => escape(text, Place::Content, &mut self.out)?,
+                Some(Node::Text(text)) => escape(text, Context::Content, &mut self.out)?,
                 Some(Node::Element(child)) => {
                     let child = self.enter(child, level)?;
                     open.extend(child);
@@ -231,7 +231,7 @@ impl Writer {
     fn attribute(&mut self, name: &str, value: &str) -> Result<(), EncodeError> {
         self.out.push_str(name);
         self.out.push_str("='");
-        escape(value, Place::Attribute, &mut self.out)?;
+        escape(value, Context::Attribute, &mut self.out)?;
         self.out.push('\'');
         Ok(())
     }

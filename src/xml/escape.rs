@@ -6,7 +6,7 @@ use super::encode::EncodeError;
 
 /// Where a text stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Context {
     /// Between tags.
     Content,
     /// In an attribute, between apostrophes.
@@ -14,7 +14,7 @@ pub(super) enum Place {
 }
 
 /// Appends a text. Both brackets are escaped wherever they stand, so that each one on the wire is a tag's.
-pub(super) fn escape(text: &str, place: Place, out: &mut String) -> Result<(), EncodeError> {
+pub(super) fn escape(text: &str, context: Context, out: &mut String) -> Result<(), EncodeError> {
     if is_plain(text) {
         out.push_str(text);
         return Ok(());
@@ -26,7 +26,7 @@ pub(super) fn escape(text: &str, place: Place, out: &mut String) -> Result<(), E
             ">" => "&gt;",
             "&" => "&amp;",
             "\r" => "&#xd;",
-            "\"" | "'" | "\n" | "\t" if place == Place::Content => continue,
+            "\"" | "'" | "\n" | "\t" if context == Context::Content => continue,
             "\"" => "&#34;",
             "'" => "&#39;",
             "\n" => "&#xa;",

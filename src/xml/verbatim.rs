@@ -86,8 +86,8 @@ impl Verbatim {
         draft.attributes.sort_unstable_by_key(|(ns, name, _)| (*ns, *name));
         draft.parts.reserve(USUAL);
         draft.parts.extend(self.nodes.iter().map(|node| match node {
-            Node::Text(place) => Part::Written(self.at(place)),
-            Node::Child(child) => Part::Piece(Piece { of: self, child }),
+            Node::Text(place) => Part::RawText(self.at(place)),
+            Node::Child(child) => Part::RawElement(RawElement { of: self, child }),
         }));
         draft
     }
@@ -111,12 +111,12 @@ impl Verbatim {
 
 /// A child of such an element.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Piece<'a> {
+pub(super) struct RawElement<'a> {
     of: &'a Verbatim,
     child: &'a Child,
 }
 
-impl<'a> Piece<'a> {
+impl<'a> RawElement<'a> {
     /// From its start tag to its end tag.
     pub(super) fn text(&self) -> &'a str {
         self.of.at(&self.child.whole)
@@ -144,7 +144,7 @@ impl<'a> Piece<'a> {
     pub(super) fn bare(&self) -> Draft<'a> {
         let attributes = self.attributes().filter(|(ns, ..)| !ns.is_empty()).collect();
         let content = self.of.at(&self.child.content);
-        let parts = if content.is_empty() { Vec::new() } else { vec![Part::Written(content)] };
+        let parts = if content.is_empty() { Vec::new() } else { vec![Part::RawText(content)] };
         Draft { name: self.name(), namespace: self.ns(), attributes, parts }
     }
 
