@@ -51,6 +51,9 @@ use crate::xml::bounds::Bounds;
 /// for each of some 20,000 users.
 const INCOMING: Bounds = Bounds { depth: 64, bytes: 8 << 20, elements: 131_072 };
 
+/// How often a gateway looks whether another one is connected under its name.
+const LOOKS: Duration = Duration::from_secs(300);
+
 /// The time for answering a request for a key.
 const KEY_TIME: Duration = Duration::from_secs(10);
 
@@ -200,5 +203,6 @@ fn link_config(config: &Config, server: &str) -> Result<LinkConfig, ChatError> {
         stall: Duration::from_secs(component.stall_seconds),
         backoff: (Duration::from_millis(200), Duration::from_secs(15)),
         bounds: INCOMING,
+        looks: Some(LOOKS),
     })
 }

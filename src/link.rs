@@ -14,6 +14,7 @@ pub mod id;
 mod input;
 mod iq;
 mod line_ends;
+mod look;
 mod queries;
 mod reader;
 mod rivals;

@@ -59,6 +59,8 @@ impl Check<'_> {
     pub async fn run(&self, user: Option<&BareJid>, wanted: impl IntoIterator<Item = Right>) -> Report {
         let wanted: HashSet<Right> = wanted.into_iter().collect();
         let mut found = Findings::default();
+        // Whoever shares the name gets a part of the answers.
+        self.server.link.rivals().looked(QUICK).await;
         let product = self.check_server(&mut found).await;
         if let Some(product) = product {
             self.find_silence(product, &wanted, &mut found).await;

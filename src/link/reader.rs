@@ -110,6 +110,9 @@ fn dispatch(shared: &Shared, handle: &LinkHandle, on_stanza: &OnStanza, element:
             if kind == "error" {
                 shared.barriers.bounce(&element);
             }
+            if element.name() == "iq" {
+                shared.note_own(&element);
+            }
             hand_over(handle, on_stanza, element);
         }
         _ => unknown(shared, &element),

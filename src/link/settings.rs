@@ -44,6 +44,9 @@ pub struct LinkConfig {
     pub backoff: (Duration, Duration),
     /// Bounds of an incoming stanza.
     pub bounds: Bounds,
+    /// How often it is looked whether somebody else is connected under the name, beside once when the link comes up; `None` is
+    /// never.
+    pub looks: Option<Duration>,
 }
 
 /// Handles a stanza that no waiting caller claimed. Runs on the reading task: it must neither block nor await.

@@ -28,6 +28,15 @@ pub(super) struct Ended {
     pub(super) garbled: bool,
 }
 
+/// Says once that another gateway has come.
+pub(super) fn warn_of_rival(component: &str) {
+    tracing::error!(
+        component,
+        "another gateway is connected under this name, and each gets part of what is meant for the other: give each a \
+         component.name of its own, and name the others in component.siblings"
+    );
+}
+
 /// Room for a stanza's bytes, and for itself, in the queue.
 type QueueSlot<'a> = (OwnedSemaphorePermit, mpsc::Permit<'a, Outgoing>);
 
@@ -127,18 +136,30 @@ impl Shared {
     /// could send one.
     pub(super) fn note_rival(&self, id: &str, from: Option<&str>) {
         let Some(rivals) = self.config.rivals.as_ref().filter(|_| from == Some(&*self.server)) else { return };
-        let (foreign, new) = rivals.unexpected(id);
+        let seen = rivals.unexpected(id);
+        self.tell_rival(seen);
+    }
+
+    fn tell_rival(&self, (foreign, new): (bool, bool)) {
         if foreign {
             self.metrics.foreign_answers.inc();
         }
         if new {
             let component = self.config.from.as_deref().unwrap_or_default();
-            tracing::error!(
-                component,
-                "another gateway is connected under this name, and each gets part of what is meant for the other: give each \
-                 a component.name of its own, and name the others in component.siblings"
-            );
+            self.metrics.set_shared(component, true);
+            warn_of_rival(component);
         }
+    }
+
+    /// Notes a request that the component's own name has sent to itself: this process, or another under the same name.
+    pub(super) fn note_own(&self, request: &Element) {
+        let Some(rivals) = &self.config.rivals else { return };
+        let from = request.attr("from").zip(self.config.from.as_deref());
+        if !from.is_some_and(|(from, own)| from.eq_ignore_ascii_case(own)) {
+            return;
+        }
+        let seen = rivals.came(request.attr("id").unwrap_or_default());
+        self.tell_rival(seen);
     }
 
     fn try_enqueue(&self, stanza: Prepared) -> Result<(), LinkError> {

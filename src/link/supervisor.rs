@@ -1,5 +1,6 @@
 //! Keeps the link up: connects, watches, reconnects with pauses, until the link is drained.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use tracing::{debug, error, info, warn};
 use super::backoff::Backoff;
 use super::conn::{Conn, ConnConfig};
 use super::connect::connect;
+use super::look;
 use super::shared::Ended;
 use super::{LinkConfig, LinkState, OnStanza, Rivals};
 use crate::metrics::LinkMetrics;
@@ -81,6 +83,11 @@ impl Supervisor {
         let mut stalled_at = None;
         let end = conn.end();
         tokio::pin!(end);
+        let looking = async {
+            let Some(every) = self.config.looks else { return std::future::pending::<Infallible>().await };
+            look::watch(conn, &self.config.name, every, &self.rivals, &self.metrics).await
+        };
+        tokio::pin!(looking);
         loop {
             tokio::select! {
                 end = &mut end => {
@@ -88,6 +95,7 @@ impl Supervisor {
                     return end;
                 }
                 () = tokio::time::sleep(stall / LOOKS) => {}
+                never = &mut looking => match never {},
             }
             let (answered, waiting) = conn.progress(stall / 2);
             match (stalled_at, waiting.filter(|waiting| *waiting >= stall)) {

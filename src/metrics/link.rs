@@ -71,6 +71,8 @@ pub struct LinkMetrics {
     pub up: Family<UpLabels, Gauge>,
     /// 1 while the server does not answer on a link that is up, by the component's name.
     pub stalled: Family<UpLabels, Gauge>,
+    /// 1 while another gateway is seen under the same name, by the component's name.
+    pub shared: Family<UpLabels, Gauge>,
     /// Answers to the questions of another gateway under the same name.
     pub foreign_answers: Counter,
     /// Stanzas waiting to be written.
@@ -96,6 +98,7 @@ impl Default for LinkMetrics {
             reconnects: Counter::default(),
             up: Family::default(),
             stalled: Family::default(),
+            shared: Family::default(),
             foreign_answers: Counter::default(),
             queue_stanzas: Gauge::default(),
             queue_bytes: Gauge::default(),
@@ -130,6 +133,11 @@ impl LinkMetrics {
             self.stalled.clone(),
         );
         registry.register(
+            "shared",
+            "1 while another gateway is seen to be connected under this name",
+            self.shared.clone(),
+        );
+        registry.register(
             "foreign_answers",
             "Answers to the questions of another gateway that is connected under the same name",
             self.foreign_answers.clone(),
@@ -157,11 +165,17 @@ impl LinkMetrics {
         self.up.get_or_create(&labels).set(i64::from(up));
         // It begins at zero.
         drop(self.stalled.get_or_create(&labels));
+        drop(self.shared.get_or_create(&labels));
     }
 
     /// Says whether the server answers on the link under the name `component`.
     pub fn set_stalled(&self, component: &str, stalled: bool) {
         self.stalled.get_or_create(&UpLabels { component: component.to_owned() }).set(i64::from(stalled));
+    }
+
+    /// Says whether another gateway is seen under the name `component`.
+    pub fn set_shared(&self, component: &str, shared: bool) {
+        self.shared.get_or_create(&UpLabels { component: component.to_owned() }).set(i64::from(shared));
     }
 
     /// Counts a dropped stanza.

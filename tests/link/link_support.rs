@@ -55,6 +55,7 @@ pub fn config(server: &FakeServer) -> LinkConfig {
         stall: Duration::from_secs(600),
         backoff: (Duration::from_millis(10), Duration::from_millis(50)),
         bounds: BOUNDS,
+        looks: None,
     }
 }
 

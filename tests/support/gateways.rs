@@ -81,6 +81,7 @@ impl Gateways {
             stall: Duration::from_secs(5),
             backoff: (Duration::from_millis(200), Duration::from_secs(15)),
             bounds: BOUNDS,
+            looks: None,
         };
         let seats = Arc::<Mutex<Vec<UnboundedSender<Vec<u8>>>>>::default();
         let all = seats.clone();

@@ -119,6 +119,7 @@ fn way(plan: &Plan, metrics: &Metrics) -> Fallible<Way> {
             stall: Duration::from_secs(5),
             backoff: (Duration::from_millis(200), Duration::from_secs(1)),
             bounds: Bounds { depth: 64, bytes: 8 << 20, elements: 131_072 },
+            looks: None,
         };
         return Ok(Way::Link(Link::start(link, Arc::new(|_, _| {}), metrics.link.clone())));
     }
