@@ -82,10 +82,11 @@ pub async fn run(args: Args) -> Result<(), DevError> {
     let failed = |why: &dyn std::fmt::Display| DevError::Gateway(why.to_string());
     let gateway = Gateway::start(config).await.map_err(|error| failed(&error))?;
     gateway.ready(LINK).await.map_err(|error| failed(&error))?;
+    let (http, admin) = (gateway.addr(), gateway.admin_addr());
     if json {
-        println!("{}", report::json(&rig, gateway.addr()));
+        println!("{}", report::json(&rig, http, admin));
     } else {
-        println!("{}", report::text(&rig, gateway.addr()));
+        println!("{}", report::text(&rig, http, admin));
     }
 
     tokio::select! {

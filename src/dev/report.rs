@@ -15,9 +15,10 @@ use crate::dialects::api::md5;
 use crate::dialects::rongcloud::tokens::Tokens;
 
 /// One line. The sections of APIs that this gateway does not serve are empty.
-pub(super) fn json(rig: &Rig, http: SocketAddr) -> Value {
+pub(super) fn json(rig: &Rig, http: SocketAddr, admin: Option<SocketAddr>) -> Value {
     json!({
         "http": format!("http://{http}"),
+        "admin": admin.map(|admin| format!("http://{admin}")),
         "c2s": rig.c2s_addr().to_string(),
         "websocket": rig.websocket(),
         "component": rig.component_addr().to_string(),
@@ -34,12 +35,15 @@ pub(super) fn json(rig: &Rig, http: SocketAddr) -> Value {
 }
 
 /// Accounts, addresses, and calls that work as they are printed.
-pub(super) fn text(rig: &Rig, http: SocketAddr) -> String {
+pub(super) fn text(rig: &Rig, http: SocketAddr, admin: Option<SocketAddr>) -> String {
     let mut text = String::new();
     let mut line = |line: String| {
         let _ = writeln!(text, "{line}");
     };
     line(format!("\nThe gateway listens on http://{http} and is {COMPONENT} at {}.", rig.product().name()));
+    if let Some(admin) = admin {
+        line(format!("Its health, metrics and checks are at http://{admin}."));
+    }
     let (tcp, websocket) = (rig.c2s_addr(), rig.websocket());
     line(format!("XMPP clients connect to {tcp} or {websocket} (no TLS), rooms are at {ROOMS}. Accounts:\n"));
     for (user, password) in rig.users() {
