@@ -34,7 +34,7 @@ use crate::xml::element::{Build, client};
 use crate::xmpp::{iq, muc, muc_admin, mucsub, pubsub};
 
 /// Longest wait for the answer to one question.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(8);
 /// The same where silence is an answer.
 const QUICK: Duration = Duration::from_secs(5);
 /// Longest time of all trials together.
@@ -64,11 +64,16 @@ impl Check<'_> {
         let product = self.check_server(&mut found).await;
         if let Some(product) = product {
             self.find_silence(product, &wanted, &mut found).await;
+            let begun = Instant::now();
             let who = self.receive(user).await;
+            if let Err(why) = who.made() {
+                found.look_at(Right::MakeAccounts, begun, &Err(why));
+            }
             self.check_usual(product, &who, &wanted, &mut found).await;
             self.check_services(product, &who, &wanted, &mut found).await;
-            if found.has(Right::Records) {
-                found.add(Right::RecordsClosed, self.check_records_closed().await);
+            self.in_time(&mut found);
+            if found.has(Right::Records) && !found.is_stopped() {
+                found.trial(Right::RecordsClosed, self.check_records_closed()).await;
             }
             self.check_impersonation(product, &who, &wanted, &mut found).await;
             let (made, left) = who.leave().await;
@@ -83,19 +88,37 @@ impl Check<'_> {
 
     /// What comes last: a server that forbids it closes the connection.
     async fn check_last(&self, found: &mut Findings) {
-        found.add(Right::SendAs, self.check_send_as().await);
-        if let Some(verdict) = self.check_extra_links().await {
+        self.in_time(found);
+        found.trial(Right::SendAs, self.check_send_as()).await;
+        if !found.is_stopped()
+            && let Some(verdict) = self.check_extra_links().await
+        {
             found.add(Right::ExtraLinks, verdict);
         }
         // In the name of a user; and where the gateway has no records, it is not told whose a node is.
         if found.has(Right::SendAs) && found.has(Right::Records) {
-            found.add(Right::RecordsAlone, self.check_records_alone().await);
+            found.trial(Right::RecordsAlone, self.check_records_alone()).await;
+        }
+    }
+
+    /// When the time for all trials is over, none is begun: it would only seem to fail.
+    fn in_time(&self, found: &mut Findings) {
+        if Instant::now() >= self.until {
+            found.stop(&format!(
+                "the server answers so slowly that not all was tried within {} seconds: what is its database waiting for?",
+                LONGEST.as_secs()
+            ));
         }
     }
 
     async fn check_usual(&self, product: Product, who: &Who, wanted: &HashSet<Right>, found: &mut Findings) {
         // First: who is shut out cannot open sessions either.
-        let passwords = self.check_passwords(product, wanted, found).await;
+        let begun = Instant::now();
+        let passwords = match found.is_stopped() {
+            true => Ok(String::new()),
+            false => self.check_passwords(product, wanted, found).await,
+        };
+        found.look_at(Right::Passwords, begun, &passwords);
         found.trial(Right::Accounts, self.check_accounts()).await;
         found.trial(Right::RoomList, self.check_room_list()).await;
         if found.is_blocked(Right::Rooms) {
@@ -103,7 +126,9 @@ impl Check<'_> {
                 found.add(right, Ok(String::new()));
             }
         } else {
+            let begun = Instant::now();
             let (rooms, archive, reflection) = self.check_room(product).await;
+            found.look_at(Right::Rooms, begun, &rooms);
             found.add(Right::Rooms, rooms);
             found.add(Right::Archive, archive);
             found.add(Right::Reflection, reflection);

@@ -10,10 +10,11 @@ use stanzagate::check::report::{Report, Tried};
 use stanzagate::check::{Asked, run};
 use stanzagate::config::Config;
 use stanzagate::config::sessions::Grant;
-use stanzagate::dev::Rig;
+use stanzagate::dev::{Rig, RigOptions};
 use stanzagate::metrics::Metrics;
 
 use crate::on_oldest_and_newest;
+use crate::support::postgres::Postgres;
 use crate::support::{Server, Verbs, verbs::call};
 
 on_oldest_and_newest!(needs_no_account_and_leaves_none, what_is_broken_is_not_green);
@@ -194,4 +195,28 @@ async fn what_is_broken_is_not_green(server: Server) {
     assert!((2000..=4500).contains(&pace), "{says}");
     let advice = format!("{:?}", seen.report.lines);
     assert!(says.contains("c2s_shaper") && advice.contains("none: loopback"), "{says} {advice}");
+}
+
+crate::tests_on_servers!([(ejabberd_23, Ejabberd23), (ejabberd_26, Ejabberd26)] a_dead_database_is_one_cause);
+
+/// ejabberd keeps all but passwords in a database that ends while it runs.
+async fn a_dead_database_is_one_cause(server: Server) {
+    let postgres = Postgres::start();
+    let changes = vec![(
+        "sql_type: sqlite\nsql_database: ARCHIVE_FILE\n".to_owned(),
+        format!("default_db: sql\n{}", postgres.settings("")),
+    )];
+    let (product, root) = (server.product(), server.root());
+    let options = RigOptions { server: product, root, grant: Grant::Oauth, changes, ..RigOptions::default() };
+    let rig = Rig::start(options).expect("ejabberd with PostgreSQL (erlang-p1-pgsql)");
+    drop(postgres);
+    let seen = check(rig.gateway_config()).await;
+    assert!(seen.took < Duration::from_secs(40), "{:?}", seen.took);
+    let first = seen.report.rights.iter().find(|tried| !tried.granted).expect("something that is missing");
+    assert!(first.right == "server's storage" && first.says.contains("database"), "{:?}", seen.report);
+    // It is said once, and no lines that are there are to be added.
+    let others = seen.report.rights.iter().filter(|tried| !tried.granted && tried.right != first.right);
+    assert!(others.clone().all(|tried| tried.cause.as_deref() == Some("server's storage")), "{:?}", seen.report);
+    assert!(others.count() > 5 && seen.report.causes.len() == 1, "{:?}", seen.report);
+    assert!(seen.report.lines.len() == 1 && seen.report.lines[0].lines.is_empty(), "{:?}", seen.report.lines);
 }

@@ -17,7 +17,7 @@ use crate::link::Call;
 /// How their names begin: an operator who finds one knows whose it was.
 const PREFIX: &str = "stanzagate-check-";
 /// Longest wait until one is deleted, even where the time for trying is over.
-const DELETING: Duration = Duration::from_secs(10);
+const DELETING: Duration = Duration::from_secs(5);
 
 /// In whose name something is tried.
 pub(in crate::chat) struct Who {
@@ -44,6 +44,14 @@ impl Who {
     /// A guest of the domain, to whom may be done what no user would like.
     pub(in crate::chat) fn guest(&self, domain: &str) -> Option<&BareJid> {
         self.guests.made.iter().find(|user| user.domain().as_str() == domain)
+    }
+
+    /// Whether they could be made.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(in crate::chat) fn made(&self) -> Result<(), String> {
+        self.refused.clone().map_or(Ok(()), Err)
     }
 
     /// Deletes the guests with all that belongs to them. Tells whether they could be made and deleted, and who is left.
@@ -79,9 +87,11 @@ impl Check<'_> {
                 Ok(true) => continue,
                 Ok(false) => format!("{user} exists already: try again"),
                 Err(error) => {
-                    // It may come about after all.
                     if matches!(error, ChatError::Link(_)) {
-                        delete(self.server, self.accounts, std::slice::from_ref(user)).await;
+                        // It may come about after all. The server answers nothing now: this waits for nobody.
+                        let mut unsure = guests.empty();
+                        unsure.made.push(user.clone());
+                        drop(unsure);
                     }
                     error.to_string()
                 }
@@ -90,6 +100,13 @@ impl Check<'_> {
             refused.get_or_insert(why);
         }
         Who { given: given.cloned(), guests, refused }
+    }
+}
+
+impl Guests {
+    /// None of them, on the same server.
+    fn empty(&self) -> Guests {
+        Guests { server: Arc::clone(&self.server), accounts: Arc::clone(&self.accounts), made: Vec::new() }
     }
 }
 

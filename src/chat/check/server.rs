@@ -21,7 +21,7 @@ use crate::xmpp::{disco, iq};
 const TRIED: [(Product, [&str; 3]); 2] =
     [(Product::Ejabberd, ["23.01", "24.12", "26.07"]), (Product::Prosody, ["0.12.3", "13.0.1", "13.0.6"])];
 /// Longest time for a number of wrong passwords, one after the other.
-const GUESSING: Duration = Duration::from_secs(30);
+const GUESSING: Duration = Duration::from_secs(20);
 /// What needs log-ins of the gateway's own on ejabberd.
 const LOGINS: &[Right] =
     &[Right::Passwords, Right::SenderCopy, Right::Bookmarks, Right::Rosters, Right::Histories, Right::LoginTokens];
@@ -76,10 +76,23 @@ impl Check<'_> {
             Product::Ejabberd => "is mod_privilege loaded, or is there no such service?",
             Product::Prosody => "is there such a service?",
         };
-        for (rights, name) in silent.await.into_iter().flatten() {
+        let silent = silent.await;
+        if silent.len() > 1 && silent.iter().all(Option::is_some) && self.are_accounts_silent().await {
+            found.stop(
+                "the server says what it is, and neither its services nor what it knows of accounts answers. Does its database \
+                 answer? Nothing more was tried",
+            );
+        }
+        for (rights, name) in silent.into_iter().flatten() {
             let why = format!("{name} says nothing, while {} answers: {suspect}", self.server.addresses.domain());
             found.block(rights, &why, Right::Answers);
         }
+    }
+
+    async fn are_accounts_silent(&self) -> bool {
+        let Ok(nobody) = self.nobody() else { return false };
+        let known = self.accounts.probe(&self.call_of(QUICK), &[nobody]).await.pop();
+        matches!(known, Some(Err(ChatError::Link(LinkError::Timeout))))
     }
 
     /// Tries a wrong password, and on ejabberd whether many of them shut an address out.
@@ -131,7 +144,11 @@ impl Check<'_> {
         found: &mut Findings,
     ) {
         let handed_out = wanted.contains(&Right::LoginTokens) && found.has(Right::LoginTokens);
-        if product != Product::Ejabberd || self.server.config.sessions.grant != Grant::Oauth || !handed_out {
+        if found.is_stopped()
+            || product != Product::Ejabberd
+            || self.server.config.sessions.grant != Grant::Oauth
+            || !handed_out
+        {
             return;
         }
         let (Ok(holder), Ok(other)) = (self.nobody(), self.nobody()) else { return };

@@ -50,6 +50,7 @@ impl Check<'_> {
                 }
                 verdict
             };
+            self.in_time(found);
             found.trial(right, everywhere).await;
         }
     }
