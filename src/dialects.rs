@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::config::server::Wait;
 use crate::http::Web;
 
+use self::api::about::Served;
 use self::api::call::{About, Call};
 
 /// The routes of every API that the configuration enables.
@@ -36,25 +37,30 @@ pub fn router(chat: &Chat, config: &Arc<Config>, web: &Web) -> Router {
     router
 }
 
+/// The APIs that the configuration enables.
+pub fn apis(config: &Config) -> Vec<Served> {
+    fn rows<R>(calls: &'static [Call<R>]) -> impl Iterator<Item = &'static About> {
+        calls.iter().map(|call| &call.about)
+    }
+    let mut apis = Vec::new();
+    let mut add = |enabled: bool, api, prefix: &str, calls: Vec<&'static About>| {
+        if enabled {
+            apis.push(Served { api, prefix: prefix.to_owned(), calls });
+        }
+    };
+    let Config { qtalk, maxleap, xuanxuan, rongcloud, .. } = config;
+    add(qtalk.enabled, &qtalk::about::API, &qtalk.prefix, rows(qtalk::calls::CALLS).collect());
+    let families = maxleap::calls::CALLS.iter().flat_map(|family| rows(family));
+    add(maxleap.enabled, &maxleap::about::API, &maxleap.prefix, families.collect());
+    add(xuanxuan.enabled, &xuanxuan::about::API, &xuanxuan.prefix, rows(xuanxuan::calls::CALLS).collect());
+    add(rongcloud.enabled, &rongcloud::about::API, &rongcloud.prefix, rows(rongcloud::calls::CALLS).collect());
+    apis
+}
+
 /// All calls of the APIs that the configuration enables, each with the name of its API.
 pub fn calls(config: &Config) -> Vec<(&'static str, &'static About)> {
-    fn rows<R>(api: &'static str, calls: &'static [Call<R>]) -> impl Iterator<Item = (&'static str, &'static About)> {
-        calls.iter().map(move |call| (api, &call.about))
-    }
-    let mut calls = Vec::new();
-    if config.qtalk.enabled {
-        calls.extend(rows("qtalk", qtalk::calls::CALLS));
-    }
-    if config.maxleap.enabled {
-        calls.extend(maxleap::calls::CALLS.iter().flat_map(|family| rows("maxleap", family)));
-    }
-    if config.xuanxuan.enabled {
-        calls.extend(rows("xuanxuan", xuanxuan::calls::CALLS));
-    }
-    if config.rongcloud.enabled {
-        calls.extend(rows("rongcloud", rongcloud::calls::CALLS));
-    }
-    calls
+    let calls = |served: Served| served.calls.into_iter().map(move |call| (served.api.name, call));
+    apis(config).into_iter().flat_map(calls).collect()
 }
 
 /// Each enabled call with the rights it cannot work without, and those it does less without.

@@ -1,6 +1,7 @@
 //! What the APIs have in common below their own words: the rows of their calls, how a failure ends, and what all of them read
 //! and write alike.
 
+pub mod about;
 pub mod call;
 pub mod example;
 pub mod failing;

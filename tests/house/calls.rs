@@ -61,12 +61,14 @@ fn a_row_says_all_that_there_is_to_say() {
         let name = format!("{api}/{}", about.name);
         assert!(names.insert(name.clone()), "{name} stands there twice");
         assert!(about.says.ends_with('.') && about.says.len() > 10, "{name} does not say what it does");
+        assert!(about.zh.ends_with('。'), "{name} does not say it in Chinese");
         assert!(!about.methods.is_empty() && about.path.starts_with('/') && !about.path.ends_with('/'), "{name}");
         let in_path: Vec<&str> =
             about.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
         let said = about.takes.iter().filter(|parameter| parameter.location == Location::Path);
         assert_eq!(said.map(|parameter| parameter.name).collect::<Vec<_>>(), in_path, "{name}");
         assert!(about.takes.iter().all(|parameter| parameter.says.ends_with('.')), "{name}");
+        assert!(about.takes.iter().all(|parameter| parameter.zh.ends_with('。')), "{name}");
         // Whatever is not open needs something of the server, and `check` has a line for it.
         assert!(about.who == Who::Anybody || !about.rights.is_empty(), "{name} needs nothing");
     }

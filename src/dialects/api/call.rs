@@ -43,16 +43,28 @@ pub enum Location {
 pub enum Kind {
     /// Text.
     Text,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// A URL, or text that is empty where there is none.
+    Url,
     /// A whole number.
     Number,
     /// True or false.
     Flag,
+    /// Always this truth value.
+    Is(bool),
+    /// A name that counts when it is there, whatever its value: `?detail`.
+    Named,
     /// A file.
     File,
     /// Any JSON.
     Any,
     /// Nothing: no body.
     Nothing,
+    /// One of these, or null.
+    OrNull(&'static Kind),
+    /// Any of these kinds: what the call takes leniently, or answers in more than one shape.
+    OneOf(&'static [Kind]),
     /// A list of these.
     List(&'static Kind),
     /// An object with any names, whose values are these.
@@ -74,7 +86,12 @@ pub struct Parameter {
     pub required: bool,
     /// What it means, in one sentence.
     pub says: &'static str,
+    /// The same in Chinese.
+    pub zh: &'static str,
 }
+
+/// The name of a [`Parameter`] that stands for all names that no other parameter has.
+pub const OTHERS: &str = "*";
 
 /// What a call needs of the XMPP server.
 #[derive(Debug, Clone, Copy)]
@@ -111,6 +128,8 @@ pub struct About {
     pub path: &'static str,
     /// The part of the query by which calls that share a path are told apart; empty where none do.
     pub chosen_by: &'static str,
+    /// Whether a body may be a list of what it takes.
+    pub batch: bool,
     /// Who may call.
     pub who: Who,
     /// What it needs of the XMPP server.
@@ -123,6 +142,8 @@ pub struct About {
     pub gives_headers: &'static [&'static str],
     /// What it does, in one sentence.
     pub says: &'static str,
+    /// The same in Chinese.
+    pub zh: &'static str,
     /// A request that works.
     pub example: Example,
 }
@@ -138,18 +159,26 @@ pub struct Call<R: 'static> {
 
 impl About {
     /// A call for applications, which needs nothing, takes nothing and answers 200 without a body.
-    pub const fn new(name: &'static str, methods: &'static [Method], path: &'static str, says: &'static str) -> About {
+    pub const fn new(
+        name: &'static str,
+        methods: &'static [Method],
+        path: &'static str,
+        says: &'static str,
+        zh: &'static str,
+    ) -> About {
         About {
             name,
             methods,
             path,
             chosen_by: "",
+            batch: false,
             who: Who::Application,
             rights: &[],
             takes: &[],
             gives: (200, Kind::Nothing),
             gives_headers: &[],
             says,
+            zh,
             example: Example { path, body: "", first: false },
         }
     }
@@ -157,6 +186,11 @@ impl About {
     /// The same, chosen by this part of the query.
     pub const fn chosen_by(self, chosen_by: &'static str) -> About {
         About { chosen_by, ..self }
+    }
+
+    /// The same, of which a body may hold a list.
+    pub const fn batch(self) -> About {
+        About { batch: true, ..self }
     }
 
     /// The same for other callers.
@@ -244,23 +278,29 @@ impl Rights {
 }
 
 impl Parameter {
-    const fn new(name: &'static str, location: Location, kind: Kind, says: &'static str) -> Parameter {
-        Parameter { name, location, kind, required: false, says }
+    const fn new(
+        name: &'static str,
+        location: Location,
+        kind: Kind,
+        says: &'static str,
+        zh: &'static str,
+    ) -> Parameter {
+        Parameter { name, location, kind, required: false, says, zh }
     }
 
     /// A part of the path.
-    pub const fn path(name: &'static str, says: &'static str) -> Parameter {
-        Parameter::new(name, Location::Path, Kind::Text, says).required()
+    pub const fn path(name: &'static str, says: &'static str, zh: &'static str) -> Parameter {
+        Parameter::new(name, Location::Path, Kind::Text, says, zh).required()
     }
 
     /// A parameter of the query, which may be left out.
-    pub const fn query(name: &'static str, kind: Kind, says: &'static str) -> Parameter {
-        Parameter::new(name, Location::Query, kind, says)
+    pub const fn query(name: &'static str, kind: Kind, says: &'static str, zh: &'static str) -> Parameter {
+        Parameter::new(name, Location::Query, kind, says, zh)
     }
 
     /// A field of the body, or of an object, which may be left out.
-    pub const fn body(name: &'static str, kind: Kind, says: &'static str) -> Parameter {
-        Parameter::new(name, Location::Body, kind, says)
+    pub const fn body(name: &'static str, kind: Kind, says: &'static str, zh: &'static str) -> Parameter {
+        Parameter::new(name, Location::Body, kind, says, zh)
     }
 
     /// The same, which the call cannot do without.

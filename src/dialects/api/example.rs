@@ -29,7 +29,7 @@ mod tests {
     #[test]
     fn an_example_is_a_line_that_a_shell_takes() {
         let line = |methods, path, body| {
-            let about = About::new("name", methods, "/path", "Does it.").example(path, body);
+            let about = About::new("name", methods, "/path", "Does it.", "做。").example(path, body);
             curl(&about, "http://h", &["K: v".to_owned()], |text| text.replace("{domain}", "example.org"))
         };
         assert_eq!(line(&[Get, Post], "/p?a=b", ""), "curl -H 'K: v' 'http://h/p?a=b'");

@@ -5,6 +5,7 @@
 //! - [`user`], [`friends`], [`groups`], [`members`], [`chats`], [`attributes`], [`search`], [`passengers`],
 //!   [`system`], [`attachment`]: the endpoints, by family.
 
+pub mod about;
 pub mod attachment;
 pub mod attributes;
 pub mod auth;

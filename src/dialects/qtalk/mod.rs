@@ -5,6 +5,7 @@
 //! - [`context`]: in whose name a caller may act. [`uk`]: `auth_uk` and its tokens.
 //! - [`thirdmessage`], [`text`], [`notify`], [`room`], [`member`], [`profile`], [`staff`]: the endpoints, by family.
 
+pub mod about;
 pub mod calls;
 pub mod context;
 pub mod error;

@@ -6,6 +6,7 @@
 //! - [`wire`]: reading forms. [`page`]: lists in pages. [`error`]: refusals, in the framework's shape and words.
 //! - [`groups`], [`members`], [`joining`], [`realtime`]: the endpoints, by family.
 
+pub mod about;
 pub mod auth;
 pub mod calls;
 pub mod context;

@@ -5,6 +5,7 @@
 //! - `lists`, [`notify`]: the methods. [`notification`]: what a caller wants to have said; [`text`] and [`markdown`]:
 //!   how a client without knowledge of this API shows it.
 
+pub mod about;
 pub mod auth;
 pub mod calls;
 pub mod context;
