@@ -1,4 +1,4 @@
-//! The admin listener, for those who run the gateway: health, metrics, and a trial of the server's rights beside the calls.
+//! The admin listener, for those who run the gateway: health, metrics, the description of the APIs, and a trial of the server's rights beside the calls.
 
 use std::sync::Arc;
 
@@ -18,6 +18,7 @@ use crate::config::http::Http;
 use crate::http::health::{self, Health};
 use crate::http::{Web, operator, plain_shape};
 use crate::metrics::Metrics;
+use crate::openapi;
 
 /// The setting that names who may ask.
 const ALLOW: &str = "admin.allow";
@@ -62,6 +63,7 @@ pub fn router(web: Web, health: Health, chat: Chat, config: Arc<Config>) -> Rout
     Router::new()
         .route("/", get(about))
         .route("/check", post(trial))
+        .route("/openapi.json", get(description))
         .with_state(admin)
         .merge(health::router(web, health, ALLOW))
 }
@@ -74,9 +76,17 @@ async fn about(State(admin): State<Admin>) -> Response {
         "version": env!("CARGO_PKG_VERSION"),
         "component": component.name,
         "domain": server.domain,
-        "paths": ["GET /health/live", "GET /health/ready", "GET /metrics", "POST /check"],
+        "paths": ["GET /health/live", "GET /health/ready", "GET /metrics", "GET /openapi.json", "POST /check"],
     }))
     .into_response()
+}
+
+/// The enabled APIs as OpenAPI.
+async fn description(State(admin): State<Admin>, request: Request) -> Response {
+    match operator::refusal(&admin.web, &request, ALLOW) {
+        Some(refusal) => refusal,
+        None => Json(openapi::document(&admin.config, None)).into_response(),
+    }
 }
 
 /// Tries what the server lets the gateway do. One who hangs up does not end it half-way.

@@ -45,6 +45,12 @@ pub enum Command {
     /// Without --write it shows what it would do. Comments, layout and administrators' rules stay; a backup is kept; running it
     /// again changes nothing.
     Setup(crate::setup::Args),
+    /// Print the HTTP APIs as an OpenAPI 3.1 description, whatever is enabled.
+    Openapi {
+        /// One of them alone.
+        #[arg(long, value_name = "NAME", value_parser = ["qtalk", "maxleap", "xuanxuan", "rongcloud"])]
+        api: Option<String>,
+    },
     /// Ask a running gateway whether it is ready: exit code 0 or 1. For containers, which have no shell.
     Healthcheck {
         /// Where to ask.

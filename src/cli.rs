@@ -88,6 +88,14 @@ pub fn show(config: &Config) -> ExitCode {
     }
 }
 
+/// Prints the description of the APIs.
+pub fn openapi(api: Option<&str>) -> ExitCode {
+    let text = format!("{:#}\n", stanzagate::openapi::document(&stanzagate::openapi::everything(), api));
+    // As with the settings.
+    let _ = io::Write::write_all(&mut io::stdout(), text.as_bytes());
+    ExitCode::SUCCESS
+}
+
 /// Says what works.
 pub async fn check(config: Config, args: &stanzagate::args::CheckArgs) -> ExitCode {
     log_to(io::stderr, &config.log);

@@ -44,6 +44,7 @@ pub mod http;
 pub mod link;
 pub mod log_limit;
 pub mod metrics;
+pub mod openapi;
 pub mod session;
 pub mod setup;
 pub mod xml;

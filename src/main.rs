@@ -1,4 +1,4 @@
-//! The command line: `serve`, `check`, `config`, `dev`, `setup`, `healthcheck`.
+//! The command line: `serve`, `check`, `config`, `dev`, `setup`, `openapi`, `healthcheck`.
 #![forbid(unsafe_code)]
 #![deny(
     clippy::expect_used,
@@ -57,6 +57,7 @@ fn main() -> ExitCode {
             },
             Command::Dev(args) => cli::dev(args).await,
             Command::Setup(args) => stanzagate::setup::run(&args),
+            Command::Openapi { api } => cli::openapi(api.as_deref()),
             Command::Healthcheck { url } => cli::healthcheck(&url).await,
         }
     })

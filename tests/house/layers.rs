@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Which modules a module may name, beside itself and those that every layer may use.
-const MAY_USE: [(&str, &[&str]); 17] = [
+const MAY_USE: [(&str, &[&str]); 18] = [
     ("xml", &[]),
     ("link", &["xml"]),
     ("session", &["link", "xml"]),
@@ -12,7 +12,8 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("http", &["chat"]),
     ("dialects", &["chat", "http"]),
     ("check", &["dialects", "chat"]),
-    ("admin", &["check", "http", "chat"]),
+    ("openapi", &["dialects", "http"]),
+    ("admin", &["openapi", "check", "http", "chat"]),
     ("app", &["admin", "dialects", "http", "chat"]),
     ("dev", &["app", "dialects", "http", "chat"]),
     ("setup", &[]),

@@ -5,3 +5,4 @@ mod config;
 mod docs;
 mod http;
 mod layers;
+mod openapi;

@@ -84,7 +84,7 @@ async fn a_gateway_that_serves_tries_its_server_beside_its_calls(server: Server)
 /// Web pages, by their origin or by a name that they had made to point here, and callers behind a proxy.
 async fn others_are_refused(admin: &str) {
     let http = Client::new();
-    for (path, post) in [("/check", true), ("/metrics", false)] {
+    for (path, post) in [("/check", true), ("/metrics", false), ("/openapi.json", false)] {
         for (header, value) in [
             ("Origin", "https://evil.example"),
             ("Sec-Fetch-Site", "cross-site"),

@@ -8,6 +8,7 @@ mod check;
 mod check_proves;
 mod check_rights;
 mod cli;
+mod description;
 mod metrics;
 mod outage;
 mod proxies;
