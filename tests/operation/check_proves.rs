@@ -185,7 +185,7 @@ async fn what_is_broken_is_not_green(server: Server) {
     }
 
     // Sessions are slowed down as in ejabberd's own file.
-    restart(&rig, &shipped, &[("  c2s:\n    none: loopback\n", "  c2s:\n")]);
+    restart(&rig, &shipped, &[("  c2s:\n    none: gateway_address\n", "  c2s:\n")]);
     let seen = check(rig.gateway_config()).await;
     assert_eq!(seen.missing(), ["sessions not slowed"], "{:?}", seen.report);
     assert!(!seen.report.works && seen.report.calls.iter().all(|call| call.lacks.is_empty()), "{:?}", seen.report);
