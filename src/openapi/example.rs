@@ -24,16 +24,13 @@ pub(super) fn query(about: &About) -> Vec<(String, String)> {
     path.split_once('?').map(|(_, query)| form(query)).unwrap_or_default()
 }
 
-/// The example's body: a JSON object, or the fields of a form, of which one may hold JSON.
+/// The example's body: a JSON object, or the fields of a form.
 pub(super) fn body(about: &About) -> Option<Value> {
     let body = filled(about.example.body);
     if body.is_empty() {
         return None;
     }
-    let field = |(name, value): (String, String)| {
-        let json = serde_json::from_str(&value).ok().filter(Value::is_object);
-        (name, json.unwrap_or(Value::String(value)))
-    };
+    let field = |(name, value)| (name, Value::String(value));
     let json = serde_json::from_str(&body).ok();
     Some(json.unwrap_or_else(|| form(&body).into_iter().map(field).collect::<Map<_, _>>().into()))
 }

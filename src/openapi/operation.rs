@@ -188,23 +188,15 @@ fn body(api: &Api, method: Method, calls: &[&'static About]) -> Option<Value> {
     };
     let example = calls.iter().find_map(|call| example::body(call));
     let content = types.iter().map(|media| {
-        let multipart = *media == "multipart/form-data";
-        let one = schema::object(fields.iter().copied().filter(|field| field.kind != Kind::File || multipart));
+        let (form, multipart) = (*media != "application/json", *media == "multipart/form-data");
+        let fields = fields.iter().copied().filter(|field| field.kind != Kind::File || multipart);
+        let one = if form { schema::form(fields) } else { schema::object(fields) };
         let mut content = match calls {
             [call] if call.batch => json!({ "schema": { "anyOf": [one, { "type": "array", "items": one }] } }),
             _ => json!({ "schema": one }),
         };
         if let Some(example) = &example {
             content["example"] = example.clone();
-        }
-        let json = |field: &&&Parameter| matches!(field.kind, Kind::Object(_)) && *media != "application/json";
-        let encoding: Map<String, Value> = fields
-            .iter()
-            .filter(json)
-            .map(|field| (field.name.to_owned(), json!({ "contentType": "application/json" })))
-            .collect();
-        if !encoding.is_empty() {
-            content["encoding"] = encoding.into();
         }
         ((*media).to_owned(), content)
     });

@@ -25,6 +25,23 @@ pub fn of(kind: &Kind) -> Value {
     }
 }
 
+/// The schema of a form with these fields: what is an object stands in it as the text of its JSON.
+pub(super) fn form<'a>(fields: impl Iterator<Item = &'a Parameter>) -> Value {
+    let mut schema = object(fields);
+    for field in schema["properties"].as_object_mut().into_iter().flat_map(Map::values_mut) {
+        if field["type"] == "object" {
+            let description = field.as_object_mut().and_then(|field| field.remove("description"));
+            *field = json!({
+                "type": "string",
+                "contentMediaType": "application/json",
+                "contentSchema": field,
+                "description": description,
+            });
+        }
+    }
+    schema
+}
+
 /// The schema of an object with these fields.
 pub(super) fn object<'a>(fields: impl Iterator<Item = &'a Parameter>) -> Value {
     let (mut properties, mut required, mut others) = (Map::new(), Vec::new(), None);

@@ -45,6 +45,7 @@ pub const API: Api = Api {
             "The caller may not call, or something is wrong with the request: look at the body.",
             "不允许调用，或请求有误：请看返回体。",
         ),
+        Fault::new(0, &[404], "There is no such method.", "没有这个接口。"),
         Fault::new(0, &[405], "The method is neither GET nor POST.", "请求方式不是 GET 或 POST。"),
         Fault::new(0, &[408], "The request was not there in time.", "请求没有及时到齐。"),
         Fault::new(0, &[413], "The body is too large.", "请求体过大。"),
