@@ -14,6 +14,7 @@
 
 mod ban;
 mod breaker;
+mod certificate;
 mod error;
 mod gate;
 mod grant;

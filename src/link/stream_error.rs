@@ -7,7 +7,7 @@ const CONDITIONS: &str = "urn:ietf:params:xml:ns:xmpp-streams";
 
 /// A stream error, in the server's words and ours.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("stream error {condition}{}{text}{}", if .text.is_empty() { "" } else { ": " }, advice(.condition))]
+#[error("stream error {condition}{}{text}{}", if .text.is_empty() { "" } else { ": " }, advice(.condition, .text))]
 pub(super) struct StreamError {
     pub(super) condition: String,
     /// The server's explanation; often empty.
@@ -28,14 +28,20 @@ impl StreamError {
 
     /// True when the server will say the same again until somebody changes something.
     pub(super) fn is_refusal(&self) -> bool {
-        !advice(&self.condition).is_empty()
+        !advice(&self.condition, &self.text).is_empty()
     }
 }
 
-fn advice(condition: &str) -> &'static str {
+fn advice(condition: &str, text: &str) -> &'static str {
     match condition {
+        "conflict" if text.contains("local domain") => {
+            " (component.name is a host of the server itself: give the gateway a name of its own)"
+        }
         "conflict" => " (another connection uses this component name: stop it, or give each gateway its own name)",
-        "not-authorized" => " (component.secret differs from the secret in the server's configuration)",
+        "not-authorized" => {
+            " (component.secret differs from the secret in the server's configuration; or component.name does, which ejabberd \
+             refuses in the same words: it must stand under `hosts` of the ejabberd_service listener)"
+        }
         "host-unknown" | "host-gone" | "invalid-namespace" => {
             " (component.name is not configured on the server as an external component)"
         }

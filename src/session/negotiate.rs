@@ -34,7 +34,18 @@ async fn secure(endpoint: &Endpoint, attempt: Attempt) -> Result<(Stream, Featur
     let arriving = attempt.within("a place to connect", endpoint.arrivals.acquire()).await?;
     let tcp: BoxIo = Box::new(attempt.within("the connection", endpoint.connect()).await??);
     match endpoint.tls {
-        Tls::None => Stream::open(tcp, attempt).await,
+        Tls::None => {
+            let (stream, features) = Stream::open(tcp, attempt.clone()).await?;
+            if features.starttls && features.mechanisms.is_empty() {
+                stream.quit(false).await;
+                return Err(attempt.refused(
+                    "it offers no log-in before STARTTLS, and c2s.tls = \"none\" goes without: set c2s.tls = \"starttls\" \
+                     (for a certificate that no authority vouches for with c2s.pin), or let it do without on loopback (ejabberd: \
+                     starttls_required: false; Prosody: c2s_require_encryption = false)",
+                ));
+            }
+            Ok((stream, features))
+        }
         Tls::Direct => {
             let tls = attempt.within("the TLS handshake", endpoint.secure(tcp, &attempt.domain)).await??;
             drop(arriving);

@@ -11,8 +11,9 @@ use tokio::sync::Semaphore;
 
 use super::SessionError;
 use super::breaker::Breaker;
+use super::certificate::{of_tls, told};
 use super::error::OpenError;
-use super::tls::ARRIVALS;
+use super::tls::{ARRIVALS, speaks_tls};
 use super::tokens::Tokens;
 
 /// Life of the gateway's own tokens, in seconds. A token logs in as its user: short enough to be of little use once it leaks.
@@ -21,6 +22,12 @@ const TTL: u64 = 3600;
 const MARGIN: u64 = 60;
 /// Longest answer read; the real one has some 100 bytes.
 const MAX_ANSWER: usize = 16 << 10;
+
+/// What is said when one side speaks TLS and the other does not.
+const TLS: &str = "TLS is spoken there: write https:// in sessions.oauth_url, with a name that the certificate has, or give \
+                   mod_http_api a listener without TLS on loopback";
+const NO_TLS: &str = "TLS is not spoken there: write http:// in sessions.oauth_url (to loopback alone: whoever reads a token can \
+                      log in with it)";
 
 /// The token endpoint and the tokens it gave.
 pub(super) struct OAuth {
@@ -128,8 +135,31 @@ impl OAuth {
         };
         match tokio::time::timeout_at(deadline.into(), asked).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(e)) => Err(unreachable(cause(&e))),
+            Ok(Err(e)) => Err(unreachable(self.cause(&e).await)),
             Err(_) => Err(unreachable("no answer in time".into())),
+        }
+    }
+
+    /// Why the exchange failed. Where one side speaks TLS and the other does not, only that helps.
+    async fn cause(&self, error: &reqwest::Error) -> String {
+        match of_tls(error) {
+            Some(rustls::Error::InvalidMessage(_)) => return NO_TLS.into(),
+            Some(error) => {
+                return format!(
+                    "{}. The name in sessions.oauth_url must be the certificate's, or give mod_http_api a listener without \
+                     TLS on loopback",
+                    told(error)
+                );
+            }
+            None => {}
+        }
+        let url = reqwest::Url::parse(&self.url).ok();
+        let place = url.as_ref().and_then(|url| Some((url.scheme(), url.host_str()?, url.port_or_known_default()?)));
+        let Some((scheme, host, port)) = place else { return innermost(error) };
+        match (scheme, speaks_tls(host, port).await) {
+            ("http", Some(true)) => TLS.into(),
+            ("https", Some(false)) => NO_TLS.into(),
+            _ => innermost(error),
         }
     }
 
@@ -166,7 +196,7 @@ fn life(expires_in: Option<&Value>, ttl: u64) -> u64 {
 }
 
 /// The innermost cause: reqwest's own text says only that something failed.
-fn cause(error: &reqwest::Error) -> String {
+fn innermost(error: &reqwest::Error) -> String {
     let mut innermost: &dyn std::error::Error = error;
     while let Some(source) = innermost.source() {
         innermost = source;

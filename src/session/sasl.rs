@@ -113,9 +113,13 @@ impl Exchange {
         }
         let chosen = wanted.iter().find(|name| offered.iter().any(|o| o == *name)).ok_or_else(|| {
             let offered = if offered.is_empty() { "none".to_owned() } else { offered.join(", ") };
-            OpenError::Refused(format!("no usable SASL mechanism: {} wanted, {offered} offered", wanted.join(" or ")))
+            OpenError::Refused(format!(
+                "no usable SASL mechanism: {} wanted, {offered} offered: {}",
+                wanted.join(" or "),
+                switched_on(credentials)
+            ))
         })?;
-        let scram_failed = |e| OpenError::Refused(format!("{chosen}: {e:?}"));
+        let scram_failed = |_| OpenError::Refused(format!("{chosen}: no random number could be had"));
         let mechanism: Box<dyn Mechanism + Send> = match *chosen {
             "SCRAM-SHA-256" => Box::new(
                 Scram::<Sha256>::new(saslname(user), prepared(secret), ChannelBinding::None).map_err(scram_failed)?,
@@ -190,6 +194,22 @@ impl Exchange {
     }
 }
 
+/// What has a server offer what is wanted.
+fn switched_on(credentials: &Credentials) -> &'static str {
+    match credentials {
+        Credentials::Password(_) => {
+            "take one out of disable_sasl_mechanisms; without TLS PLAIN may need allow_unencrypted_plain_auth (Prosody)"
+        }
+        Credentials::Jwt(_) => "take PLAIN out of disable_sasl_mechanisms, and put jwt into auth_method (ejabberd)",
+        Credentials::Token(_) | Credentials::Foreign(..) => {
+            "take X-OAUTH2 out of disable_sasl_mechanisms of ejabberd.yml, also in its host_config, and set oauth_access"
+        }
+        Credentials::Bearer(_) => {
+            "load the module stanzagate_tokens, and take OAUTHBEARER out of disable_sasl_mechanisms"
+        }
+    }
+}
+
 /// RFC 5802 section 5.1: `=` and `,` of a user name are written `=3D` and `=2C`.
 fn saslname(user: &str) -> String {
     user.replace('=', "=3D").replace(',', "=2C")
@@ -243,7 +263,9 @@ mod tests {
         let token = Credentials::Token("t".to_owned().into());
         match Exchange::choose(&offered(&["PLAIN", "SCRAM-SHA-1"]), "alice", &token) {
             Err(OpenError::Refused(why)) => {
-                assert_eq!(why, "no usable SASL mechanism: X-OAUTH2 wanted, PLAIN, SCRAM-SHA-1 offered");
+                let seen =
+                    "no usable SASL mechanism: X-OAUTH2 wanted, PLAIN, SCRAM-SHA-1 offered: take X-OAUTH2 out of";
+                assert!(why.starts_with(seen), "{why}");
             }
             _ => panic!("X-OAUTH2 is not offered"),
         }

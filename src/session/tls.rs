@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::ClientConfig;
 use rustls::client::danger::ServerCertVerifier;
@@ -14,6 +15,7 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 
 use super::SessionError;
+use super::certificate::{Telling, of_tls, told};
 use super::error::OpenError;
 use super::pinned::Pinned;
 use crate::clock;
@@ -25,6 +27,9 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 /// Connections that the server may have to take up at once. More than its listener's backlog holds (5, as ejabberd has it
 /// by default) are dropped without a word, and tried again by TCP a second later.
 pub(super) const ARRIVALS: usize = 4;
+
+/// Longest look at what a port speaks.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// Any transport.
 pub(super) type BoxIo = Box<dyn Io>;
@@ -113,10 +118,17 @@ impl Endpoint {
         let name = ServerName::try_from(domain.to_owned()).map_err(|e| refused(e.to_string()))?;
         match connector.connect(name, io).await {
             Ok(tls) => Ok(Box::new(tls)),
-            Err(e) if e.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => Err(refused(format!(
-                "{e}; the certificate must be for {domain} and from an authority of the system or of c2s.ca_file, or the one of c2s.pin"
-            ))),
-            Err(e) => Err(OpenError::Unreachable(format!("c2s {}: TLS: {e}", self.address))),
+            Err(e) => match of_tls(&e) {
+                Some(error @ rustls::Error::InvalidMessage(_)) => Err(refused(format!(
+                    "{}: c2s.tls = \"direct\" wants a port that speaks it from the start (often 5223), \"starttls\" any other",
+                    told(error)
+                ))),
+                Some(error) => Err(refused(format!(
+                    "{}; it must be for {domain} and from an authority of the system or of c2s.ca_file, or the one of c2s.pin",
+                    told(error)
+                ))),
+                None => Err(OpenError::Unreachable(format!("c2s {}: TLS: {e}", self.address))),
+            },
         }
     }
 }
@@ -135,6 +147,7 @@ fn connector(extra: Vec<CertificateDer<'static>>, pin: Option<[u8; 32]>) -> Resu
                 .map_err(|e| format!("{e}: install the system's CA certificates or set c2s.ca_file"))?,
         ),
     };
+    let verifier = Arc::new(Telling(verifier));
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|e| e.to_string())?
@@ -142,6 +155,20 @@ fn connector(extra: Vec<CertificateDer<'static>>, pin: Option<[u8; 32]>) -> Resu
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
     Ok(TlsConnector::from(Arc::new(config)))
+}
+
+/// Whether TLS is spoken at `host:port`; nothing where nobody is reached. What it shows is not believed, and nothing is sent.
+pub(super) async fn speaks_tls(host: &str, port: u16) -> Option<bool> {
+    // A certificate that nobody has.
+    let connector = connector(Vec::new(), Some([0; 32])).ok()?;
+    let host = host.trim_matches(['[', ']']);
+    let name = ServerName::try_from(host.to_owned()).ok()?;
+    let tcp = tokio::time::timeout(LOOK, TcpStream::connect((host, port))).await.ok()?.ok()?;
+    let shaken = tokio::time::timeout(LOOK, connector.connect(name, tcp)).await;
+    let error = shaken.ok().and_then(Result::err);
+    let error = error.as_ref().and_then(|error| of_tls(error));
+    // It has shown its certificate, or refused in the words of TLS.
+    Some(matches!(error, Some(rustls::Error::Other(_) | rustls::Error::AlertReceived(_))))
 }
 
 #[cfg(test)]

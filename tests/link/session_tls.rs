@@ -88,6 +88,7 @@ async fn starttls_on_ejabberd_needs_the_right_authority_and_name() {
         for ca in [None, Some(wrong.path().join("ca.pem"))] {
             let why = refusal(with(Tls::Starttls, ca).check_password(&call(), &jid("alice"), &password).await);
             assert!(why.contains("certificate") && why.contains("c2s.ca_file"), "{why}");
+            assert!(why.contains(&pin_of(right.path())), "the very pin: {why}");
         }
         // Without any authority: the certificate itself is named, this one or another one.
         let pinned = |folder: &Path| {
@@ -98,10 +99,13 @@ async fn starttls_on_ejabberd_needs_the_right_authority_and_name() {
         let trusting = pinned(right.path());
         assert!(trusting.check_password(&call(), &jid("alice"), &password).await.expect("an answer"));
         let why = refusal(pinned(wrong.path()).check_password(&call(), &jid("alice"), &password).await);
-        assert!(why.contains("certificate") && why.contains("c2s.pin"), "{why}");
-        // The server demands encryption, and a gateway told to go without says what it was offered.
+        assert!(why.contains("not the one that c2s.pin names") && why.contains(&pin_of(right.path())), "{why}");
+        // The server demands encryption of a gateway told to go without.
         let why = refusal(with(Tls::None, None).check_password(&call(), &jid("alice"), &password).await);
-        assert!(why.contains("offered"), "{why}");
+        assert!(why.contains("before STARTTLS") && why.contains("set c2s.tls = \"starttls\""), "{why}");
+        // No TLS there from the start.
+        let why = refusal(with(Tls::Direct, None).check_password(&call(), &jid("alice"), &password).await);
+        assert!(why.contains("does not speak TLS") && why.contains("\"starttls\""), "{why}");
     }
 
     let rig = start(Product::Ejabberd, None, Grant::Oauth);
@@ -111,6 +115,53 @@ async fn starttls_on_ejabberd_needs_the_right_authority_and_name() {
     config.c2s.ca_file = Some(wrong.path().join("ca.pem"));
     let why = refusal(sessions(config).check_password(&call(), &jid("alice"), "any").await);
     assert!(why.contains("must be for example.org"), "a trusted certificate for another name: {why}");
+    assert!(why.contains("is for another name"), "{why}");
+
+    // Self-made ones are their own authority, as that of Debian's ejabberd.
+    let own = tempfile::tempdir().expect("a folder");
+    let made =
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out cert.pem -subj /CN=ejabberd";
+    openssl(own.path(), &format!("{made} -days 2"));
+    let pem = ["cert.pem", "key.pem"].map(|file| std::fs::read_to_string(own.path().join(file)).expect("made"));
+    rig.stop_server().expect("stopped");
+    std::fs::write(rig.dir().join("server.pem"), pem.concat()).expect("written");
+    rig.start_server().expect("started");
+    let mut config = rig.gateway_config();
+    config.c2s.tls = Tls::Starttls;
+    let why = refusal(sessions(config.clone()).check_password(&call(), &jid("alice"), "any").await);
+    assert!(why.contains("is an authority's") && why.contains(&pin_of(own.path())), "{why}");
+    config.c2s.pin = Some(pin_of(own.path()));
+    let trusting = sessions(config);
+    assert!(!trusting.check_password(&call(), &jid("alice"), "any").await.expect("an answer"), "the very pin");
+}
+
+/// As the messages name it.
+fn pin_of(dir: &Path) -> String {
+    fingerprint(dir).replace(':', "").to_lowercase().replacen("sha256", "sha256:", 1)
+}
+
+/// One side speaks TLS and the other does not, at ejabberd's HTTP API.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_that_speaks_tls_or_not_is_told_apart() {
+    let rig = start(Product::Ejabberd, None, Grant::Oauth);
+    let prosody = prosody("zoe", "password", "");
+    let at = |url: String| {
+        let mut config = rig.gateway_config();
+        config.sessions.oauth_url = Some(url);
+        sessions(config)
+    };
+    let plain = rig.http_api().expect("an API");
+    for (url, words) in [
+        (plain.replace("http://", "https://"), ["TLS is not spoken there", "write http://"]),
+        (format!("http://127.0.0.1:{}/api", prosody.direct), ["TLS is spoken there", "write https://"]),
+        (format!("https://127.0.0.1:{}/api", prosody.direct), ["certificate is not believed", "sessions.oauth_url"]),
+        (format!("https://localhost:{}/api", prosody.direct), ["no certificate for that name", "sessions.oauth_url"]),
+    ] {
+        match at(url.clone()).iq(&call(), &jid("alice"), roster()).await {
+            Err(SessionError::Connect(why)) => assert!(words.iter().all(|word| why.contains(word)), "{url}: {why}"),
+            other => panic!("{url}: {other:?}"),
+        }
+    }
 }
 
 struct Prosody {

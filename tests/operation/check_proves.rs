@@ -220,3 +220,37 @@ async fn a_dead_database_is_one_cause(server: Server) {
     assert!(others.count() > 5 && seen.report.causes.len() == 1, "{:?}", seen.report);
     assert!(seen.report.lines.len() == 1 && seen.report.lines[0].lines.is_empty(), "{:?}", seen.report.lines);
 }
+
+crate::on_oldest_and_newest!(a_way_that_is_wrong_has_its_own_sentence);
+
+/// A name that the server does not let in is not called a wrong secret; and a mechanism that is switched off is named.
+async fn a_way_that_is_wrong_has_its_own_sentence(server: Server) {
+    let rig = server.start(Grant::Oauth);
+    for (name, words) in [
+        (
+            "other.example.org",
+            ["component.name", if server.is_ejabberd() { "`hosts`" } else { "not configured on the server" }],
+        ),
+        (
+            "example.org",
+            ["component.name", if server.is_ejabberd() { "a host of the server itself" } else { "not configured" }],
+        ),
+    ] {
+        let mut config = rig.gateway_config();
+        config.component.name = name.into();
+        let seen = check(config).await;
+        let why = seen.report.failure.unwrap_or_default();
+        assert!(words.iter().all(|word| why.contains(word)), "{name}: {why}");
+    }
+    let shipped = std::fs::read_to_string(configuration(&rig)).expect("the server's configuration");
+    let broken: &[(&str, &str)] = match server.is_ejabberd() {
+        true => &[("[\"digest-md5\"]", "[\"digest-md5\", \"X-OAUTH2\"]")],
+        false => &[("authentication = ", "disable_sasl_mechanisms = { \"OAUTHBEARER\" }\nauthentication = ")],
+    };
+    restart(&rig, &shipped, broken);
+    let seen = check(rig.gateway_config()).await;
+    match server.is_ejabberd() {
+        true => seen.says("sender's own copy", &["offered", "take X-OAUTH2 out of disable_sasl_mechanisms"]),
+        false => seen.says("log-in tokens", &["log-in token", "take OAUTHBEARER out of disable_sasl_mechanisms"]),
+    }
+}

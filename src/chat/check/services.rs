@@ -202,5 +202,9 @@ impl Check<'_> {
 /// Why there is no token, without the lines to add: the report ends with them.
 fn refusal(error: &ChatError) -> String {
     let text = error.to_string();
-    text.split_once("; add to ").map_or(text.as_str(), |(why, _)| why).to_owned()
+    let why = text.split_once("; add to ").map_or(text.as_str(), |(why, _)| why);
+    // The helper module says so itself.
+    let switched_off = why.contains("log in with OAUTHBEARER");
+    let advice = if switched_off { ": take OAUTHBEARER out of disable_sasl_mechanisms" } else { "" };
+    format!("{why}{advice}")
 }
