@@ -37,6 +37,9 @@ use gateway::Settings;
 use plan::{Apis, File, Gateway, Part, Ports};
 use undo::Done;
 
+/// The service that Debian's package brings.
+const UNIT: &str = "/usr/lib/systemd/system/stanzagate.service";
+
 /// Arguments of `stanzagate setup`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
@@ -282,8 +285,10 @@ fn report(args: &Args, part: &Part, outcome: &Outcome, settings: &Settings, apis
         println!("note: {note}");
     }
     if args.write {
+        // With the package the gateway is a service, with a user of its own.
+        let serve = if Path::new(UNIT).exists() { "systemctl restart stanzagate" } else { "stanzagate serve" };
         println!(
-            "\nNow restart the server and start the gateway:\n\n    {}\n    stanzagate check\n    stanzagate serve",
+            "\nNow restart the server and start the gateway:\n\n    {}\n    {serve}\n    stanzagate check",
             part.restart
         );
     } else {
