@@ -72,7 +72,7 @@ const RECENT: Parameter = Parameter::body("recent", MESSAGE, "The last message."
 /// What is there by its id alone, or with more.
 macro_rules! listed {
     ($fields:expr) => {
-        Kind::OneOf(&[Kind::List(&Kind::Text), Kind::List(&Kind::Object($fields))])
+        Kind::List(&Kind::OneOf(&[Kind::Text, Kind::Object($fields)]))
     };
 }
 use listed;
