@@ -31,7 +31,7 @@ async fn the_shipped_configuration_grants_everything(server: Server) {
     // Tried wherever there are records.
     rights.extend([Right::RecordsAlone, Right::RecordsClosed]);
     if server.is_ejabberd() {
-        rights.insert(Right::NotBanned);
+        rights.extend([Right::NotBanned, Right::Unshaped]);
     }
     assert_eq!(report.findings.len(), rights.len());
     for finding in &report.findings {

@@ -144,10 +144,8 @@ impl Rooms {
         let destroy = muc::destroy("not finished");
         match self.server.ask(call, iq::set(&self.server.component, room.as_str(), destroy)).await {
             Ok(Ok(_)) => error,
-            failed => {
-                let why = failed.map_or_else(|error| error.to_string(), |refused| format!("{refused:?}"));
-                ChatError::Partial(format!("{error}; the unfinished room {room} could not be destroyed: {why}"))
-            }
+            Ok(Err(refusal)) => not_undone(&error, room, &refusal),
+            Err(failure) => not_undone(&error, room, &failure),
         }
     }
 
@@ -183,4 +181,9 @@ impl Rooms {
         }
         Err(ChatError::Partial(format!("the room is destroyed, but stays on the lists of {}", summary(&failed))))
     }
+}
+
+/// That a room could not be finished, and is there all the same.
+fn not_undone(error: &ChatError, room: &BareJid, why: &dyn std::fmt::Display) -> ChatError {
+    ChatError::Partial(format!("{error}; the unfinished room {room} could not be destroyed: {why}"))
 }
