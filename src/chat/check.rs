@@ -54,7 +54,7 @@ pub struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// Tries the rights that are wanted, for no longer than [`LONGEST`]. The link must be up. What needs an account is tried in
+    /// Tries the rights that are wanted, for half a minute at most. The link must be up. What needs an account is tried in
     /// the name of `user`, who has one, or of a throw-away one, where the server lets the gateway make some.
     pub async fn run(&self, user: Option<&BareJid>, wanted: impl IntoIterator<Item = Right>) -> Report {
         let wanted: HashSet<Right> = wanted.into_iter().collect();

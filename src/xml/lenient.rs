@@ -203,7 +203,7 @@ mod tests {
 
     /// Whether something is in the xml namespace, beside `xml:lang`.
     fn has_reserved(element: &Element) -> bool {
-        element.ns().starts_with("http://www.w3.org/")
+        [Namespace::XML, Namespace::XMLNS].iter().any(|reserved| element.ns() == reserved.as_str())
             || element.attrs().iter().any(|((ns, name), _)| *ns == Namespace::XML && name.as_str() != "lang")
             || element.children().any(has_reserved)
     }
