@@ -75,7 +75,7 @@ impl Gateway {
             false => None,
         };
         let chat = Chat::start(Arc::clone(&config), metrics)?;
-        chat.records.tend_records();
+        chat.records.maintain_records();
         let health = Health::new(chat.link_state(), chat.rivals());
         let router = dialects::router(&chat, &config, &web);
         let served = Served::start(listener, router.merge(health::router(web, health.clone(), "http.metrics_allow")));

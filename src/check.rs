@@ -121,7 +121,8 @@ fn tried(finding: &Finding) -> Tried {
         Err(why) => (false, why.clone()),
     };
     let cause = (!granted && finding.cure != finding.right).then(|| finding.cure.name().to_owned());
-    Tried { right: finding.right.name().into(), group: finding.right.group().into(), granted, says, cause }
+    let (right, group, proved) = (finding.right.name().into(), finding.right.group().into(), finding.proved);
+    Tried { right, group, granted, proved, says, cause }
 }
 
 /// What several rights are missing for.

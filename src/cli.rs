@@ -1,12 +1,13 @@
 //! What the commands do: logging, signals, exit codes.
 #![expect(clippy::print_stderr, reason = "there is no log yet, or the command has none")]
 
-use std::fmt::{Display, Write as _};
+use std::fmt::Display;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use stanzagate::app::{Gateway, StartError};
+use stanzagate::causes;
 use stanzagate::config::Config;
 use stanzagate::config::log::{Format, Log};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -122,19 +123,8 @@ pub async fn healthcheck(url: &str) -> ExitCode {
     match asked.await {
         Ok((status, _)) if status.is_success() => ExitCode::SUCCESS,
         Ok((status, text)) => fail(RUNTIME, &format!("{status}: {text}")),
-        Err(error) => fail(RUNTIME, &with_causes(&error)),
+        Err(error) => fail(RUNTIME, &causes::all(&error)),
     }
-}
-
-/// An error with what is behind it: of the outermost alone nobody sees what to do.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let _ = write!(text, ": {error}");
-        cause = error.source();
-    }
-    text
 }
 
 fn log_to(writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static, config: &Log) {

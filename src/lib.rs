@@ -16,7 +16,7 @@
 //! - [`session`]: a user's own c2s stream, where a server offers no other way.
 //! - [`xml`]: bounded parsing and safe encoding of elements.
 //!
-//! [`app`] puts these together; [`config`], [`metrics`], [`clock`] and [`log_limit`] serve all of them; [`check`] says what
+//! [`app`] puts these together; [`config`], [`metrics`], [`clock`], [`causes`] and [`log_limit`] serve all of them; [`check`] says what
 //! the server grants, [`admin`] serves that and more to those who run the gateway; [`dev`] is the rig behind `stanzagate dev`
 //! and the tests; [`setup`] puts the gateway's part into a server that is there; [`args`] is the
 //! command line.
@@ -34,6 +34,7 @@
 pub mod admin;
 pub mod app;
 pub mod args;
+pub mod causes;
 pub mod chat;
 pub mod check;
 pub mod clock;

@@ -2,13 +2,13 @@
 
 pub(in crate::chat) mod answer;
 mod guard;
+mod maintain;
 mod name;
 mod number;
 mod read;
 mod settle;
 mod share;
 mod store;
-mod tend;
 
 pub(in crate::chat) use number::Holder;
 use std::sync::Arc;

@@ -46,8 +46,10 @@ pub struct Tried {
     pub right: String,
     /// What it is a part of.
     pub group: String,
-    /// Whether it is there.
+    /// Whether it is there, or may be.
     pub granted: bool,
+    /// Whether that was seen.
+    pub proved: bool,
     /// What was seen working, or why it does not.
     pub says: String,
     /// The right that stands in its way.

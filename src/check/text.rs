@@ -80,8 +80,12 @@ impl Display for Text<'_> {
 
 impl Text<'_> {
     fn right(&self, right: &Tried, out: &mut Formatter<'_>) -> fmt::Result {
-        let Tried { right: name, granted, says, cause, .. } = right;
-        let (style, sign) = if *granted { (self.styles.good, "ok") } else { (self.styles.bad, "MISSING") };
+        let Tried { right: name, granted, proved, says, cause, .. } = right;
+        let (style, sign) = match (granted, proved) {
+            (true, true) => (self.styles.good, "ok"),
+            (true, false) => (self.styles.less, "?"),
+            (false, _) => (self.styles.bad, "MISSING"),
+        };
         let says = match cause {
             // It stands above.
             Some(_) => "see above",

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use stanzagate::args::CheckArgs;
+use stanzagate::causes;
 use stanzagate::chat::Chat;
 use stanzagate::check::report::Report;
 use stanzagate::check::text::{Styles, Text};
@@ -16,7 +17,7 @@ use stanzagate::check::{self, Asked};
 use stanzagate::config::Config;
 use stanzagate::metrics::Metrics;
 
-use super::{RUNTIME, USAGE, fail, with_causes};
+use super::{RUNTIME, USAGE, fail};
 
 /// How long a gateway on this machine may take to say that it runs.
 const HELLO: Duration = Duration::from_secs(2);
@@ -117,7 +118,7 @@ async fn ask(url: &str, user: Option<&str>) -> Result<Report, String> {
     match asked.await {
         Ok((status, text)) if status.is_success() => serde_json::from_str(&text).map_err(|error| error.to_string()),
         Ok((status, text)) => Err(format!("{status}: {text}")),
-        Err(error) => Err(with_causes(&error)),
+        Err(error) => Err(causes::all(&error)),
     }
 }
 

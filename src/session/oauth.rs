@@ -15,6 +15,7 @@ use super::certificate::{of_tls, told};
 use super::error::OpenError;
 use super::tls::{ARRIVALS, speaks_tls};
 use super::tokens::Tokens;
+use crate::causes::innermost;
 
 /// Life of the gateway's own tokens, in seconds. A token logs in as its user: short enough to be of little use once it leaks.
 const TTL: u64 = 3600;
@@ -193,13 +194,4 @@ fn life(expires_in: Option<&Value>, ttl: u64) -> u64 {
         _ => None,
     }
     .map_or(ttl, |seconds| seconds.min(ttl))
-}
-
-/// The innermost cause: reqwest's own text says only that something failed.
-fn innermost(error: &reqwest::Error) -> String {
-    let mut innermost: &dyn std::error::Error = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
 }

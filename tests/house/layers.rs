@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Which modules a module may name, beside itself and those that every layer may use.
-const MAY_USE: [(&str, &[&str]); 18] = [
+const MAY_USE: [(&str, &[&str]); 19] = [
     ("xml", &[]),
     ("link", &["xml"]),
     ("session", &["link", "xml"]),
@@ -18,6 +18,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     ("dev", &["app", "dialects", "http", "chat"]),
     ("setup", &[]),
     ("args", &["dev", "setup"]),
+    ("causes", &[]),
     ("clock", &[]),
     ("config", &[]),
     ("metrics", &[]),
@@ -37,7 +38,7 @@ const ROOMS: [&[&str]; 7] = [
 ];
 
 /// Used by every layer.
-const COMMON: [&str; 4] = ["clock", "config", "metrics", "log_limit"];
+const COMMON: [&str; 5] = ["causes", "clock", "config", "metrics", "log_limit"];
 
 /// These two put the others together, and name them all.
 const ABOVE_ALL: [&str; 3] = ["lib", "main", "cli"];

@@ -186,7 +186,7 @@ async fn open_records_are_closed_and_listed(server: Server) {
     assert_eq!((read().await, stage.open()), (0, Vec::new()));
 
     open().await;
-    two.run(async { two.chat.records.tend_records() }).await;
+    two.run(async { two.chat.records.maintain_records() }).await;
     until("records that are closed", async || (read().await == 0).then_some(())).await;
     assert_eq!(stage.open(), Vec::<String>::new());
 

@@ -100,10 +100,10 @@ impl Check<'_> {
         let (mut nodes, mut closed, mut open) = (0, Vec::new(), Vec::new());
         let services: BTreeSet<&str> = self.server.addresses.realms().map(|realm| realm.pubsub.as_str()).collect();
         for service in services {
-            let tended = self.records.tend(service).await.map_err(|error| error.to_string())?;
-            nodes += tended.nodes;
-            closed.extend(tended.closed);
-            open.extend(tended.open);
+            let maintained = self.records.maintain(service).await.map_err(|error| error.to_string())?;
+            nodes += maintained.nodes;
+            closed.extend(maintained.closed);
+            open.extend(maintained.open);
         }
         let was = match closed.len() {
             0 => String::new(),

@@ -1,6 +1,5 @@
 //! Files: a slot of the upload service (XEP-0363), and the file put there.
 
-use std::error::Error;
 use std::fs::File;
 use std::io::{Seek, SeekFrom};
 use std::sync::{Arc, OnceLock};
@@ -12,6 +11,7 @@ use reqwest::{Body, Certificate, Client, StatusCode, Url, redirect};
 use tokio::io::AsyncReadExt;
 use tokio_util::io::ReaderStream;
 
+use crate::causes::innermost;
 use crate::chat::files::{Files, label};
 use crate::chat::server::Server;
 use crate::chat::types::address::Realm;
@@ -185,7 +185,7 @@ impl Files {
             Ok(response) if response.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(ChatError::FileTooLarge(None)),
             Ok(response) => Err(failed(format!("it answered {}", response.status()))),
             Err(error) if error.is_timeout() => Err(failed("it did not take the file in time".to_owned())),
-            Err(error) => Err(failed(cause(&error.without_url()))),
+            Err(error) => Err(failed(innermost(&error.without_url()))),
         }
     }
 }
@@ -206,7 +206,7 @@ impl Storage {
                     builder.tls_certs_merge(Certificate::from_pem_bundle(&bundle).map_err(|error| unusable(&error))?)
                 }
             };
-            builder.build().map_err(|error| cause(&error))
+            builder.build().map_err(|error| innermost(&error))
         };
         place.get_or_init(make).as_ref().map_err(Clone::clone)
     }
@@ -224,16 +224,6 @@ pub(super) fn web_url(text: &str) -> Result<Url, ChatError> {
 pub(super) fn authority(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
-}
-
-/// The innermost cause: what is around it says only that sending failed. Without the URL, which is a secret until the
-/// file is there.
-pub(super) fn cause(error: &reqwest::Error) -> String {
-    let mut inner: &dyn Error = error;
-    while let Some(source) = inner.source() {
-        inner = source;
-    }
-    inner.to_string()
 }
 
 #[cfg(test)]

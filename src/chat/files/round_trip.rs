@@ -6,8 +6,9 @@ use bytes::Bytes;
 use reqwest::header::HOST;
 use reqwest::{StatusCode, Url};
 
+use crate::causes::innermost;
 use crate::chat::files::Files;
-use crate::chat::files::file::{Content, authority, cause, web_url};
+use crate::chat::files::file::{Content, authority, web_url};
 use crate::chat::types::address::Realm;
 use crate::chat::types::error::ChatError;
 use crate::chat::types::product::Product;
@@ -68,7 +69,7 @@ impl Files {
         let answer = client.get(url).timeout(left).header(HOST, authority(given)).send().await;
         let said = |error: reqwest::Error| match error.is_timeout() {
             true => "no answer in time".to_owned(),
-            false => cause(&error.without_url()),
+            false => innermost(&error.without_url()),
         };
         let mut answer = answer.map_err(said)?;
         if answer.status() != StatusCode::OK {

@@ -34,7 +34,7 @@ async fn gives_back_a_number_that_was_lost(server: Server) {
 
     // One that nobody asks for is found when a gateway starts.
     let this = third.clone();
-    run(async move { this.chat.records.tend_records() }).await;
+    run(async move { this.chat.records.maintain_records() }).await;
     let back = async || third.user(derived(&found, 0)).await.expect("an answer");
     assert_eq!(support::people::until("the number's holder", back).await, found);
     let (one, other) = (Gateway::new(all).await, Gateway::new(all).await);
@@ -73,7 +73,7 @@ async fn closes_records_that_were_open(server: Server) {
     assert!(!read(&written).await, "something was written to an open node");
 
     let this = gateway.clone();
-    run(async move { this.chat.records.tend_records() }).await;
+    run(async move { this.chat.records.maintain_records() }).await;
     let closed = async || (!read(&found).await).then_some(());
     support::people::until("the node that is closed", closed).await;
     let (this, subject) = (gateway.clone(), Subject::User(written));

@@ -1,4 +1,4 @@
-//! Looking after the records' nodes that are there already, when a gateway starts and by `check`: those that anybody could
+//! Maintains the records' nodes that are there already, when a gateway starts and by `check`: those that anybody could
 //! look into are closed, other gateways are let in, and numbers that have lost whose they are get it back.
 
 use std::collections::{HashMap, HashSet};
@@ -31,7 +31,7 @@ const LISTED: (usize, usize) = (3, 64);
 
 /// What was found and done.
 #[derive(Debug, Default)]
-pub(in crate::chat) struct Tended {
+pub(in crate::chat) struct Maintained {
     /// Nodes that were looked at.
     pub(in crate::chat) nodes: usize,
     /// Those that were open to others and are closed now.
@@ -52,11 +52,11 @@ pub(in crate::chat) struct Tended {
 
 impl Records {
     /// Looks after the records of earlier days in the background, once. What it finds is logged.
-    pub fn tend_records(self: &Arc<Self>) {
-        tokio::spawn(Records::tend_all(Arc::downgrade(self)));
+    pub fn maintain_records(self: &Arc<Self>) {
+        tokio::spawn(Records::maintain_all(Arc::downgrade(self)));
     }
 
-    async fn tend_all(records: Weak<Records>) {
+    async fn maintain_all(records: Weak<Records>) {
         for _ in 0..AGAIN.1 {
             let Some(mut state) = records.upgrade().map(|records| records.server.link.state()) else { return };
             if state.wait_for(|state| *state == LinkState::Up).await.is_err() {
@@ -76,8 +76,8 @@ impl Records {
     async fn tend_services(&self) -> Result<(), ChatError> {
         let services: HashSet<&str> = self.server.addresses.realms().map(|realm| realm.pubsub.as_str()).collect();
         for service in services {
-            match self.tend(service).await {
-                Ok(tended) => tended.log(service),
+            match self.maintain(service).await {
+                Ok(maintained) => maintained.log(service),
                 // One that is not there, or does not let the gateway look, has no nodes of the gateway's.
                 Err(error @ ChatError::Right(_)) => tracing::debug!(service, %error, "no records to look after"),
                 Err(error) => return Err(error),
@@ -90,30 +90,35 @@ impl Records {
     ///
     /// # Errors
     /// [`ChatError::Right`] when the service does not list all nodes; a link that fails.
-    pub(in crate::chat) async fn tend(&self, service: &str) -> Result<Tended, ChatError> {
+    pub(in crate::chat) async fn maintain(&self, service: &str) -> Result<Maintained, ChatError> {
         let until = Instant::now() + TIME;
         let nodes = self.nodes(&step(), service).await?;
         let nodes: Vec<String> = nodes.into_iter().filter(|node| name::is_record(node)).collect();
         let shares = self.shares(&step()).await;
         let opens = shares && self.opens_when_shared(&step(), service).await;
-        let mut tended = Tended::default();
+        let mut maintained = Maintained::default();
         for some in nodes.chunks(NODES) {
             if Instant::now() > until {
-                tended.left += some.len();
+                maintained.left += some.len();
                 continue;
             }
-            tended.nodes += some.len();
-            self.close_some(service, some, &mut tended).await?;
+            maintained.nodes += some.len();
+            self.close_some(service, some, &mut maintained).await?;
             if shares {
-                self.share_some(service, some, opens, &mut tended).await?;
+                self.share_some(service, some, opens, &mut maintained).await?;
             }
         }
-        self.name_numbers(service, &mut tended).await?;
-        Ok(tended)
+        self.name_numbers(service, &mut maintained).await?;
+        Ok(maintained)
     }
 
     /// The nodes that are open to others.
-    async fn open_of(&self, service: &str, nodes: &[String], tended: &mut Tended) -> Result<Vec<String>, ChatError> {
+    async fn open_of(
+        &self,
+        service: &str,
+        nodes: &[String],
+        maintained: &mut Maintained,
+    ) -> Result<Vec<String>, ChatError> {
         let question = |node: &String| iq::get(&self.server.component, service, pubsub::config_query(node));
         let answers = self.server.ask_all(&step(), nodes.iter().map(question).collect(), WINDOW).await;
         let mut open = Vec::new();
@@ -123,26 +128,26 @@ impl Records {
             if !pubsub::is_closed(&config) {
                 open.push(node.clone());
             }
-            tended.learn(node, &config);
+            maintained.learn(node, &config);
         }
         Ok(open)
     }
 
-    async fn close_some(&self, service: &str, nodes: &[String], tended: &mut Tended) -> Result<(), ChatError> {
-        let mut open = self.open_of(service, nodes, tended).await?;
+    async fn close_some(&self, service: &str, nodes: &[String], maintained: &mut Maintained) -> Result<(), ChatError> {
+        let mut open = self.open_of(service, nodes, maintained).await?;
         if open.is_empty() {
             return Ok(());
         }
         tokio::time::sleep(YOUNG).await;
-        open = self.open_of(service, &open, tended).await?;
+        open = self.open_of(service, &open, maintained).await?;
         let close = |node: &String| iq::set(&self.server.component, service, pubsub::close(node, None));
         for answer in self.server.ask_all(&step(), open.iter().map(close).collect(), WINDOW).await {
             answer?.ok();
         }
-        let still: HashSet<String> = self.open_of(service, &open, tended).await?.into_iter().collect();
+        let still: HashSet<String> = self.open_of(service, &open, maintained).await?.into_iter().collect();
         let (still, closed): (Vec<String>, Vec<String>) = open.into_iter().partition(|node| still.contains(node));
-        tended.open.extend(still);
-        tended.closed.extend(closed);
+        maintained.open.extend(still);
+        maintained.closed.extend(closed);
         Ok(())
     }
 
@@ -152,7 +157,7 @@ impl Records {
         service: &str,
         nodes: &[String],
         opens: bool,
-        tended: &mut Tended,
+        maintained: &mut Maintained,
     ) -> Result<(), ChatError> {
         let question = |node: &String| iq::get(&self.server.component, service, pubsub::owners_query(node));
         let answers = self.server.ask_all(&step(), nodes.iter().map(question).collect(), WINDOW).await;
@@ -163,7 +168,7 @@ impl Records {
                 continue;
             }
             match opens && self.holds_items(&step(), service, node).await? {
-                true => tended.unshared.push(node.clone()),
+                true => maintained.unshared.push(node.clone()),
                 false => to_share.push(node.clone()),
             }
         }
@@ -171,20 +176,20 @@ impl Records {
         for answer in self.server.ask_all(&step(), requests, WINDOW).await {
             match answer? {
                 Err(error) if !error.is("item-not-found") => return Err(self.pubsub_refusal(service, error)),
-                _ => tended.shared += 1,
+                _ => maintained.shared += 1,
             }
         }
         match opens {
-            true => self.close_some(service, &to_share, tended).await,
+            true => self.close_some(service, &to_share, maintained).await,
             false => Ok(()),
         }
     }
 
     /// A user who has a number holds those before it too whose nodes do not say whose they are.
-    async fn name_numbers(&self, service: &str, tended: &mut Tended) -> Result<(), ChatError> {
+    async fn name_numbers(&self, service: &str, maintained: &mut Maintained) -> Result<(), ChatError> {
         let mut lost: HashMap<u64, &BareJid> = HashMap::new();
-        for (number, user) in &tended.holders {
-            let before = numbers_before(user, *number).filter(|before| tended.unsaid.contains(before));
+        for (number, user) in &maintained.holders {
+            let before = numbers_before(user, *number).filter(|before| maintained.unsaid.contains(before));
             lost.extend(before.map(|before| (before, user)));
         }
         let name = |(number, user): (&u64, &&BareJid)| {
@@ -192,13 +197,13 @@ impl Records {
             iq::set(&self.server.component, service, pubsub::close(&name::number(*number), Some(&user)))
         };
         for answer in self.server.ask_all(&step(), lost.iter().map(name).collect(), WINDOW).await {
-            tended.named += usize::from(answer?.is_ok());
+            maintained.named += usize::from(answer?.is_ok());
         }
         Ok(())
     }
 }
 
-impl Tended {
+impl Maintained {
     fn learn(&mut self, node: &str, config: &Element) {
         let Some(number) = name::number_of(node) else { return };
         match pubsub::description(config) {
@@ -230,7 +235,7 @@ impl Tended {
                  them to any user meanwhile. docs/operations.md has the SQL statement that does it (Several gateways)"
             );
         }
-        let Tended { nodes, shared, named, left, .. } = self;
+        let Maintained { nodes, shared, named, left, .. } = self;
         tracing::info!(service, nodes, shared, named, left, "the records were looked after");
     }
 }
@@ -247,7 +252,7 @@ pub(in crate::chat) fn listed(nodes: &[String]) -> String {
 }
 
 fn step() -> Call {
-    Call::new("tend".into(), Instant::now() + STEP)
+    Call::new("maintain".into(), Instant::now() + STEP)
 }
 
 #[cfg(test)]
