@@ -99,7 +99,9 @@ pub fn openapi(api: Option<&str>) -> ExitCode {
 
 /// Says what works.
 pub async fn check(config: Config, args: &stanzagate::args::CheckArgs) -> ExitCode {
-    log_to(io::stderr, &config.log);
+    // What the log would say of the connection is said in the report.
+    let level = if config.log.level == Log::default().level { "off".into() } else { config.log.level.clone() };
+    log_to(io::stderr, &Log { level, ..config.log.clone() });
     check::run(config, args).await
 }
 

@@ -29,6 +29,7 @@ use crate::chat::types::error::ChatError;
 use crate::chat::types::product::Product;
 use crate::chat::types::right::Right;
 use crate::chat::types::room::NewRoom;
+use crate::chat::types::trial;
 use crate::link::Call;
 use crate::xml::element::{Build, client};
 use crate::xmpp::{iq, muc, muc_admin, mucsub, pubsub};
@@ -120,7 +121,7 @@ impl Check<'_> {
         };
         found.look_at(Right::Passwords, begun, &passwords);
         found.trial(Right::Accounts, self.check_accounts()).await;
-        found.trial(Right::RoomList, self.check_room_list()).await;
+        found.trial(Right::RoomList, self.check_room_list(product)).await;
         if found.is_blocked(Right::Rooms) {
             for right in [Right::Rooms, Right::Archive, Right::Reflection] {
                 found.add(right, Ok(String::new()));
@@ -170,13 +171,27 @@ impl Check<'_> {
         }
     }
 
-    async fn check_room_list(&self) -> Result<String, String> {
+    async fn check_room_list(&self, product: Product) -> Result<String, String> {
         let mut count = 0;
         for service in self.server.addresses.services() {
-            count +=
-                self.rooms.rooms(&self.call(), service).await.map_err(|error| format!("{service}: {error}"))?.len();
+            let rooms = self.rooms.rooms(&self.call(), service).await;
+            for room in rooms.map_err(|error| format!("{service}: {error}"))? {
+                match room.node().is_some_and(|node| trial::is_left_behind(node)) {
+                    true => self.destroy_left(product, &room).await,
+                    false => count += 1,
+                }
+            }
         }
         Ok(format!("{count} rooms"))
+    }
+
+    /// Destroys a room whose trial was killed before it could.
+    async fn destroy_left(&self, product: Product, room: &BareJid) {
+        let destroy = iq::set(&self.server.component, room.as_str(), muc::destroy(""));
+        match self.server.require(&self.call(), destroy).await {
+            Ok(_) => self.bury(product, room).await,
+            Err(error) => tracing::warn!(%room, %error, "a room that a trial left behind could not be destroyed"),
+        }
     }
 
     /// Makes a room, looks at it, and destroys it.

@@ -9,4 +9,5 @@ pub mod plain;
 pub mod product;
 pub mod right;
 pub mod room;
+pub(in crate::chat) mod trial;
 pub mod user_id;

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use stanzagate::args::CheckArgs;
@@ -23,6 +23,8 @@ use super::{RUNTIME, USAGE, fail};
 const HELLO: Duration = Duration::from_secs(2);
 /// How long it may take to try its server.
 const TRIAL: Duration = Duration::from_secs(120);
+/// Pause before it is asked again.
+const AGAIN: Duration = Duration::from_millis(500);
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// What the admin listener says of its gateway.
@@ -111,9 +113,16 @@ async fn ask(url: &str, user: Option<&str>) -> Result<Report, String> {
     let params = user.map(|user| ("user", user));
     let url = reqwest::Url::parse_with_params(&format!("{url}/check"), params).map_err(|error| error.to_string())?;
     let asked = async {
-        let answer = client(TRIAL)?.post(url).send().await?;
-        let status = answer.status();
-        Ok::<_, reqwest::Error>((status, answer.text().await?))
+        let (client, begun) = (client(TRIAL)?, Instant::now());
+        loop {
+            let answer = client.post(url.clone()).send().await?;
+            let status = answer.status();
+            // Somebody else has it tried: their turn ends.
+            if status != reqwest::StatusCode::CONFLICT || begun.elapsed() > TRIAL {
+                return Ok::<_, reqwest::Error>((status, answer.text().await?));
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
     };
     match asked.await {
         Ok((status, text)) if status.is_success() => serde_json::from_str(&text).map_err(|error| error.to_string()),

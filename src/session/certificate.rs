@@ -74,6 +74,9 @@ pub(super) fn told(error: &Error) -> String {
         Error::InvalidCertificate(why) => format!("the certificate is not believed: {}", words(why, None)),
         Error::InvalidMessage(_) => "what answers there does not speak TLS".into(),
         Error::AlertReceived(AlertDescription::UnrecognisedName) => "it has no certificate for that name".into(),
+        Error::AlertReceived(AlertDescription::HandshakeFailure) => {
+            "it has no certificate to show for that name, or no version of TLS that is still in use".into()
+        }
         other => other.to_string(),
     }
 }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stanzagate::chat::types::right::Right;
+use stanzagate::chat::types::room::NewRoom;
 use stanzagate::chat::{Chat, LinkState};
 use stanzagate::metrics::Metrics;
 
 use crate::on_all_servers;
+use crate::support::verbs::call;
 use crate::support::{Server, account};
 
 on_all_servers!(the_shipped_configuration_grants_everything);
@@ -26,6 +28,19 @@ async fn the_shipped_configuration_grants_everything(server: Server) {
         .into_iter()
         .flat_map(|(_, needed, wanted)| [needed, wanted].concat())
         .collect();
+    // A trial that was killed a year ago has left an account and a room.
+    let name = format!("stanzagate-check-6900{:04x}-00000000", rand::random::<u16>());
+    let left = chat.addresses().user_at(&name, rig.domain()).expect("an address");
+    assert_eq!(chat.accounts.create_account(&call(), &left, "password").await.ok(), Some(true));
+    let room = chat.addresses().room_at(&name, rig.rooms()).expect("an address");
+    let new = NewRoom {
+        room: room.clone(),
+        owner: None,
+        name: "left".into(),
+        description: String::new(),
+        members_only: true,
+    };
+    chat.rooms.create_room(&call(), &new).await.expect("a room");
     let report = chat.check().run(Some(&jid), rights.clone()).await;
     assert!(report.product.is_some());
     // Tried wherever there are records.
@@ -45,5 +60,7 @@ async fn the_shipped_configuration_grants_everything(server: Server) {
     // None is told of a version that the tests run on.
     assert!(!report.notes.iter().any(|note| note.contains("not tested with")), "{:?}", report.notes);
     assert_eq!(report.notes.iter().any(|note| note.contains("X-OAUTH2 let a token in")), server.is_ejabberd());
+    assert_eq!(chat.accounts.account_exists(&call(), &left).await.ok(), Some(false));
+    assert!(chat.rooms.members(&call(), &room).await.is_err());
     chat.drain(Duration::from_secs(5)).await;
 }

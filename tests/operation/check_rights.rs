@@ -192,7 +192,7 @@ const PROSODY: &[Case] = &[
         &["list accounts", "users' archives"],
         true,
         false,
-        "modules_enabled = { \"stanzagate\" }",
+        "modules_enabled = { \"stanzagate\"; \"mam\" }",
     ),
     ("\t\"announce\";\n", "", &["send to everybody"], true, false, "modules_enabled = { \"announce\" }"),
     (

@@ -12,10 +12,9 @@ use crate::chat::accounts::Accounts;
 use crate::chat::check::Check;
 use crate::chat::server::Server;
 use crate::chat::types::error::ChatError;
+use crate::chat::types::trial;
 use crate::link::Call;
 
-/// How their names begin: an operator who finds one knows whose it was.
-const PREFIX: &str = "stanzagate-check-";
 /// Longest wait until one is deleted, even where the time for trying is over.
 const DELETING: Duration = Duration::from_secs(5);
 
@@ -71,7 +70,7 @@ impl Check<'_> {
     /// Makes the guests. Where that is not allowed there is none.
     pub(in crate::chat) async fn receive(&self, given: Option<&BareJid>) -> Who {
         let domains: BTreeSet<&str> = self.server.addresses.realms().map(|realm| realm.domain.as_str()).collect();
-        let name = format!("{PREFIX}{:016x}", rand::random::<u64>());
+        let name = trial::name();
         let users: Vec<BareJid> =
             domains.into_iter().filter_map(|domain| self.server.addresses.user_at(&name, domain).ok()).collect();
         // All of them from the start: who leaves in the middle, or hears nothing, may have made one.
@@ -120,6 +119,15 @@ impl Drop for Guests {
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move { drop(delete(&server, &accounts, &users).await) });
         }
+    }
+}
+
+impl Check<'_> {
+    /// Deletes those among `accounts` whose trial was killed before it could. Tells who is left.
+    pub(in crate::chat) async fn sweep(&self, accounts: &[BareJid]) -> Vec<String> {
+        let is_left = |user: &&BareJid| user.node().is_some_and(|node| trial::is_left_behind(node));
+        let left: Vec<BareJid> = accounts.iter().filter(is_left).cloned().collect();
+        delete(self.server, self.accounts, &left).await
     }
 }
 

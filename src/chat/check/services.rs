@@ -13,6 +13,7 @@ use crate::chat::types::address::Realm;
 use crate::chat::types::error::ChatError;
 use crate::chat::types::product::Product;
 use crate::chat::types::right::Right;
+use crate::chat::types::trial;
 use crate::xmpp::{commands, iq};
 
 /// The file that is uploaded. It stays until the server forgets it, so it is small, and says what it is.
@@ -60,7 +61,9 @@ impl Check<'_> {
             Right::Records => self.check_records(realm).await,
             Right::AccountList => {
                 let accounts = self.accounts.accounts(&self.call(), realm).await.map_err(|error| error.to_string())?;
-                Ok(format!("{} accounts at {}", accounts.len(), realm.domain))
+                self.sweep(&accounts).await;
+                let users = accounts.iter().filter(|user| !user.node().is_some_and(|node| trial::is_of_trial(node)));
+                Ok(format!("{} accounts at {}", users.count(), realm.domain))
             }
             Right::Presence => {
                 let nobody = [self.nobody()?];
@@ -170,8 +173,21 @@ impl Check<'_> {
 
     /// A file is put and got back: that a place is given says nothing of whether anything can be put there.
     async fn check_uploads(&self, product: Product, realm: &Realm) -> Result<String, String> {
-        self.files.round_trip(&self.call(), realm, product, FILE).await.map_err(|error| error.to_string())?;
-        Ok(format!("a file was put at {} and got back", realm.upload))
+        let done = self.files.round_trip(&self.call(), realm, product, FILE).await;
+        done.map_err(|error| match error {
+            // Nothing was forbidden, and which product it is is known here.
+            ChatError::Right(why) => {
+                let (seen, of_each) = why.split_once(": ejabberd: ").unwrap_or((&why, ""));
+                let (ejabberd, prosody) = of_each.split_once("; Prosody: ").unwrap_or((of_each, of_each));
+                format!("{seen}: {}", if product == Product::Ejabberd { ejabberd } else { prosody })
+            }
+            error => error.to_string(),
+        })?;
+        Ok(format!(
+            "a file was put at {} and got back; it stays until the server forgets it, {} bytes",
+            realm.upload,
+            FILE.len()
+        ))
     }
 
     /// A token of somebody is made and tried. Of nobody there must be none: that shows whether they are made at all.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use jid::{BareJid, DomainPart, NodePart, NodeRef};
 
+use crate::chat::types::trial;
 use crate::config::server::{Hosts, Server};
 
 /// Why an address is refused. Never contains more than the caller sent.
@@ -169,7 +170,7 @@ impl Addresses {
     /// # Errors
     /// See [`AddressError`].
     pub fn nobody(&self) -> Result<BareJid, AddressError> {
-        self.user_at(&format!("stanzagate-check-{:08x}", rand::random::<u32>()), self.domain())
+        self.user_at(&trial::name(), self.domain())
     }
 
     /// A room by JID of a served MUC service.

@@ -102,7 +102,12 @@ impl Right {
             (Self::MakeAccounts | Self::Presence, Prosody) => {
                 "-- prosody.cfg.lua, in the VirtualHost:\n    modules_enabled = { \"admin_adhoc\" }\n    admins = { \"COMPONENT\" }"
             }
-            (Self::AccountList | Self::Histories, Prosody) => {
+            (Self::Histories, Prosody) => {
+                "-- prosody.cfg.lua, globally:\n-- config/mod_stanzagate.lua lies there\nplugin_paths = { \"/etc/prosody\" }\n\
+                 -- prosody.cfg.lua, in the VirtualHost:\n    modules_enabled = { \"stanzagate\"; \"mam\" }\n    stanzagate_component = \"COMPONENT\"\n    \
+                 default_archive_policy = true"
+            }
+            (Self::AccountList, Prosody) => {
                 "-- prosody.cfg.lua, globally:\n-- config/mod_stanzagate.lua lies there\nplugin_paths = { \"/etc/prosody\" }\n\
                  -- prosody.cfg.lua, in the VirtualHost:\n    modules_enabled = { \"stanzagate\" }\n    stanzagate_component = \"COMPONENT\""
             }
