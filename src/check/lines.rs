@@ -235,7 +235,7 @@ mod tests {
         let host = of(&lines, "-- prosody.cfg.lua, in the VirtualHost:");
         assert!(
             host.contains(
-                "modules_enabled = { \"admin_adhoc\"; \"firewall\"; \"stanzagate\"; \"announce\"; \"stanzagate_tokens\" }"
+                "modules_enabled = { \"admin_adhoc\"; \"firewall\"; \"stanzagate\"; \"mam\"; \"announce\"; \"stanzagate_tokens\" }"
             ),
             "{host}"
         );

@@ -25,6 +25,8 @@ use crate::xml::element::Build as _;
 use crate::xmpp::account_mark::Item;
 use crate::xmpp::{account_mark, iq};
 
+/// Calls of a user that come to several gateways within so many milliseconds may be their first ones.
+const AT_ONCE_MS: u64 = 10_000;
 /// The note that an account of a name was seen.
 const SEEN: &str = "account";
 /// By how much the clocks of who issues tokens may differ from the gateway's, in milliseconds.
@@ -101,7 +103,18 @@ impl Accounts {
         }
         self.must_be_there(call, user).await?;
         // Written down before the mark is, or a name might have been marked that counts as never seen.
-        let since_ms = if self.was_seen(call, realm, user).await? { now_ms() } else { 0 };
+        let since_ms = match self.was_seen(call, realm, user).await? {
+            None => 0,
+            Some(seen_ms) => {
+                // By another gateway, perhaps, to which the user's first calls came as well: its mark is about to be there.
+                if now_ms().saturating_sub(seen_ms) < AT_ONCE_MS
+                    && let Some(mark) = self.await_mark(call, user).await?
+                {
+                    return Ok(Some(mark));
+                }
+                now_ms()
+            }
+        };
         let item = Item { id: format!("{:032x}", rand::random::<u128>()), since_ms };
         for pause in PAUSES {
             tokio::time::sleep(pause).await;
@@ -121,17 +134,29 @@ impl Accounts {
         Ok(None)
     }
 
-    /// Notes that an account of this name was seen, and says whether one was before.
-    async fn was_seen(&self, call: &Call, realm: &Realm, user: &BareJid) -> Result<bool, ChatError> {
+    async fn await_mark(&self, call: &Call, user: &BareJid) -> Result<Option<Mark>, ChatError> {
+        for pause in PAUSES {
+            tokio::time::sleep(pause).await;
+            if let Some(mark) = self.read_mark(call, user).await? {
+                return Ok(Some(mark));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Notes that an account of this name was seen, and says when one was before.
+    async fn was_seen(&self, call: &Call, realm: &Realm, user: &BareJid) -> Result<Option<u64>, ChatError> {
         let subject = Subject::Seen(user.clone());
         match self.records.record(call, realm, &subject).await {
-            Ok(record) if record.notes.contains_key(SEEN) => Ok(true),
+            Ok(record) if record.notes.contains_key(SEEN) => {
+                Ok(Some(record.notes.get(SEEN).and_then(Value::as_u64).unwrap_or_default()))
+            }
             Ok(_) => {
                 self.records.set_note(call, realm, &subject, SEEN, Some(&Value::from(now_ms()))).await?;
-                Ok(false)
+                Ok(None)
             }
             // Without a place for records nothing is known of names.
-            Err(error) if error.kind() == Kind::MissingRight => Ok(false),
+            Err(error) if error.kind() == Kind::MissingRight => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -23,6 +23,11 @@ pub(in crate::chat) const SETTLING: [Duration; 6] = [
     Duration::from_secs(2),
 ];
 
+/// A pause of about that length: gateways that met once would meet again after pauses of the same one.
+pub(in crate::chat) fn about(pause: Duration) -> Duration {
+    pause.mul_f64(rand::random_range(0.5..1.5))
+}
+
 /// The result of a question, or the refusal.
 pub(in crate::chat) type Answer = Result<Element, StanzaError>;
 

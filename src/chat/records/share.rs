@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::chat::records::Records;
-use crate::chat::records::answer::{Answer, PAUSES, SETTLING};
+use crate::chat::records::answer::{Answer, SETTLING, about};
 use crate::chat::types::error::ChatError;
 use crate::link::Call;
 use crate::xml::Element;
@@ -37,7 +37,7 @@ impl Records {
             if places.is_empty() {
                 break;
             }
-            tokio::time::sleep(pause).await;
+            tokio::time::sleep(about(pause)).await;
             for (place, answer) in places.into_iter().zip(self.server.ask_all(call, questions, window).await) {
                 *place = answer;
             }
@@ -64,13 +64,13 @@ impl Records {
         if !self.shares(call).await {
             return answers;
         }
-        for pause in std::iter::once(Duration::ZERO).chain(PAUSES) {
+        for pause in std::iter::once(Duration::ZERO).chain(SETTLING) {
             let closed = answers.iter_mut().zip(items).filter(|(answer, _)| is_closed(answer));
             let (places, items): (Vec<_>, Vec<_>) = closed.unzip();
             if places.is_empty() {
                 break;
             }
-            tokio::time::sleep(pause).await;
+            tokio::time::sleep(about(pause)).await;
             // In ejabberd 23.01 an owner does not replace another's item; but they may remove it. Both are asked at once, and
             // done one after the other.
             let anew = items.into_iter().flat_map(|item: &(&str, &str, &str)| {
