@@ -4,7 +4,7 @@ mod lines;
 pub mod report;
 pub mod text;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::chat::check::Finding;
@@ -161,13 +161,12 @@ fn advice(findings: &[Finding], product: Option<Product>, config: &Config) -> Ve
 
 /// The command that adds all of them.
 fn setup(product: Product, config: &Config) -> String {
-    let apis: BTreeMap<&str, bool> = [
-        ("qtalk", config.qtalk.enabled),
+    let apis = [
         ("maxleap", config.maxleap.enabled),
-        ("xuanxuan", config.xuanxuan.enabled),
+        ("qtalk", config.qtalk.enabled),
         ("rongcloud", config.rongcloud.enabled),
-    ]
-    .into();
+        ("xuanxuan", config.xuanxuan.enabled),
+    ];
     let apis: Vec<&str> = apis.into_iter().filter(|(_, enabled)| *enabled).map(|(api, _)| api).collect();
     let server = match product {
         Product::Ejabberd => "ejabberd",

@@ -148,7 +148,7 @@ impl State<'_> {
     }
 }
 
-/// bob's number, by which others bring him into groups.
+/// bob's number, by which others bring them into groups.
 async fn number_of_bob(gateway: &Gateway, password: &str) -> u64 {
     let body = json!({ "username": "bob", "password": password });
     let reply = gateway.post_raw("/api/auth/login/", body.to_string()).await;
